@@ -1,0 +1,39 @@
+# The verbs of this repository. Each sets up what it needs; Python >= 3.11 and pip are enough.
+PYTHON ?= python3
+V := .venv
+BIN := $(V)/bin
+READY := $(V)/.ready
+
+.PHONY: demo test lint bench docs clean help
+.DEFAULT_GOAL := help
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
+
+demo: $(READY) ## the main job against the embedded sandbox, no account needed
+	@$(BIN)/lastpage demo
+
+test: $(READY) ## the tests
+	@$(BIN)/python -m pytest -n auto
+
+lint: $(READY) ## style, types, structure
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(READY) ## the benchmarks; prints tables
+	@$(BIN)/python -m benchmarks
+
+docs: $(READY) ## rewrite the generated parts of docs/
+	@$(BIN)/python docs/generate.py
+
+clean: ## remove what the other verbs made
+	rm -rf $(V) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# uv is quick where it can be had; pip always works.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "lastpage needs Python 3.11 or newer; say which with: make PYTHON=python3.12 …"; exit 2; }
+	@echo "setting up $(V) …"
+	@$(PYTHON) -m venv $(V)
+	@{ $(BIN)/python -m pip install -q uv && $(BIN)/uv pip install -q --python $(BIN)/python -e '.[dev]'; } \
+	  2>/dev/null || $(BIN)/python -m pip install -q -e '.[dev]'
+	@touch $@

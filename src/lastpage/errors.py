@@ -1,0 +1,96 @@
+"""One family of errors: whose fault it is decides the class, the class decides the exit code.
+
+    LastpageError
+    ├── UsageError           2    you: the request is wrong, nothing was asked of the API
+    ├── ShortError           3    evidence says that rows are missing
+    ├── ApiError                  the API's answer, with endpoint, status, code, correlation id
+    │   ├── RejectedError    2    it will not take this request however often it is sent
+    │   ├── RefusedError     4    credentials or role
+    │   └── UnavailableError 5    it did not answer, or not in time, or not sensibly
+    ├── DestinationError     6    the place to write to
+    │   └── InUseError       7    … another run holds it
+    └── Interrupted        130    you stopped it; running it again goes on
+
+Every message says what happened, whose fault it is, and what to do next. No message holds a secret.
+"""
+
+from __future__ import annotations
+
+
+class LastpageError(Exception):
+    """The root of the family; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(LastpageError):
+    """The request is wrong: an argument, a variable, a file. Nothing was asked of the API."""
+
+    exit_code = 2
+
+
+class ShortError(LastpageError):
+    """The rows are there, but evidence says that some are missing."""
+
+    exit_code = 3
+
+
+class ApiError(LastpageError):
+    """An answer of the API that ends a request.
+
+    `endpoint` is the method and the path without ids, `status` the HTTP status (None when there was no answer),
+    `code` the API's own word for the fault, `correlation_id` what the vendor's support asks for.
+    """
+
+    exit_code = 5
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        endpoint: str = "",
+        status: int | None = None,
+        code: str = "",
+        correlation_id: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.endpoint = endpoint
+        self.status = status
+        self.code = code
+        self.correlation_id = correlation_id
+
+
+class RejectedError(ApiError):
+    """The API will not take this request, however often it is sent (400, 404, 413, 415)."""
+
+    exit_code = 2
+
+
+class RefusedError(ApiError):
+    """Credentials or role: the API knows who asks, or does not, and says no."""
+
+    exit_code = 4
+
+
+class UnavailableError(ApiError):
+    """No sensible answer, after all the tries there are."""
+
+    exit_code = 5
+
+
+class DestinationError(LastpageError):
+    """The place to write to is full, read-only, not ours, or of another shape."""
+
+    exit_code = 6
+
+
+class InUseError(DestinationError):
+    """Another run holds the destination."""
+
+    exit_code = 7
+
+
+class Interrupted(LastpageError):
+    """The run was stopped from outside; what was committed stays, the same command goes on."""
+
+    exit_code = 130

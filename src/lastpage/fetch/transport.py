@@ -1,0 +1,77 @@
+"""The seam to the network: one call in, one answer out. Everything above it runs without a socket.
+
+A transport sends once and tries nothing twice. It returns whatever status came, with the body as received
+(still gzipped where the server did that), and raises `TransportError` where no whole answer came.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+#: What went wrong below HTTP; `fetch/retry.py` decides by this word.
+Fault = Literal["connect", "timeout", "reset", "truncated", "tls", "proxy", "oversize"]
+#: No body of this API is larger; one that is, is not this API (a bomb, a proxy, a stream without end).
+BODY_BYTES_MAX = 256 * 1024 * 1024
+
+
+class TransportError(Exception):
+    """No whole answer came. `fault` says how; the message is for people and holds no secret."""
+
+    def __init__(self, fault: Fault, message: str) -> None:
+        super().__init__(message)
+        self.fault: Fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request, as plain values. `path` is absolute on the API's host; headers of the client are added later."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    #: Method and path with ids left out, for errors and counts: `GET /…/details/jobs/{jobId}`.
+    endpoint: str = ""
+    #: Statuses the caller wants to see as an answer instead of an error, e.g. a 404 in the middle of a cursor.
+    passes: frozenset[int] = frozenset()
+    #: How often it may be sent in all. A job submission has a smaller cap than the rest.
+    tries: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP response: `headers` have lower-case names, `raw` is the body as received."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes = b""
+
+    @property
+    def body(self) -> bytes:
+        """The body, decoded; at most `BODY_BYTES_MAX` bytes, else `TransportError('oversize')`."""
+        return decode(self.raw, self.headers.get("content-encoding", ""))
+
+
+class Transport(Protocol):
+    """Send one call to `base` (scheme, host, port) with these headers; once."""
+
+    def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer: ...
+
+
+def decode(raw: bytes, encoding: str) -> bytes:
+    """Undo gzip, within bounds: a kilobyte can hold a gigabyte, so the size is checked while inflating."""
+    if encoding.strip().lower() not in {"gzip", "x-gzip"}:
+        return raw
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        body = inflater.decompress(raw, BODY_BYTES_MAX)
+    except zlib.error as problem:
+        raise TransportError("truncated", f"the compressed body is damaged ({problem})") from None
+    if inflater.unconsumed_tail:
+        raise TransportError("oversize", f"the body inflates to more than {BODY_BYTES_MAX >> 20} MiB")
+    if not inflater.eof:
+        raise TransportError("truncated", "the compressed body ends in the middle")
+    return body

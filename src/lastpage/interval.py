@@ -1,0 +1,189 @@
+"""Ranges of time: half-open, UTC, to the millisecond; read from what people write, cut where the API needs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+from lastpage.errors import UsageError
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+MS = timedelta(milliseconds=1)
+#: The API's own retention ends long before this; anything earlier is a typing error.
+EARLIEST = datetime(2006, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Interval:
+    """`[start, end)`: aware UTC date-times of millisecond precision, start before end."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.utcoffset() != timedelta(0) or self.end.utcoffset() != timedelta(0):
+            raise UsageError(f"the interval {self.start} to {self.end} is not in UTC; give both ends in UTC")
+        if self.start >= self.end:
+            raise UsageError(
+                f"the interval {iso(self.start)}/{iso(self.end)} is empty: its start must lie before its end"
+            )
+
+    def __str__(self) -> str:
+        """As the API wants it: `2023-10-01T00:00:00.000Z/2023-10-02T00:00:00.000Z`."""
+        return f"{iso(self.start)}/{iso(self.end)}"
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
+    @property
+    def whole_days(self) -> bool:
+        """Whether both ends are midnights, UTC."""
+        return self.start == floor_day(self.start) and self.end == floor_day(self.end)
+
+    def clip(self, other: Interval) -> Interval | None:
+        """The part both have, or None."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Interval(start, end) if start < end else None
+
+    def split(self, at: datetime) -> tuple[Interval, Interval]:
+        return Interval(self.start, at), Interval(at, self.end)
+
+    def days(self) -> Iterator[tuple[date, Interval]]:
+        """The cells it touches, each with the part of the interval that lies in it."""
+        for piece in self.pieces(1):
+            yield piece.start.date(), piece
+
+    def pieces(self, days: int) -> Iterator[Interval]:
+        """Cut at midnights into parts of at most so many days."""
+        start = self.start
+        while start < self.end:
+            end = min(floor_day(start) + days * DAY, self.end)
+            yield Interval(start, end)
+            start = end
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A length of time that ends now; it becomes an `Interval` once the server's clock is known."""
+
+    length: timedelta
+
+    def until(self, end: datetime) -> Interval:
+        return Interval(end - self.length, end)
+
+
+def iso(moment: datetime) -> str:
+    """`2023-10-01T00:00:00.000Z`, the only form this project sends and prints."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse_iso(text: str) -> datetime:
+    """The reverse of `iso`, for what we wrote ourselves."""
+    return datetime.fromisoformat(text)
+
+
+def floor_day(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def floor_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def floor_minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
+
+
+def from_unix(seconds: float) -> datetime:
+    """A date-time of whole milliseconds."""
+    return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
+
+
+_RELATIVE = re.compile(r"(\d{1,5})([hd])")
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_FORMS = (
+    "an interval is 2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, "
+    "or two date-times with a zone such as 2023-10-01T08:00Z/2023-10-01T17:30Z"
+)
+
+
+def parse_interval(text: str, tz: tzinfo = UTC) -> Interval | Relative:
+    """Read an interval as people write it; plain dates mean days of `tz`.
+
+    Raises `UsageError` with the mend. Nothing here asks what time it is: `24h` stays relative.
+    """
+    text = text.strip()
+    if match := _RELATIVE.fullmatch(text):
+        return _relative(int(match[1]), match[2])
+    if "/" in text:
+        first, _, second = text.partition("/")
+        return _checked(_moment(first, tz), _moment(second, tz), text)
+    if match := _MONTH.fullmatch(text):
+        return _month(text, int(match[1]), int(match[2]), tz)
+    if _DAY.fullmatch(text):
+        day = _date(text)
+        return _checked(_midnight(day, tz), _midnight(day + DAY, tz), text)
+    raise UsageError(f"cannot read the interval {text!r}: {_FORMS}")
+
+
+def _relative(count: int, unit: str) -> Relative:
+    length = count * (HOUR if unit == "h" else DAY)
+    if not length:
+        raise UsageError(f"the interval 0{unit} is empty; give a length such as 24h or 7d")
+    return Relative(length)
+
+
+def _month(text: str, year: int, month: int, tz: tzinfo) -> Interval:
+    try:
+        first = date(year, month, 1)
+    except ValueError:
+        raise UsageError(f"{text!r} is no month; write it as 2023-10") from None
+    following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return _checked(_midnight(first, tz), _midnight(following, tz), text)
+
+
+def _moment(text: str, tz: tzinfo) -> datetime:
+    text = text.strip()
+    if _DAY.fullmatch(text):
+        return _midnight(_date(text), tz)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"cannot read {text!r} as a time: {_FORMS}") from None
+    if moment.tzinfo is None:
+        raise UsageError(
+            f"{text!r} has no time zone, so it could mean any of 24 hours; "
+            f"write {text}Z for UTC or add an offset such as {text}+02:00"
+        )
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no date; write it as 2023-10-01") from None
+
+
+def _midnight(day: date, tz: tzinfo) -> datetime:
+    return datetime.combine(day, time(), tz).astimezone(UTC)
+
+
+def _checked(start: datetime, end: datetime, text: str) -> Interval:
+    if start < EARLIEST:
+        raise UsageError(f"the interval {text!r} starts before {EARLIEST.year}, when there was no such API")
+    if start >= end:
+        raise UsageError(
+            f"the interval {text!r} is empty: the start must lie before the end, which is not included"
+        )
+    return Interval(start, end)
