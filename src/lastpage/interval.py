@@ -183,7 +183,5 @@ def _checked(start: datetime, end: datetime, text: str) -> Interval:
     if start < EARLIEST:
         raise UsageError(f"the interval {text!r} starts before {EARLIEST.year}, when there was no such API")
     if start >= end:
-        raise UsageError(
-            f"the interval {text!r} is empty: the start must lie before the end, which is not included"
-        )
+        raise UsageError(f"the interval {text!r} is empty: the start must lie before the end, which is not included")
     return Interval(start, end)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, Protocol
 
 #: What went wrong below HTTP; `fetch/retry.py` decides by this word.
@@ -41,7 +42,7 @@ class Call:
     tries: int = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """One HTTP response: `headers` have lower-case names, `raw` is the body as received."""
 
@@ -49,7 +50,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes = b""
 
-    @property
+    @cached_property
     def body(self) -> bytes:
         """The body, decoded; at most `BODY_BYTES_MAX` bytes, else `TransportError('oversize')`."""
         return decode(self.raw, self.headers.get("content-encoding", ""))

@@ -1,0 +1,92 @@
+"""What is around the records: the few fields of each answer that steer a walk, read without building the records.
+
+msgspec slices records out of a page at about 1 GB/s (`Raw`); ids and times of a whole page come as fast (`Head`). Field names
+are the API's own (docs/api.md, 1.3, 1.4). Everything is optional: what the API leaves out must not break a walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """Who a record is, when it started, whether it has ended. A record without the first two is broken."""
+
+    id: str = msgspec.field(name="conversationId")
+    start: Moment = msgspec.field(name="conversationStart")
+    end: Moment | None = msgspec.field(name="conversationEnd", default=None)
+
+
+class Page(msgspec.Struct, frozen=True, gc=False):
+    """A page of either route, its records untouched."""
+
+    conversations: list[msgspec.Raw] | None = None
+    total_hits: int | None = msgspec.field(name="totalHits", default=None)
+    cursor: str | None = None
+    watermark: Moment | None = msgspec.field(name="dataAvailabilityDate", default=None)
+    #: Not known to be sent; followed if it is (docs/api.md, 11, row 22).
+    token: str | None = msgspec.field(name="nextPageToken", default=None)
+
+
+class Job(msgspec.Struct, frozen=True, gc=False):
+    """The answer to a submission."""
+
+    id: str = msgspec.field(name="jobId")
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """How far a job is. States are open strings; only those of docs/api.md, 1.4 end the waiting."""
+
+    state: str = ""
+    error: str | None = msgspec.field(name="errorMessage", default=None)
+
+
+class Availability(msgspec.Struct, frozen=True, gc=False):
+    """The lake's watermark."""
+
+    watermark: Moment = msgspec.field(name="dataAvailabilityDate")
+
+
+class _Name(msgspec.Struct, frozen=True, gc=False):
+    id: str = msgspec.field(name="conversationId")
+    start: Moment = msgspec.field(name="conversationStart")
+
+
+class _Heads(msgspec.Struct, frozen=True, gc=False):
+    conversations: list[Head] | None = None
+
+
+page = msgspec.json.Decoder(Page).decode
+job = msgspec.json.Decoder(Job).decode
+status = msgspec.json.Decoder(Status).decode
+availability = msgspec.json.Decoder(Availability).decode
+_heads = msgspec.json.Decoder(_Heads).decode
+_head = msgspec.json.Decoder(Head).decode
+_name = msgspec.json.Decoder(_Name).decode
+
+
+def heads(body: bytes) -> Sequence[Head | None]:
+    """One entry a record, in order; None for a record that has no readable id or start."""
+    try:
+        return _heads(body).conversations or ()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [_lenient(raw) for raw in page(body).conversations or ()]
+
+
+def _lenient(raw: msgspec.Raw) -> Head | None:
+    """A record with a bad end is still somebody; it counts as open. One without id or start is nobody."""
+    try:
+        return _head(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        name = _name(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return Head(name.id, name.start)

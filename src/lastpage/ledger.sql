@@ -1,0 +1,115 @@
+-- What lastpage knows of a destination's runs: the plan, its slices, their attempts, and one row a page that lies in the spool.
+-- Times are ISO 8601 in UTC where people read them, unix seconds where only arithmetic does.
+
+-- name: schema
+create table meta (key text primary key, value text not null) strict;
+
+-- A run: one command, from plan to verdict. `asked` is what makes a repeated command the same one.
+create table run (
+  id integer primary key, asked text not null, start text not null, stop text not null,
+  until text not null, watermark text not null, known integer not null,
+  began real not null, ended real
+) strict;
+
+-- A slice of its plan. todo -> settled (pages whole, verdict given) -> committed (in the destination); or todo -> cut.
+-- `part` is the slice of the plan that it was cut from; cells are committed by plan slices.
+create table slice (
+  run integer not null, number integer not null, part integer not null,
+  start text not null, stop text not null, asked_start text not null, asked_stop text not null,
+  route text not null, direction text, reason text not null, expected integer,
+  state text not null default 'todo', attempt integer, verdict text,
+  primary key (run, number)
+) strict, without rowid;
+
+-- One walk of a slice from its first page. At most one of a slice is open.
+create table attempt (
+  id integer primary key, run integer not null, slice integer not null, began real not null, watermark text,
+  state text not null default 'open', reason text not null default ''
+) strict;
+create index attempt_of on attempt (run, slice);
+
+-- One request and where its answer lies in the attempt's spool segment.
+create table page (
+  attempt integer not null, ordinal integer not null, request text not null, status integer not null,
+  encoding text not null, offset integer not null, length integer not null,
+  primary key (attempt, ordinal)
+) strict, without rowid;
+
+-- Evidence, until the run is closed: digests of the ids each slice owns, and of those it saw that others own.
+create table owned (run integer not null, slice integer not null, ids blob not null, primary key (run, slice))
+  strict, without rowid;
+create table sighting (run integer not null, id blob not null, start text not null, primary key (run, id))
+  strict, without rowid;
+
+-- name: get_meta
+select value from meta where key = ?;
+
+-- name: set_meta
+insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value;
+
+-- name: unfinished
+select * from run where asked = ? and ended is null order by id desc limit 1;
+
+-- name: add_run
+insert into run (asked, start, stop, until, watermark, known, began) values (?, ?, ?, ?, ?, ?, ?);
+
+-- name: end_run
+update run set ended = ? where id = ?;
+
+-- name: forget_run
+delete from owned where run = ?;
+
+-- name: forget_sightings
+delete from sighting where run = ?;
+
+-- name: add_slice
+insert into slice (run, number, part, start, stop, asked_start, asked_stop, route, direction, reason, expected)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: slices
+select * from slice where run = ? order by number;
+
+-- name: last_number
+select max(number) from slice where run = ?;
+
+-- name: set_slice
+update slice set state = ?, attempt = ?, verdict = ? where run = ? and number = ?;
+
+-- name: add_attempt
+insert into attempt (run, slice, began, watermark) values (?, ?, ?, ?);
+
+-- name: open_attempt
+select * from attempt where run = ? and slice = ? and state = 'open' order by id desc limit 1;
+
+-- name: attempts
+select * from attempt where run = ? and slice = ? order by id;
+
+-- name: get_attempt
+select * from attempt where id = ?;
+
+-- name: end_attempt
+update attempt set state = ?, reason = ? where id = ?;
+
+-- name: add_page
+insert into page (attempt, ordinal, request, status, encoding, offset, length) values (?, ?, ?, ?, ?, ?, ?);
+
+-- name: pages
+select * from page where attempt = ? order by ordinal;
+
+-- name: drop_pages
+delete from page where attempt = ? and ordinal >= ?;
+
+-- name: count_pages
+select count(*) from page join attempt on attempt.id = page.attempt where attempt.run = ?;
+
+-- name: set_owned
+insert into owned (run, slice, ids) values (?, ?, ?) on conflict (run, slice) do update set ids = excluded.ids;
+
+-- name: get_owned
+select ids from owned where run = ? and slice = ?;
+
+-- name: add_sighting
+insert into sighting (run, id, start) values (?, ?, ?) on conflict (run, id) do nothing;
+
+-- name: sightings
+select id, start from sighting where run = ?;

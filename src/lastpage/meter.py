@@ -1,0 +1,34 @@
+"""What a run has done so far: numbers that threads add to and a display reads."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counts of one run. `expected` is the plan's estimate of conversations, None until there is a plan."""
+
+    expected: int | None = None
+    conversations: int = 0
+    pages: int = 0
+    slices: int = 0
+    slices_done: int = 0
+    notes: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def page(self, rows: int) -> None:
+        with self._lock:
+            self.conversations += rows
+            self.pages += 1
+
+    def done(self, slices: int = 1) -> None:
+        with self._lock:
+            self.slices_done += slices
+
+    def note(self, text: str) -> None:
+        """Something a person should know, once: shown above the progress and kept for the summary."""
+        with self._lock:
+            if text not in self.notes:
+                self.notes.append(text)

@@ -1,0 +1,214 @@
+"""One slice, from its first request to its verdict: walked, tallied, and walked again where the tally asks for it.
+
+This is where walk, ledger and tally meet, and it runs in as many threads as send. Nothing here knows of tables or sinks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lastpage.errors import ApiError
+from lastpage.fetch.client import Client
+from lastpage.fetch.cursor import CursorWalk
+from lastpage.fetch.drive import drive
+from lastpage.fetch.lake import Lake
+from lastpage.fetch.pages import PagesWalk
+from lastpage.fetch.transport import Answer
+from lastpage.fetch.walk import READS, Again, Done, Narrow, Request, Step, Walk
+from lastpage.interval import from_unix, iso
+from lastpage.ledger import Attempt, Kept, Ledger, Planned, Run
+from lastpage.meter import Meter
+from lastpage.plan import LAG_ASSUMED, Slice, narrower
+from lastpage.query import Query
+from lastpage.repair import LOST_MAX, decide
+from lastpage.tally import Account, Verdict, digest, judge, shortfall
+
+#: Jobs in flight; the API's own limit exists and is not known (docs/api.md, 2).
+JOBS_MAX = 3
+#: Rows of a page-number walk slide; after this long its pages are no longer one answer.
+PAGES_FRESH_S = 300.0
+
+
+@dataclass(slots=True)
+class Lost:
+    """What went wrong with a slice so far, in this process."""
+
+    attempts: int = 0
+    rereads: int = 0
+    #: The ids that finished attempts brought, None before the first.
+    ids: frozenset[bytes] | None = None
+
+
+@dataclass(slots=True)
+class Settler:
+    """Settles slices of one run; `settle(planned)` may be called from any thread, once a slice."""
+
+    query: Query
+    client: Client
+    ledger: Ledger
+    run: Run
+    lake: Lake
+    meter: Meter
+    page_size: int | None = None
+    stopped: Callable[[], bool] = lambda: False
+    _jobs: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(JOBS_MAX))
+
+    def settle(self, planned: Planned) -> list[Planned]:
+        """Fetch a slice to its verdict. Returns the smaller slices that have to be fetched instead, if any."""
+        if planned.slice.route == "cursor":
+            with self._jobs:
+                return self._settle(planned)
+        return self._settle(planned)
+
+    def _settle(self, planned: Planned) -> list[Planned]:
+        piece, lost = planned.slice, Lost()
+        while True:
+            walking = self._resume(piece) or self._begin(piece)
+            end = walking.go()
+            match end:
+                case Done(how):
+                    if self._accepted(planned, walking, how, lost):
+                        return []
+                case Narrow(reason):
+                    return self._narrow(planned, walking, reason)
+                case Again(reason):
+                    lost.attempts += 1
+                    if lost.attempts >= LOST_MAX:
+                        self._short(
+                            planned, walking, f"{lost.attempts} attempts were lost, the last one since {reason}"
+                        )
+                        return []
+                    self.meter.note(f"{piece}: {reason}; beginning again")
+                    walking.abandon(reason)
+
+    def _accepted(self, planned: Planned, walking: Walking, how: str, lost: Lost) -> bool:
+        sums = walking.sums
+        trusted = planned.slice.route == "pages" or self._reaches(walking.attempt, planned.slice)
+        decision = decide(sums, how, lost.ids, lost.rereads) if trusted else "accept"
+        if decision == "accept":
+            lake = walking.attempt.watermark
+            verdict = judge(sums, how, as_of=walking.as_of, lake=lake, settled=self.lake.watermark())
+            self._record(planned, walking, verdict)
+            return True
+        lost.ids = sums.digests | (lost.ids or frozenset())
+        lost.rereads += 1
+        if decision == "narrow":
+            self._short(planned, walking, f"every one of {lost.rereads} readings brought other rows")
+            return True
+        self.meter.note(f"{planned.slice}: counts and rows disagree; reading it again")
+        walking.abandon("counts and rows disagree")
+        return False
+
+    def _reaches(self, attempt: Attempt, piece: Slice) -> bool:
+        return attempt.watermark is not None and attempt.watermark >= piece.interval.end
+
+    def _narrow(self, planned: Planned, walking: Walking, reason: str) -> list[Planned]:
+        parts = narrower(planned.slice)
+        if not parts:
+            self._short(planned, walking, f"{reason}, and there is nothing smaller to ask for")
+            return []
+        self.meter.note(f"{planned.slice}: {reason}; taking smaller slices")
+        walking.abandon(reason)
+        return self.ledger.cut(self.run, planned, parts)
+
+    def _short(self, planned: Planned, walking: Walking, why: str) -> None:
+        self.meter.note(f"{planned.slice} is short: {why}")
+        self._record(planned, walking, shortfall(walking.sums, why, walking.as_of))
+
+    def _record(self, planned: Planned, walking: Walking, verdict: Verdict) -> None:
+        self.ledger.end_attempt(walking.attempt, "ended", verdict.why)
+        inside = {
+            digest(text): iso(start) for text, start in walking.sums.foreign.items() if start in self.run.interval
+        }
+        ids = b"".join(sorted(walking.sums.digests))
+        self.ledger.settle(self.run, planned.slice.number, walking.attempt.id, verdict.dump(), ids, inside)
+        self.meter.done()
+
+    def _begin(self, piece: Slice) -> Walking:
+        lake = self.lake.watermark() if piece.route == "cursor" else None
+        attempt = self.ledger.begin_attempt(self.run, piece, self.client.server_now(), lake)
+        walk = self._walk(piece)
+        return Walking(self, piece, walk, attempt, walk.first(piece))
+
+    def _resume(self, piece: Slice) -> Walking | None:
+        """Go on with what an earlier process left, if it is still worth anything."""
+        attempt = self.ledger.open_attempt(self.run, piece)
+        if attempt is None:
+            return None
+        kept, _ = self.ledger.recover(attempt, piece)
+        stale = piece.route == "pages" and self.client.server_now() - attempt.began > PAGES_FRESH_S
+        if stale or not kept:
+            self.ledger.end_attempt(attempt, "lost", "left too long" if stale else "nothing was kept")
+            return None
+        walk = self._walk(piece)
+        walking = Walking(self, piece, walk, attempt, None)
+        walking.catch_up(kept)
+        return walking
+
+    def _walk(self, piece: Slice) -> Walk:
+        if piece.route == "pages":
+            return PagesWalk(self.query, self.page_size or PagesWalk.page_size)
+        return CursorWalk(self.query, self.page_size or CursorWalk.page_size)
+
+
+class Walking:
+    """One attempt under way: the walk's next step, the pages kept, the account so far."""
+
+    def __init__(self, settler: Settler, piece: Slice, walk: Walk, attempt: Attempt, step: Step | None) -> None:
+        self.attempt = attempt
+        self.sums = Account(piece, from_unix(attempt.began))
+        self._settler = settler
+        self._walk = walk
+        self._step = step
+        self._behind: list[Request] = []
+
+    @property
+    def as_of(self) -> datetime:
+        """How fresh the rows are: when they were asked for, or how far the lake reached before that."""
+        if self.sums.piece.route == "pages":
+            return self.sums.now
+        return self.attempt.watermark or self.sums.watermark or self.sums.now - LAG_ASSUMED
+
+    def go(self) -> Done | Narrow | Again:
+        assert self._step is not None
+        settler = self._settler
+        return drive(
+            self._walk,
+            self._step,
+            send=lambda request: settler.client.send(self._walk.call(request)),
+            keep=self._keep,
+            sleep=settler.client.clock.sleep,
+            behind=list(self._behind),
+        )
+
+    def catch_up(self, kept: list[Kept]) -> None:
+        """Take in what an earlier process kept; the next request follows from the last of it."""
+        for number, page in enumerate(kept):
+            answer = self._settler.ledger.answer(self.attempt, page)
+            self._take(number, page.request, answer)
+        self._step = self._walk.after(kept[-1].request, answer)
+
+    def abandon(self, reason: str) -> None:
+        """Give the attempt up, with the courtesy of deleting its job."""
+        self._settler.ledger.end_attempt(self.attempt, "lost", reason)
+        job = next((request.job for request in reversed(self._behind) if request.job), "")
+        if job and self._behind[-1].kind in ("poll", "results", "submit"):
+            try:
+                call = self._walk.call(Request(self.sums.piece, "delete", job=job))
+                self._settler.client.send(call)
+            except ApiError:
+                pass  # it expires by itself
+
+    def _keep(self, request: Request, answer: Answer) -> None:
+        self._settler.ledger.add(self.attempt, len(self._behind), request, answer)
+        self._take(len(self._behind), request, answer)
+
+    def _take(self, number: int, request: Request, answer: Answer) -> None:
+        before = len(self.sums.owned)
+        self.sums.take(number, request, answer)
+        self._behind.append(request)
+        if request.kind in READS:
+            self._settler.meter.page(len(self.sums.owned) - before)

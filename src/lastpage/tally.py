@@ -1,0 +1,210 @@
+"""A slice's account, and what it proves: coverage and finality. Pure: pages in, a verdict out.
+
+    rule                                        complete only if
+    ------------------------------------------  -------------------------------------------------------------------
+    the walk                                    it reached its true end (repair.py sees to the others)
+    cursor: watermark, read before submitting   it lies at or after the slice's end
+    cursor: counts, before and after            ids that started on the slice's days >= the larger count
+    pages: to the absent page                   unique ids >= the larger of the first and the last totalHits
+    pages: stopped beyond the slice             the starts were in order (the walk's own proof), totalHits did not grow
+    records                                     every one could be read
+    foreign rows                                every one that another slice owns is there (repair.py, at the end of the run)
+
+A gap in a count asks for another walk; the same ids again and a gap within `tolerance` are complete, since counts are officially
+approximate (docs/api.md, 3.2). Complete means: as visible to this client's divisions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from lastpage.fetch import envelope
+from lastpage.fetch.transport import Answer
+from lastpage.fetch.walk import READS, Request
+from lastpage.interval import floor_day, iso, parse_iso
+from lastpage.plan import Slice
+
+Coverage = Literal["complete", "unproven", "short"]
+Finality = Literal["final", "provisional"]
+#: A conversation open for longer will hardly end; orphans exist (docs/api.md, 3.4).
+ORPHAN_AFTER = timedelta(days=30)
+#: Where in a slice's pages a record stands: page * POSITIONS + row.
+POSITIONS = 1_000_000
+
+
+@dataclass(slots=True)
+class Account:
+    """What one attempt brought, page by page. `owned` maps each id to its last copy: within an attempt the last one wins."""
+
+    piece: Slice
+    #: When it was asked; decides who has been open for too long to wait for.
+    now: datetime
+    fetched: int = 0
+    #: Where each owned id stands: page * POSITIONS + row, and whether it is still open.
+    owned: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    foreign: dict[str, datetime] = field(default_factory=dict)
+    #: Where records stand that nobody can own, because id or start cannot be read. They are kept as they came.
+    broken: list[int] = field(default_factory=list)
+    #: `totalHits` of each page, and the sums of the counts before and after a job (None: refused).
+    hits: list[int] = field(default_factory=list)
+    counts: dict[str, int | None] = field(default_factory=dict)
+    #: The newest `dataAvailabilityDate` that came with the results.
+    watermark: datetime | None = None
+
+    def take(self, number: int, request: Request, answer: Answer) -> None:
+        """Enter the answer to the attempt's request of this number."""
+        if request.kind in ("count", "recount"):
+            self._count(request, answer)
+        elif request.kind in READS and answer.status == 200:
+            self._read(number, answer.body)
+
+    def _count(self, request: Request, answer: Answer) -> None:
+        hits = envelope.page(answer.body).total_hits if answer.status == 200 else None
+        before = self.counts.get(request.kind, 0)
+        self.counts[request.kind] = None if hits is None or before is None else before + hits
+
+    def _read(self, number: int, body: bytes) -> None:
+        page = envelope.page(body)
+        if page.total_hits is not None:
+            self.hits.append(page.total_hits)
+        if page.watermark:
+            self.watermark = max(page.watermark, self.watermark or page.watermark)
+        for place, head in enumerate(envelope.heads(body), number * POSITIONS):
+            self.fetched += 1
+            if head is None:
+                self.broken.append(place)
+            elif head.start in self.piece.interval:
+                open_yet = head.end is None and self.now - head.start < ORPHAN_AFTER
+                self.owned[head.id] = (place, open_yet)
+            else:
+                self.foreign[head.id] = head.start
+
+    @property
+    def unique(self) -> int:
+        return len(self.owned) + len(self.foreign)
+
+    @property
+    def countable(self) -> int:
+        """Ids that started on the slice's days, whether owned or not: what a count of those days counts."""
+        first, end = floor_day(self.piece.interval.start), self.piece.interval.end
+        return len(self.owned) + sum(1 for start in self.foreign.values() if first <= start < end)
+
+    @property
+    def duplicates(self) -> int:
+        return self.fetched - len(self.broken) - self.unique
+
+    @property
+    def open(self) -> int:
+        return sum(1 for _, open_yet in self.owned.values() if open_yet)
+
+    @property
+    def digests(self) -> frozenset[bytes]:
+        return frozenset(digest(text) for text in self.owned)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a slice's account proves, with the numbers it rests on."""
+
+    coverage: Coverage
+    finality: Finality
+    why: str
+    conversations: int
+    as_of: datetime
+    fetched: int = 0
+    duplicates: int = 0
+    foreign: int = 0
+    open: int = 0
+    broken: int = 0
+    gap: int = 0
+    expected: int | None = None
+
+    def dump(self) -> str:
+        return msgspec.json.encode({**asdict(self), "as_of": iso(self.as_of)}).decode()
+
+    @classmethod
+    def load(cls, text: str) -> Verdict:
+        values: dict[str, Any] = msgspec.json.decode(text)
+        return cls(**{**values, "as_of": parse_iso(values["as_of"])})
+
+
+def gap(sums: Account, how: str) -> int | None:
+    """How many conversations the API counts that are not here: 0 or less is none, None is nobody knows."""
+    if how == "read":
+        counts = [count for count in sums.counts.values() if count is not None]
+        return max(counts) - sums.countable if counts else None
+    if not sums.hits:
+        return None
+    if how == "absent":
+        return max(sums.hits[0], sums.hits[-1]) - sums.unique
+    return max(sums.hits[-1] - sums.hits[0], 0)
+
+
+def tolerance(count: int) -> int:
+    """The gap that is within the counts' own error."""
+    return max(2, count // 1000)
+
+
+def judge(sums: Account, how: str, *, as_of: datetime, lake: datetime | None, settled: datetime | None) -> Verdict:
+    """Coverage and finality of an account whose gap, if any, has been walked again and stayed.
+
+    `lake` is the watermark read before a job was submitted (None: not to be had); `settled` the watermark as now known.
+    """
+    missing = gap(sums, how)
+    coverage, why = _coverage(sums, how, missing, lake)
+    piece = sums.piece
+    provisional = sums.open or settled is None or piece.interval.end > settled
+    return _verdict(sums, coverage, "provisional" if provisional else "final", why, as_of, max(missing or 0, 0))
+
+
+def _coverage(sums: Account, how: str, missing: int | None, lake: datetime | None) -> tuple[Coverage, str]:
+    if how == "read" and lake is None:
+        return "unproven", "the API did not say how far its lake reaches"
+    if how == "read" and lake is not None and lake < sums.piece.interval.end:
+        return "unproven", f"the lake reached only to {iso(lake)} when the job was submitted"
+    if sums.broken:
+        return "unproven", f"{len(sums.broken)} records could not be read; they are kept as they came"
+    if missing is None:
+        return "unproven", "the API gave no count to hold it against"
+    if missing > tolerance(sums.countable):
+        return "unproven", f"the API counts {missing:,} more, but the same rows come at every reading"
+    if missing > 0:
+        return "complete", f"within the counts' error: {missing} more counted, the same rows at every reading"
+    return "complete", {"read": "counts agree", "absent": "counts agree", "beyond": "read in order past its start"}[how]
+
+
+def shortfall(sums: Account, why: str, as_of: datetime) -> Verdict:
+    """The verdict where evidence says that rows are missing."""
+    return _verdict(sums, "short", "provisional", why, as_of, 0)
+
+
+def _verdict(sums: Account, coverage: Coverage, finality: Finality, why: str, as_of: datetime, missing: int) -> Verdict:
+    return Verdict(
+        coverage,
+        finality,
+        why,
+        conversations=len(sums.owned),
+        as_of=as_of,
+        fetched=sums.fetched,
+        duplicates=sums.duplicates,
+        foreign=len(sums.foreign),
+        open=sums.open,
+        broken=len(sums.broken),
+        gap=missing,
+        expected=sums.piece.expected,
+    )
+
+
+def digest(text: str) -> bytes:
+    """16 bytes that stand for an id: what the ledger keeps as evidence."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def unpack(digests: bytes) -> Iterator[bytes]:
+    return (digests[at : at + 16] for at in range(0, len(digests), 16))
