@@ -191,6 +191,11 @@ class Ledger:
         with self._transaction():
             self._run("set_slice", "todo", None, None, run.id, number)
 
+    def rejudge(self, run: Run, number: int, verdict: str) -> None:
+        """Replace a settled slice's verdict: later evidence spoke against it."""
+        with self._transaction():
+            self._run("set_verdict", verdict, run.id, number)
+
     def owned(self, run: Run, number: int) -> bytes:
         row = self._one("get_owned", run.id, number)
         return bytes(row["ids"]) if row else b""
@@ -301,11 +306,11 @@ def _open(path: Path) -> sqlite3.Connection:
     application, version = (db.execute(f"pragma {name}").fetchone()[0] for name in ("application_id", "user_version"))
     if version > VERSION and application == APPLICATION:
         raise UsageError(f"{path} was written by a newer lastpage; update this one, or give another destination")
-    db.execute("pragma journal_mode = wal")
-    db.execute("pragma synchronous = full")
     tables = db.execute("select count(*) from sqlite_schema").fetchone()[0]
     if tables and application != APPLICATION:
         raise DestinationError(f"{path} is not lastpage's; move it away or give another destination")
+    db.execute("pragma journal_mode = wal")
+    db.execute("pragma synchronous = full")
     if not tables:
         db.executescript(
             f"begin;{SQL['schema']};pragma application_id = {APPLICATION};pragma user_version = {VERSION};commit;"

@@ -75,6 +75,9 @@ select max(number) from slice where run = ?;
 -- name: set_slice
 update slice set state = ?, attempt = ?, verdict = ? where run = ? and number = ?;
 
+-- name: set_verdict
+update slice set verdict = ? where run = ? and number = ?;
+
 -- name: add_attempt
 insert into attempt (run, slice, began, watermark) values (?, ?, ?, ?);
 

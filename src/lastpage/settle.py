@@ -28,6 +28,8 @@ from lastpage.tally import Account, Verdict, digest, judge, shortfall
 
 #: Jobs in flight; the API's own limit exists and is not known (docs/api.md, 2).
 JOBS_MAX = 3
+#: Slices that one slice of the plan may be cut into; where that does not help, size is not the trouble.
+CUTS_MAX = 64
 #: Rows of a page-number walk slide; after this long its pages are no longer one answer.
 PAGES_FRESH_S = 300.0
 
@@ -70,8 +72,9 @@ class Settler:
             end = walking.go()
             match end:
                 case Done(how):
-                    if self._accepted(planned, walking, how, lost):
-                        return []
+                    parts = self._tallied(planned, walking, how, lost)
+                    if parts is not None:
+                        return parts
                 case Narrow(reason):
                     return self._narrow(planned, walking, reason)
                 case Again(reason):
@@ -84,7 +87,8 @@ class Settler:
                     self.meter.note(f"{piece}: {reason}; beginning again")
                     walking.abandon(reason)
 
-    def _accepted(self, planned: Planned, walking: Walking, how: str, lost: Lost) -> bool:
+    def _tallied(self, planned: Planned, walking: Walking, how: str, lost: Lost) -> list[Planned] | None:
+        """Judge a walk that reached its end: None means that it has to be walked again."""
         sums = walking.sums
         trusted = planned.slice.route == "pages" or self._reaches(walking.attempt, planned.slice)
         decision = decide(sums, how, lost.ids, lost.rereads) if trusted else "accept"
@@ -92,23 +96,23 @@ class Settler:
             lake = walking.attempt.watermark
             verdict = judge(sums, how, as_of=walking.as_of, lake=lake, settled=self.lake.watermark())
             self._record(planned, walking, verdict)
-            return True
+            return []
         lost.ids = sums.digests | (lost.ids or frozenset())
         lost.rereads += 1
         if decision == "narrow":
-            self._short(planned, walking, f"every one of {lost.rereads} readings brought other rows")
-            return True
+            return self._narrow(planned, walking, f"each of {lost.rereads} readings brought other rows")
         self.meter.note(f"{planned.slice}: counts and rows disagree; reading it again")
         walking.abandon("counts and rows disagree")
-        return False
+        return None
 
     def _reaches(self, attempt: Attempt, piece: Slice) -> bool:
         return attempt.watermark is not None and attempt.watermark >= piece.interval.end
 
     def _narrow(self, planned: Planned, walking: Walking, reason: str) -> list[Planned]:
-        parts = narrower(planned.slice)
+        siblings = sum(1 for other in self.ledger.slices(self.run) if other.part == planned.part)
+        parts = narrower(planned.slice) if siblings < CUTS_MAX else []
         if not parts:
-            self._short(planned, walking, f"{reason}, and there is nothing smaller to ask for")
+            self._short(planned, walking, f"{reason}, and smaller slices do not help")
             return []
         self.meter.note(f"{planned.slice}: {reason}; taking smaller slices")
         walking.abandon(reason)

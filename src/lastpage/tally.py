@@ -17,9 +17,10 @@ approximate (docs/api.md, 3.2). Complete means: as visible to this client's divi
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -46,8 +47,8 @@ class Account:
     #: When it was asked; decides who has been open for too long to wait for.
     now: datetime
     fetched: int = 0
-    #: Where each owned id stands: page * POSITIONS + row, and whether it is still open.
-    owned: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    #: Of each owned id: where it stands (page * POSITIONS + row), its start's day (ordinal), whether it is still open.
+    owned: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
     foreign: dict[str, datetime] = field(default_factory=dict)
     #: Where records stand that nobody can own, because id or start cannot be read. They are kept as they came.
     broken: list[int] = field(default_factory=list)
@@ -81,7 +82,7 @@ class Account:
                 self.broken.append(place)
             elif head.start in self.piece.interval:
                 open_yet = head.end is None and self.now - head.start < ORPHAN_AFTER
-                self.owned[head.id] = (place, open_yet)
+                self.owned[head.id] = (place, head.start.toordinal(), open_yet)
             else:
                 self.foreign[head.id] = head.start
 
@@ -101,7 +102,13 @@ class Account:
 
     @property
     def open(self) -> int:
-        return sum(1 for _, open_yet in self.owned.values() if open_yet)
+        return sum(1 for _, _, open_yet in self.owned.values() if open_yet)
+
+    @property
+    def days(self) -> dict[str, int]:
+        """Owned conversations a start day."""
+        ordinals = Counter(day for _, day, _ in self.owned.values())
+        return {date.fromordinal(day).isoformat(): count for day, count in sorted(ordinals.items())}
 
     @property
     def digests(self) -> frozenset[bytes]:
@@ -124,6 +131,8 @@ class Verdict:
     broken: int = 0
     gap: int = 0
     expected: int | None = None
+    #: Conversations a start day, as ISO dates.
+    days: dict[str, int] = field(default_factory=dict)
 
     def dump(self) -> str:
         return msgspec.json.encode({**asdict(self), "as_of": iso(self.as_of)}).decode()
@@ -198,6 +207,7 @@ def _verdict(sums: Account, coverage: Coverage, finality: Finality, why: str, as
         broken=len(sums.broken),
         gap=missing,
         expected=sums.piece.expected,
+        days=sums.days,
     )
 
 

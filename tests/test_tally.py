@@ -1,0 +1,190 @@
+"""The tally: every line of the coverage rule, by assertion alone."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lastpage.fetch.transport import Answer
+from lastpage.fetch.walk import Request
+from lastpage.interval import Interval, iso
+from lastpage.plan import Slice
+from lastpage.repair import decide, holes
+from lastpage.tally import Account, Verdict, digest, gap, judge, shortfall, tolerance
+
+START = datetime(2023, 10, 1, tzinfo=UTC)
+DAY = Interval(START, START + timedelta(days=1))
+LATER = START + timedelta(days=3)
+JOB = Slice(1, DAY, DAY, "cursor", "test", 3)
+PAGES = Slice(1, DAY, DAY, "pages", "test", 3)
+
+
+def row(name: str, hour: float = 1, *, ended: bool = True) -> dict[str, Any]:
+    start = START + timedelta(hours=hour)
+    return {"conversationId": name, "conversationStart": iso(start)} | (
+        {"conversationEnd": iso(start)} if ended else {}
+    )
+
+
+def account(piece: Slice, *pages: dict[str, Any], counts: tuple[int, ...] = ()) -> Account:
+    sums = Account(piece, LATER)
+    kind: Any = "page" if piece.route == "pages" else "results"
+    for number, body in enumerate(pages):
+        sums.take(number, Request(piece, kind), Answer(200, raw=json.dumps(body).encode()))
+    for kind, count in zip(("count", "recount"), counts, strict=False):
+        sums.take(99, Request(piece, kind), Answer(200, raw=json.dumps({"totalHits": count}).encode()))
+    return sums
+
+
+def verdict(sums: Account, how: str, lake: datetime | None = LATER, settled: datetime | None = LATER) -> Verdict:
+    return judge(sums, how, as_of=LATER, lake=lake, settled=settled)
+
+
+def test_a_job_whose_counts_agree() -> None:
+    """Counts before and after, the watermark past the end, all ended: complete and final."""
+    result = verdict(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2)), "read")
+    assert (result.coverage, result.finality, result.conversations) == ("complete", "final", 2)
+
+
+def test_the_larger_count_rules() -> None:
+    """Of the counts before and after the larger one has to be met; a surplus is no fault."""
+    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 5))
+    assert gap(sums, "read") == 3
+    assert gap(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(1, 1)), "read") == -1
+
+
+def test_a_small_gap_that_stays() -> None:
+    """Counts are officially approximate: the same ids again and a gap of two are complete, and the gap is told."""
+    result = verdict(account(JOB, {"conversations": [row("a")]}, counts=(3, 3)), "read")
+    assert (result.coverage, result.gap) == ("complete", 2)
+    assert "more counted" in result.why
+
+
+def test_a_large_gap_that_stays() -> None:
+    """A gap beyond the tolerance, with the same ids at every reading, proves nothing either way."""
+    result = verdict(account(JOB, {"conversations": [row("a")]}, counts=(4, 4)), "read")
+    assert (result.coverage, result.gap) == ("unproven", 3)
+
+
+def test_tolerance() -> None:
+    """Two, or one in a thousand."""
+    assert [tolerance(count) for count in (0, 100, 3000, 100_000)] == [2, 2, 3, 100]
+
+
+@pytest.mark.parametrize("lake", [None, DAY.end - timedelta(milliseconds=1)])
+def test_jobs_beyond_the_watermark_prove_nothing(lake: datetime | None) -> None:
+    """Whatever the counts say, a job is complete only up to the watermark read before it."""
+    assert verdict(account(JOB, {"conversations": [row("a")]}, counts=(1, 1)), "read", lake).coverage == "unproven"
+
+
+def test_no_counter() -> None:
+    """A refused count is no count: unproven."""
+    sums = account(JOB, {"conversations": [row("a")]})
+    sums.take(0, Request(JOB, "count"), Answer(403, raw=b"{}"))
+    assert gap(sums, "read") is None
+    assert verdict(sums, "read").coverage == "unproven"
+
+
+def test_a_page_walk_to_the_absent_page() -> None:
+    """Unique ids are held against the larger of the first and the last totalHits."""
+    pages = [
+        {"conversations": [row("a"), row("b")], "totalHits": 2},
+        {"conversations": [row("b")], "totalHits": 3},
+        {"totalHits": 3},
+    ]
+    sums = account(PAGES, *pages)
+    assert (sums.unique, sums.duplicates, gap(sums, "absent")) == (2, 1, 1)
+
+
+def test_a_page_walk_that_stopped_beyond() -> None:
+    """Stopped in order it is proved by the order, unless rows arrived meanwhile."""
+    old = row("old", -2)
+    assert (
+        gap(
+            account(PAGES, {"conversations": [row("a")], "totalHits": 9}, {"conversations": [old], "totalHits": 9}),
+            "beyond",
+        )
+        == 0
+    )
+    assert (
+        gap(
+            account(PAGES, {"conversations": [row("a")], "totalHits": 9}, {"conversations": [old], "totalHits": 10}),
+            "beyond",
+        )
+        == 1
+    )
+
+
+def test_ownership() -> None:
+    """What started outside the slice is foreign, counted and not owned; the slice's end is not its own."""
+    sums = account(JOB, {"conversations": [row("a"), row("b", -1), row("c", 24), row("d", 0)]})
+    assert set(sums.owned) == {"a", "d"}
+    assert set(sums.foreign) == {"b", "c"}
+
+
+def test_part_of_a_day_is_counted_by_its_day() -> None:
+    """A count from midday on counts what started that morning too, so foreign rows of the same day count."""
+    half = Slice(1, Interval(START + timedelta(hours=12), DAY.end), DAY, "cursor", "test")
+    sums = account(half, {"conversations": [row("morning", 8), row("noon", 13), row("eve", -3)]}, counts=(2, 2))
+    assert sums.countable == 2
+    assert gap(sums, "read") == 0
+
+
+def test_the_last_copy_wins() -> None:
+    """Of several copies within an attempt the last one stands: it is the newest."""
+    sums = account(PAGES, {"conversations": [row("a", ended=False)]}, {"conversations": [row("a")]})
+    assert sums.open == 0
+    assert sums.owned["a"][0] == 1_000_000
+
+
+def test_finality() -> None:
+    """Open conversations and a range past the watermark are provisional; an orphan of over 30 days is not waited for."""
+    still = {"conversations": [row("a", ended=False)]}
+    assert verdict(account(JOB, still, counts=(1, 1)), "read").finality == "provisional"
+    assert verdict(account(JOB, {"conversations": []}, counts=(0, 0)), "read", settled=START).finality == "provisional"
+    sums = Account(JOB, START + timedelta(days=40))
+    sums.take(0, Request(JOB, "results"), Answer(200, raw=json.dumps(still).encode()))
+    assert verdict(sums, "read").finality == "final"
+
+
+def test_broken_records() -> None:
+    """A record without a readable id or start is counted and placed; a bad end only makes it open."""
+    sums = account(
+        JOB, {"conversations": [row("a"), {"conversationId": 5}, row("c") | {"conversationEnd": "soon"}]}, counts=(2, 2)
+    )
+    assert (sums.broken, set(sums.owned), sums.open) == ([1], {"a", "c"}, 1)
+    assert verdict(sums, "read").coverage == "unproven"
+
+
+def test_deciding() -> None:
+    """A gap is walked again; the same ids end it, growing ones lead to smaller slices."""
+    whole = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
+    part = account(JOB, {"conversations": [row("a")]}, counts=(2, 2))
+    assert decide(whole, "read", None, 0) == "accept"
+    assert decide(part, "read", None, 0) == "again"
+    assert decide(part, "read", part.digests, 1) == "accept"
+    assert decide(whole, "read", part.digests, 1) == "accept"
+    assert decide(part, "read", whole.digests, 1) == "again"
+    assert decide(part, "read", whole.digests, 3) == "narrow"
+
+
+def test_an_id_known_before_must_be_there() -> None:
+    """Counts may agree; an id that an earlier reading brought and this one lacks is a hole."""
+    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
+    assert decide(sums, "read", frozenset({digest("c")}), 1) == "again"
+
+
+def test_holes() -> None:
+    """A foreign row that its owner lacks is a hole of the owner; one outside the run is nobody's."""
+    other = Slice(2, Interval(DAY.end, DAY.end + timedelta(days=1)), DAY, "cursor", "test")
+    seen = [(digest("a"), START), (digest("b"), START), (digest("z"), START - timedelta(days=9))]
+    found = list(holes([JOB, other], {1: digest("a"), 2: b""}, seen))
+    assert found == [(JOB, digest("b"))]
+
+
+def test_verdicts_survive_the_ledger() -> None:
+    """A verdict written down and read back is the same verdict."""
+    result = shortfall(account(JOB, {"conversations": [row("a")]}), "because", LATER)
+    assert Verdict.load(result.dump()) == result
+    assert result.days == {"2023-10-01": 1}
