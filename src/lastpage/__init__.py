@@ -1,0 +1,66 @@
+"""Every Genesys Cloud conversation, to the last page.
+
+    query ─▶ plan ─▶ fetch (pages | cursor) ─▶ ledger + spool ─▶ tally ─▶ tables ─▶ sinks
+     Query    Slice    Request ▸ Answer           bytes on disk    verdict   Arrow     cells
+
+The same verbs as the command line's: `fetch` and `plan` take an interval and filters and find the credentials in the
+environment; `Cloud` is for more than one call, and iterates conversations with bounded memory.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Unpack
+
+from lastpage.cloud import Asked, Cloud, FetchedPage, When
+from lastpage.errors import (
+    ApiError,
+    DestinationError,
+    Interrupted,
+    InUseError,
+    LastpageError,
+    RefusedError,
+    RejectedError,
+    ShortError,
+    UnavailableError,
+    UsageError,
+)
+from lastpage.interval import Interval
+from lastpage.plan import Slice
+from lastpage.regions import Credentials, Environment
+from lastpage.run import Summary
+from lastpage.version import VERSION as __version__
+
+__all__ = [
+    "ApiError",
+    "Asked",
+    "Cloud",
+    "Credentials",
+    "DestinationError",
+    "Environment",
+    "FetchedPage",
+    "InUseError",
+    "Interrupted",
+    "Interval",
+    "LastpageError",
+    "RefusedError",
+    "RejectedError",
+    "ShortError",
+    "Slice",
+    "Summary",
+    "UnavailableError",
+    "UsageError",
+    "__version__",
+    "fetch",
+    "plan",
+]
+
+
+def fetch(interval: When, to: str | os.PathLike[str] = "conversations", **asked: Unpack[Asked]) -> Summary:
+    """`Cloud.from_env().fetch(…)`: an interval into a destination; again after a crash, and it goes on."""
+    return Cloud.from_env().fetch(interval, to, **asked)
+
+
+def plan(interval: When, **asked: Unpack[Asked]) -> list[Slice]:
+    """`Cloud.from_env().plan(…)`: the slices a fetch would take; sends only the watermark and the counts."""
+    return Cloud.from_env().plan(interval, **asked)

@@ -12,7 +12,7 @@ from datetime import date
 import msgspec
 
 from lastpage.fetch import envelope
-from lastpage.fetch.walk import READS
+from lastpage.fetch.walk import READS, Request
 from lastpage.interval import Interval
 from lastpage.ledger import Attempt, Kept, Ledger, Planned
 from lastpage.tally import POSITIONS, Verdict
@@ -39,17 +39,22 @@ class Rows:
     def of(self, part: Interval) -> Iterator[list[Raw]]:
         """Pages of raw records; none is empty. Records nobody can own come with the slice's first day."""
         last = self._last_copies()
-        with_broken = part.start == self.planned.slice.interval.start
         for number, kept, attempt in self._pages():
             if part.start.date() not in self._days.get(number, {part.start.date()}):
                 continue
             body = self.ledger.answer(attempt, kept).body
-            if chosen := self._choose(number, body, part, last, with_broken):
+            if chosen := self._choose(number, body, part, last):
                 yield chosen
 
-    def _choose(
-        self, number: int, body: bytes, part: Interval, last: dict[str, int] | None, with_broken: bool
-    ) -> list[Raw]:
+    def views(self) -> Iterator[tuple[Request, envelope.Page, list[Raw]]]:
+        """Every page of the slice: what asked for it, what came, and the rows of it that `of` would yield."""
+        last = self._last_copies()
+        for number, kept, attempt in self._pages():
+            body = self.ledger.answer(attempt, kept).body
+            yield kept.request, envelope.page(body), self._choose(number, body, self.planned.slice.interval, last)
+
+    def _choose(self, number: int, body: bytes, part: Interval, last: dict[str, int] | None) -> list[Raw]:
+        with_broken = part.start == self.planned.slice.interval.start
         heads, days, chosen = envelope.heads(body), set(), []
         for row, (raw, head) in enumerate(zip(envelope.page(body).conversations or (), heads, strict=True)):
             if head is None:

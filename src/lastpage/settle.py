@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lastpage.errors import ApiError
+from lastpage.errors import ApiError, Interrupted
 from lastpage.fetch.client import Client
-from lastpage.fetch.cursor import CursorWalk
+from lastpage.fetch.cursor import PAGE_SIZE, CursorWalk
 from lastpage.fetch.drive import drive
 from lastpage.fetch.lake import Lake
-from lastpage.fetch.pages import PagesWalk
+from lastpage.fetch.pages import PAGE_SIZE_MAX, PagesWalk
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import READS, Again, Done, Narrow, Request, Step, Walk
 from lastpage.interval import from_unix, iso
@@ -154,8 +154,8 @@ class Settler:
 
     def _walk(self, piece: Slice) -> Walk:
         if piece.route == "pages":
-            return PagesWalk(self.query, self.page_size or PagesWalk.page_size)
-        return CursorWalk(self.query, self.page_size or CursorWalk.page_size)
+            return PagesWalk(self.query, min(self.page_size or PAGE_SIZE_MAX, PAGE_SIZE_MAX))
+        return CursorWalk(self.query, self.page_size or PAGE_SIZE)
 
 
 class Walking:
@@ -182,11 +182,16 @@ class Walking:
         return drive(
             self._walk,
             self._step,
-            send=lambda request: settler.client.send(self._walk.call(request)),
+            send=self._send,
             keep=self._keep,
             sleep=settler.client.clock.sleep,
             behind=list(self._behind),
         )
+
+    def _send(self, request: Request) -> Answer:
+        if self._settler.stopped():
+            raise Interrupted("the run was stopped")
+        return self._settler.client.send(self._walk.call(request))
 
     def catch_up(self, kept: list[Kept]) -> None:
         """Take in what an earlier process kept; the next request follows from the last of it."""

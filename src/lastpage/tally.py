@@ -33,6 +33,8 @@ from lastpage.plan import Slice
 
 Coverage = Literal["complete", "unproven", "short"]
 Finality = Literal["final", "provisional"]
+#: Best to worst.
+WORST: tuple[Coverage, ...] = ("complete", "unproven", "short")
 #: A conversation open for longer will hardly end; orphans exist (docs/api.md, 3.4).
 ORPHAN_AFTER = timedelta(days=30)
 #: Where in a slice's pages a record stands: page * POSITIONS + row.

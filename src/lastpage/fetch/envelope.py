@@ -7,7 +7,7 @@ are the API's own (docs/api.md, 1.3, 1.4). Everything is optional: what the API 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -76,10 +76,10 @@ def heads(body: bytes) -> Sequence[Head | None]:
     try:
         return _heads(body).conversations or ()
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return [_lenient(raw) for raw in page(body).conversations or ()]
+        return [head(raw) for raw in page(body).conversations or ()]
 
 
-def _lenient(raw: msgspec.Raw) -> Head | None:
+def head(raw: msgspec.Raw) -> Head | None:
     """A record with a bad end is still somebody; it counts as open. One without id or start is nobody."""
     try:
         return _head(raw)

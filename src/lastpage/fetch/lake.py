@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import UTC, datetime
 
 from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
@@ -34,4 +34,4 @@ class Lake:
     def _ask(self) -> datetime | None:
         call = Call("GET", f"{JOBS}/availability", endpoint=ENDPOINT, passes=frozenset({403, 404}))
         answer = self._client.send(call)
-        return envelope.utc(envelope.availability(answer.body).watermark) if answer.status == 200 else None
+        return envelope.availability(answer.body).watermark.astimezone(UTC) if answer.status == 200 else None

@@ -1,0 +1,5 @@
+"""`python -m lastpage`."""
+
+from lastpage.cli import main
+
+main()

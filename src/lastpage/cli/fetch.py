@@ -1,0 +1,47 @@
+"""`lastpage fetch`: the main job."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lastpage.cli.options import Filters, Sending
+from lastpage.cli.progress import showing
+from lastpage.cli.summary import show
+from lastpage.meter import Meter
+
+
+def fetch(
+    interval: str,
+    filters: Filters = Filters(),
+    sending: Sending = Sending(),
+    *,
+    to: str = "conversations",
+    strict: bool = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="", alias="-q")] = False,
+) -> int:
+    """Fetch every conversation of an interval; run it again after a crash and it goes on.
+
+    Parameters
+    ----------
+    interval
+        2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, or date-times with a zone.
+    to
+        A folder (Parquet), a file x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout.
+    strict
+        Exit with 3 when completeness could not be proved, too.
+    json
+        Print the summary as JSON.
+    quiet
+        No progress.
+
+    """
+    asked, cloud, meter = filters.asked(), sending.cloud(), Meter()
+    with showing(meter, cloud.client, quiet=quiet):
+        summary = cloud.fetch(interval, to, meter=meter, **asked)
+    show(summary, sys.stderr if to == "-" else sys.stdout, as_json=json)
+    missing = summary.coverage == "short" or (strict and summary.coverage == "unproven")
+    return 3 if missing else 0

@@ -1,0 +1,87 @@
+"""The options that verbs share, as they are typed and as Python's keywords."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cyclopts import Parameter
+
+from lastpage.cloud import Asked, Cloud
+from lastpage.errors import UsageError
+from lastpage.query import read_body
+
+FILTERS = "Which conversations"
+HOW = "How to fetch"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which conversations, and by which route."""
+
+    media: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
+    "Media type, such as voice; repeatable."
+    direction: Annotated[str | None, Parameter(group=FILTERS)] = None
+    "inbound or outbound, as the conversation began."
+    queue: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
+    "Queue id; repeatable."
+    user: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
+    "User id; repeatable."
+    division: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
+    "Division id; repeatable."
+    query: Annotated[Path | None, Parameter(group=FILTERS)] = None
+    "File with a query body, as the vendor's query builder makes it."
+    tz: Annotated[str, Parameter(group=FILTERS)] = "UTC"
+    "The zone whose days plain dates mean, such as Europe/Berlin."
+    paginate: Annotated[Literal["auto", "pages", "cursor"], Parameter(group=HOW)] = "auto"
+    "Page numbers, job cursors, or the right one for each part."
+    page_size: Annotated[int | None, Parameter(group=HOW)] = None
+    "Rows a page at most; each route has its own limit."
+
+    def asked(self) -> Asked:
+        """As the Python verbs take them."""
+        asked = Asked(
+            media=self.media,
+            direction=self.direction,
+            queue=self.queue,
+            user=self.user,
+            division=self.division,
+            tz=UTC if self.tz == "UTC" else _zone(self.tz),
+            paginate=self.paginate,
+            page_size=self.page_size,
+        )
+        if self.query is not None:
+            asked["query"] = read_body(_text(self.query), str(self.query))
+        return asked
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How much of the API to use."""
+
+    requests_per_minute: Annotated[int | None, Parameter(group=HOW)] = None
+    "A share of the allowance, if others need the rest; the API's own limit is 300 a client."
+
+    def cloud(self) -> Cloud:
+        if self.requests_per_minute is not None and self.requests_per_minute < 1:
+            raise UsageError("--requests-per-minute must be at least 1")
+        return Cloud.from_env(requests_per_minute=self.requests_per_minute)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(f"--tz {name!r} is no time zone; write it as Europe/Berlin") from None
+
+
+def _text(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"cannot read the query body {path}: {problem.strerror}") from None

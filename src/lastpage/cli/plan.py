@@ -1,0 +1,60 @@
+"""`lastpage plan`: what fetch would do."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from lastpage.cli.options import Filters, Sending
+from lastpage.forecast import Forecast
+
+
+def plan(
+    interval: str,
+    filters: Filters = Filters(),
+    sending: Sending = Sending(),
+    *,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Print the slices a fetch would take, by which route and why, with requests and minutes; sends only the counts.
+
+    Parameters
+    ----------
+    interval
+        As for fetch.
+    json
+        Print the plan as JSON.
+
+    """
+    cloud = sending.cloud()
+    forecast = Forecast.of(cloud.plan(interval, **filters.asked()), cloud.client.pace.per_minute)
+    if json:
+        sys.stdout.write(msgspec.json.encode(forecast.record()).decode() + "\n")
+    else:
+        _table(forecast)
+    return 0
+
+
+def _table(forecast: Forecast) -> None:
+    console = Console(highlight=False)
+    table = Table("slice", "start", "end", "route", "conversations", "requests", "why", box=None, header_style="bold")
+    for line in forecast.lines:
+        table.add_row(
+            str(line.slice.number),
+            line.start,
+            line.end,
+            line.route,
+            f"{line.conversations:,}",
+            str(line.requests),
+            line.reason,
+        )
+    console.print(table)
+    console.print(
+        f"{len(forecast.lines)} slices, about {forecast.conversations:,} conversations, "
+        f"{forecast.requests:,} requests, {forecast.minutes:,.1f} minutes at {forecast.per_minute:,.0f} requests a minute"
+    )

@@ -1,0 +1,245 @@
+"""The Python door: an organisation behind one OAuth client, and the verbs one can do with it.
+
+    cloud = Cloud.from_env()
+    for conversation in cloud.conversations("2023-10-01", media="voice"):
+        ...
+    summary = cloud.fetch("2023-10", to="conversations")
+
+The same verbs, with the same names, are the command line's.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any, Self, TypedDict, Unpack
+
+import msgspec
+
+from lastpage.clock import Clock, RealClock
+from lastpage.destination import Destination
+from lastpage.errors import ShortError, UsageError
+from lastpage.fetch.auth import ClientCredentials
+from lastpage.fetch.client import Client
+from lastpage.fetch.envelope import Page
+from lastpage.fetch.lake import Lake
+from lastpage.fetch.pace import Pace
+from lastpage.fetch.transport import Call, Transport
+from lastpage.fetch.urllib3_transport import Urllib3Transport
+from lastpage.fetch.walk import Request
+from lastpage.groups import Group
+from lastpage.interval import Interval, Relative, parse_interval
+from lastpage.ledger import Ledger
+from lastpage.meter import Meter
+from lastpage.plan import Paginate, Slice
+from lastpage.planning import Planning
+from lastpage.query import Query
+from lastpage.regions import Credentials, Environment, credentials_from_env, environment
+from lastpage.rows import Raw
+from lastpage.run import Fetching, Options, Summary, deliver
+from lastpage.sinks.sink import Identity
+from lastpage.tally import digest
+
+Conversation = dict[str, Any]
+When = str | Interval | Relative
+_UNTOLD = frozenset({403, 404})
+
+
+class Asked(TypedDict, total=False):
+    """What every verb takes beside the interval: filters, and how to fetch."""
+
+    #: Media types, such as "voice"; one or several.
+    media: str | Sequence[str]
+    #: "inbound" or "outbound", as the conversation began.
+    direction: str | None
+    #: Ids; one or several.
+    queue: str | Sequence[str]
+    user: str | Sequence[str]
+    division: str | Sequence[str]
+    #: A query body as the vendor's query builder makes it, or anything with a `to_dict()` of that shape.
+    query: Any
+    #: The zone whose days plain dates mean.
+    tz: tzinfo
+    paginate: Paginate
+    page_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPage:
+    """One page of the API as it came, and the conversations of it that belong to its slice and are its last copies."""
+
+    slice: Slice
+    conversations: list[Conversation]
+    #: Rows in the page as received, those of other slices included.
+    count: int
+    #: The API's approximate number of hits; only the `pages` route has one.
+    total_hits: int | None
+    #: What asked for the next page: a page number, a cursor, or None after the last one.
+    continuation: int | str | None
+
+
+class Cloud:
+    """One organisation, through one OAuth client; its methods share a token, a connection pool and a pace."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        place: Environment | str = "us-east-1",
+        *,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        requests_per_minute: int | None = None,
+        threads: int = 4,
+    ) -> None:
+        where = environment(place) if isinstance(place, str) else place
+        self.threads = threads
+        self._client_id = credentials.client_id
+        clock = clock or RealClock()
+        auth = ClientCredentials(credentials, clock)
+        pace = Pace(clock, requests_per_minute=requests_per_minute)
+        self.client = Client(where, auth, transport or Urllib3Transport(), clock, pace, rng or random.Random())
+        self._organization: str | None = None
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ, **options: Any) -> Self:
+        """Credentials from `GENESYS_CLIENT_ID`, `GENESYS_CLIENT_SECRET` and `GENESYS_ENVIRONMENT` (default `us-east-1`)."""
+        credentials, where = credentials_from_env(variables)
+        return cls(credentials, where, **options)
+
+    # The verbs ------------------------------------------------------------------------------------------------
+
+    def conversations(self, interval: When, **asked: Unpack[Asked]) -> Iterator[Conversation]:
+        """Every conversation that starts in the interval, each once, as the API's own record; memory is one page.
+
+        A slice is handed over once it has been read to its end and judged. Raises `ShortError` at the end when evidence
+        says that rows are missing.
+        """
+        with self._fetching(interval, asked) as fetching:
+            for group in fetching.groups():
+                for day in group.days:
+                    for raws in group.pages(day):
+                        yield from _records(raws, group)
+                fetching.commit(group)
+            _raise_if_short(fetching)
+
+    def pages(self, interval: When, **asked: Unpack[Asked]) -> Iterator[FetchedPage]:
+        """The same conversations page by page, with what the API said of each page."""
+        with self._fetching(interval, asked) as fetching:
+            for group in fetching.groups():
+                for rows in group.rows:
+                    for request, page, chosen in rows.views():
+                        yield FetchedPage(
+                            rows.planned.slice,
+                            list(_records(chosen, group)),
+                            len(page.conversations or ()),
+                            page.total_hits,
+                            _continuation(request, page),
+                        )
+                fetching.commit(group)
+            _raise_if_short(fetching)
+
+    def plan(self, interval: When, **asked: Unpack[Asked]) -> list[Slice]:
+        """What `fetch` would do; sends nothing but the token request, the watermark and the count probes."""
+        query, options = ask(interval, asked)
+        planning = Planning(query, self.client, Lake(self.client), Meter(), options.paginate)
+        return planning.plan(*planning.resolve())
+
+    def fetch(
+        self,
+        interval: When,
+        to: str | os.PathLike[str] = "conversations",
+        *,
+        meter: Meter | None = None,
+        **asked: Unpack[Asked],
+    ) -> Summary:
+        """Fetch the interval into a destination; the same call after a crash finishes the job.
+
+        Raises `UsageError`, `ApiError`, `DestinationError` (see `lastpage.errors`); a short result is returned, not raised.
+        """
+        query, options = ask(interval, asked)
+        options = replace(options, threads=self.threads)
+        place = Destination.parse(os.fspath(to))
+        with place.held(), closing(Ledger(place.state)) as ledger:
+            organization = self.organization()
+            ledger.identify(organization=organization, filters=query.fingerprint)
+            with place.sink(Identity(organization, query.fingerprint)) as sink:
+                asked_text = _asked_text(interval, options)
+                fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter or Meter())
+                return deliver(fetching, sink, place.text)
+
+    def organization(self) -> str:
+        """The organisation's id; the client's own id where the API will not tell (docs/api.md, 1.7)."""
+        if self._organization is None:
+            call = Call("GET", "/api/v2/organizations/me", endpoint="GET /api/v2/organizations/me", passes=_UNTOLD)
+            answer = self.client.send(call)
+            told = msgspec.json.decode(answer.body).get("id") if answer.status == 200 else None
+            self._organization = told or f"client {self._client_id}"
+        return self._organization
+
+    @contextmanager
+    def _fetching(self, interval: When, asked: Asked) -> Iterator[Fetching]:
+        """A run with a ledger of its own that is gone afterwards: for those who want rows, not files."""
+        query, options = ask(interval, asked)
+        with tempfile.TemporaryDirectory(prefix="lastpage-") as folder, closing(Ledger(Path(folder))) as ledger:
+            options = replace(options, threads=self.threads)
+            yield Fetching.begin(_asked_text(interval, options), query, self.client, ledger, options, Meter())
+
+
+def ask(interval: When, asked: Asked) -> tuple[Query, Options]:
+    """The keywords of every verb as a checked query and options."""
+    when = parse_interval(interval, asked.get("tz", UTC)) if isinstance(interval, str) else interval
+    query = Query(
+        when,
+        media=_several(asked.get("media", ())),
+        direction=asked.get("direction"),
+        queues=_several(asked.get("queue", ())),
+        users=_several(asked.get("user", ())),
+        divisions=_several(asked.get("division", ())),
+        body=_body(asked.get("query")),
+    )
+    return query, Options(asked.get("paginate", "auto"), asked.get("page_size"))
+
+
+def _several(values: str | Sequence[str]) -> tuple[str, ...]:
+    return (values,) if isinstance(values, str) else tuple(values)
+
+
+def _body(query: Any) -> Mapping[str, Any]:
+    if query is None:
+        return {}
+    if isinstance(query, Mapping):
+        return query
+    raise UsageError("query must be a dict with the body of a details query")
+
+
+def _asked_text(interval: When, options: Options) -> str:
+    """What makes a repeated command the same one."""
+    return f"{interval} {options.paginate}"
+
+
+def _records(raws: Iterable[Raw], group: Group) -> Iterator[Conversation]:
+    for raw in raws:
+        record: Conversation = msgspec.json.decode(raw)
+        if not group.found or digest(record["conversationId"]) in group.found:
+            yield record
+
+
+def _continuation(request: Request, page: Page) -> int | str | None:
+    if request.kind == "page":
+        return page.token or (request.ordinal + 1 if page.conversations else None)
+    return page.cursor
+
+
+def _raise_if_short(fetching: Fetching) -> None:
+    short = [verdict for verdict in fetching.verdicts() if verdict.coverage == "short"]
+    if short:
+        raise ShortError(
+            f"{len(short)} slices are short: {short[0].why}; run it again, or fetch into files to keep what there is"
+        )

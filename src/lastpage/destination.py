@@ -1,0 +1,75 @@
+"""Where rows go, as people write it: a folder, a file, or `-`; its state beside it, held by one run at a time."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lastpage.errors import DestinationError, InUseError, UsageError
+from lastpage.sinks.jsonl import JsonLines, Stdout
+from lastpage.sinks.parquet import Parquet
+from lastpage.sinks.sink import Identity, Sink
+
+FILES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """`text` as given; `state` is the folder of its ledger, spool and lock."""
+
+    text: str
+    state: Path
+
+    @classmethod
+    def parse(cls, text: str) -> Destination:
+        """Raises `UsageError` for what no destination looks like; nothing is created yet."""
+        if text == "-":
+            return cls(text, Path(tempfile.mkdtemp(prefix="lastpage-")))
+        if not text or "://" in text:
+            raise UsageError(f"cannot write to {text!r}; give a folder, a file that ends in {', '.join(FILES)}, or -")
+        path = Path(text)
+        if text.endswith(FILES):
+            return cls(text, path.with_name(path.name + ".lastpage"))
+        if path.suffix in (".json", ".csv", ".parquet", ".gz", ".zst"):
+            raise UsageError(f"{text!r} is no destination; give a folder for Parquet, or a file in {', '.join(FILES)}")
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{text!r} is a file, but no JSON lines; give a folder for Parquet")
+        return cls(text, path / ".lastpage")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the destination; whoever comes second is told at once."""
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.state / "lock")
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise InUseError(
+                f"another run is writing to {self.text}; wait for it, or give another destination with --to"
+            ) from None
+        except OSError as problem:
+            raise DestinationError(
+                f"cannot write to {self.text}: {problem.strerror}; give a place this user may write to"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def sink(self, identity: Identity) -> Iterator[Sink]:
+        with closing(self._sink(identity)) as sink:
+            sink.open()
+            yield sink
+
+    def _sink(self, identity: Identity) -> Sink:
+        if self.text == "-":
+            return Stdout()
+        if self.text.endswith(FILES):
+            return JsonLines(Path(self.text), self.state, identity)
+        return Parquet(Path(self.text), self.state, identity)

@@ -1,0 +1,167 @@
+"""One call to one answer: token, pace, transport, retry, in this order. Used by all threads at once."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+
+from lastpage.clock import Clock
+from lastpage.errors import UnavailableError
+from lastpage.fetch.auth import Auth, _Grant
+from lastpage.fetch.complaints import complain, complain_fault
+from lastpage.fetch.pace import Pace
+from lastpage.fetch.retry import RETRY_AFTER_S_MAX, Action, backoff_s, decide, retry_after_s
+from lastpage.fetch.transport import Answer, Call, Transport, TransportError
+from lastpage.regions import Environment
+from lastpage.version import VERSION
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was sent, retries and logins included."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    by_endpoint: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sent(self, call: Call, tries: int) -> None:
+        with self._lock:
+            self.requests += 1
+            self.retries += tries > 1
+            self.by_endpoint[call.endpoint] += 1
+
+    def throttle(self) -> None:
+        with self._lock:
+            self.throttled += 1
+
+
+class Client:
+    """`send(call)` returns a 2xx answer or one whose status the call passes; anything else is an `ApiError`."""
+
+    def __init__(
+        self, environment: Environment, auth: Auth, transport: Transport, clock: Clock, pace: Pace, rng: random.Random
+    ) -> None:
+        self.environment = environment
+        self.clock = clock
+        self.pace = pace
+        self.counts = Counts()
+        self._auth = auth
+        self._transport = transport
+        self._rng = rng
+        #: The server's clock less ours, as of the last answer that told.
+        self._ahead_s = 0.0
+
+    def send(self, call: Call) -> Answer:
+        """Send to the API, as often as the table in `retry.py` and the call's own cap say."""
+        return self._attempts(self.environment.api_url, call, None)
+
+    def server_now(self) -> float:
+        """Unix seconds by the server's clock; ours, until an answer has told."""
+        return self.clock.now() + self._ahead_s
+
+    def _attempts(self, base: str, call: Call, headers: Mapping[str, str] | None) -> Answer:
+        refreshed = False
+        tries = 0
+        while True:
+            tries += 1
+            token = "" if headers is not None else self._auth.token(self._log_in)
+            outcome = self._once(base, call, headers if headers is not None else _bearer(token, call), tries)
+            if isinstance(outcome, Answer) and (200 <= outcome.status < 300 or outcome.status in call.passes):
+                return outcome
+            action = self._action(outcome)
+            if action == "refresh":
+                action = "give up"
+                if not refreshed and token and self._auth.renew(token, self._log_in) is not None:
+                    refreshed = True
+                    tries -= 1
+                    continue
+            if action == "give up" or tries >= call.tries or not self._rest(outcome, tries):
+                raise (
+                    complain(call, outcome, tries)
+                    if isinstance(outcome, Answer)
+                    else complain_fault(call, outcome, tries)
+                )
+
+    def _once(self, base: str, call: Call, headers: Mapping[str, str], tries: int) -> Answer | TransportError:
+        self.pace.wait()
+        self.counts.sent(call, tries)
+        try:
+            answer = self._transport.send(base, call, {**_COMMON, **headers})
+            self._hear(answer)
+            if 200 <= answer.status < 300:
+                _check_whole(answer)
+        except TransportError as fault:
+            return fault
+        return answer
+
+    def _action(self, outcome: Answer | TransportError) -> Action:
+        case = outcome.status if isinstance(outcome, Answer) else outcome.fault
+        if case == 429:
+            self.counts.throttle()
+        return decide(case).action
+
+    def _rest(self, outcome: Answer | TransportError, tries: int) -> bool:
+        """Wait before the next try; False where the announced wait is longer than anybody should sit through."""
+        if isinstance(outcome, Answer):
+            announced = retry_after_s(outcome.headers.get("retry-after"), self.server_now())
+            if announced is not None and announced > RETRY_AFTER_S_MAX:
+                return False
+            wait_s = announced if announced is not None else backoff_s(tries, self._rng)
+            if outcome.status == 429:
+                # Everybody waits; `pace.wait` does it, for this thread too.
+                self.pace.hold(wait_s)
+                return True
+        else:
+            wait_s = backoff_s(tries, self._rng)
+        self.clock.sleep(wait_s)
+        return True
+
+    def _hear(self, answer: Answer) -> None:
+        self.pace.heard(answer.headers)
+        if date := answer.headers.get("date"):
+            try:
+                # The header is cut to the second; half of one is the likely rest.
+                self._ahead_s = parsedate_to_datetime(date).timestamp() + 0.5 - self.clock.now()
+            except ValueError:
+                pass
+
+    def _log_in(self, steps: Generator[tuple[Call, Mapping[str, str]], Answer, _Grant]) -> _Grant:
+        call, headers = next(steps)
+        while True:
+            answer = self._attempts(self.environment.login_url, call, headers)
+            try:
+                call, headers = steps.send(answer)
+            except StopIteration as end:
+                grant: _Grant = end.value
+                return grant
+
+
+_COMMON = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": f"lastpage/{VERSION}",
+}
+
+
+def _bearer(token: str, call: Call) -> Mapping[str, str]:
+    if any(char in token for char in "\r\n") or not token.isascii():
+        raise UnavailableError("the login host sent a token that is none; check GENESYS_ENVIRONMENT and the proxy")
+    kind = {"Content-Type": "application/json"} if call.body is not None else {}
+    return {"Authorization": f"Bearer {token}", **kind}
+
+
+def _check_whole(answer: Answer) -> None:
+    """A body cut short can still have the right length: it must decode, and end where JSON ends."""
+    body = answer.body
+    if body and body.rstrip()[-1:] not in (b"}", b"]") and _claims_json(answer):
+        raise TransportError("truncated", "the JSON ends in the middle")
+
+
+def _claims_json(answer: Answer) -> bool:
+    return "json" in answer.headers.get("content-type", "json")

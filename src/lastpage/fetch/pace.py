@@ -1,0 +1,111 @@
+"""One pace for all threads: requests go out evenly, as many a minute as the API allows.
+
+Every request takes the next free moment of a shared timeline and sleeps until then, outside the lock. The distance between two
+moments follows from what the API says with every answer (`inin-ratelimit-count`, `-allowed`, `-reset`; docs/api.md, 1.2): what
+is left of this window, spread over what is left of its time. Other programs that use the same client make the count grow
+faster than ours; then the rest is spread thinner, and when nothing is left everybody waits for the next window. Without
+headers, or before the first, a little less than 300 a minute is assumed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from lastpage.clock import Clock
+
+#: docs/api.md, 2.
+PER_MINUTE = 300.0
+WINDOW_S = 60.0
+#: Evenly spaced requests drift against the server's window; this much less keeps one window from holding one too many.
+MARGIN = 0.985
+#: What is kept back near the end of a window, for requests of others that are on their way.
+RESERVE = 2
+
+
+class Pace:
+    """`wait()` before every request, `heard(headers)` after every answer, `hold(seconds)` on a 429."""
+
+    def __init__(self, clock: Clock, requests_per_minute: float | None = None) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._share = requests_per_minute
+        self._allowed = PER_MINUTE
+        self._next = 0.0
+        self._held_until = 0.0
+        #: The window as last heard of: its end, and the requests that were left in it then, less ours since.
+        self._window_end = 0.0
+        self._left = 0.0
+
+    @property
+    def per_minute(self) -> float:
+        """Requests a minute as far as is known."""
+        return min(self._allowed, self._share or self._allowed)
+
+    def wait(self) -> None:
+        """Take the next moment of the timeline and sleep until it has come."""
+        with self._lock:
+            now = self._clock.now()
+            at = max(now, self._next, self._held_until)
+            at = self._in_window(at)
+            self._next = at + self._distance_s(at)
+            self._left -= 1
+        if at > now:
+            self._clock.sleep(at - now)
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Learn from an answer's headers; answers without them teach nothing."""
+        count, allowed, reset = (
+            _number(headers.get(f"inin-ratelimit-{name}")) for name in ("count", "allowed", "reset")
+        )
+        if allowed is None or allowed <= 0:
+            return
+        with self._lock:
+            faster = allowed > self._allowed
+            self._allowed = allowed
+            now = self._clock.now()
+            if count is not None and reset is not None:
+                self._window(now + reset, allowed - count)
+            if faster:
+                self._next = min(self._next, now + self._distance_s(now))
+
+    def hold(self, seconds: float) -> None:
+        """Nobody sends before so many seconds have passed."""
+        with self._lock:
+            self._held_until = max(self._held_until, self._clock.now() + seconds)
+
+    def _window(self, end: float, left: float) -> None:
+        # An answer that was long under way tells of a window that is over; a new window begins with what it says.
+        if end > self._window_end + 1.0:
+            self._window_end, self._left = end, left
+        elif end > self._window_end - 1.0:
+            self._left = min(self._left, left)
+
+    def _in_window(self, at: float) -> float:
+        """If the window that holds `at` is used up, the moment the next one begins."""
+        if at < self._window_end and self._left <= 0:
+            at = self._window_end
+        if at >= self._window_end and self._window_end:
+            # The server's next window is not heard of yet; assume it whole until an answer says otherwise.
+            self._window_end = at + WINDOW_S
+            self._left = self._allowed
+        return at
+
+    def _distance_s(self, at: float) -> float:
+        even = WINDOW_S / (self.per_minute * MARGIN)
+        if at >= self._window_end:
+            return even
+        # What is left of the window, over what is left of its time; never faster than evenly over a whole one.
+        left = max(self._left - RESERVE, 0.5)
+        return (
+            max(even, (self._window_end - at) / left)
+            if self._left < self._allowed * (self._window_end - at) / WINDOW_S
+            else even
+        )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

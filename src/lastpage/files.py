@@ -1,0 +1,54 @@
+"""Files that appear whole or not at all: written beside, flushed to the disk, renamed into place.
+
+`Disk` has the few steps that a crash can separate; tests replace it to stop, or to fail, at each of them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The durable steps. `seam` is called by name before each of them."""
+
+    seam: Callable[[str], None] = lambda _name: None
+
+    def sync(self, path: Path) -> None:
+        """Wait until the disk has a file's bytes, or a folder's names."""
+        self.seam("file fsync")
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except PermissionError:
+            return  # a platform that cannot open folders has no need to
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Put a finished file into its place, in one step."""
+        self.seam("file rename")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, target)
+        self.sync(target.parent)
+
+    def write(self, target: Path, data: bytes) -> None:
+        """A small file, whole or not at all."""
+        beside = target.with_name(target.name + ".new")
+        self.seam("file write")
+        beside.write_bytes(data)
+        self.sync(beside)
+        self.replace(beside, target)
+
+    def remove(self, path: Path) -> None:
+        """A file or a folder; it may be gone already."""
+        self.seam("file remove")
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,87 @@
+"""Settled slices on their way to a destination: those whose days hang together are handed over as one group.
+
+A job over three days is one group, and so are the hours of one day; so each day is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from lastpage.fetch import envelope
+from lastpage.interval import Interval
+from lastpage.ledger import Planned
+from lastpage.rows import Raw, Rows
+from lastpage.sinks.sink import Range
+from lastpage.tally import WORST, digest
+
+
+@dataclass(slots=True)
+class Group:
+    """Settled slices whose days hang together, ready to be written."""
+
+    rows: list[Rows]
+    #: Digests of rows that were found missing after the group had been handed over; empty at the first time.
+    found: frozenset[bytes] = frozenset()
+
+    @property
+    def days(self) -> list[date]:
+        return sorted({day for rows in self.rows for day, _ in rows.planned.slice.interval.days()})
+
+    def ranges(self, day: date) -> list[Range]:
+        """What the destination should know of this day; parts that were cut by direction are one range."""
+        ranges: dict[Interval, Range] = {}
+        for rows in self.rows:
+            for cell, part in rows.planned.slice.interval.days():
+                if cell == day:
+                    ranges[part] = _merged(ranges.get(part), _range(part, rows))
+        return [ranges[part] for part in sorted(ranges)]
+
+    def pages(self, day: date) -> Iterator[list[Raw]]:
+        """The day's conversations, each once, untouched, page by page."""
+        for rows in self.rows:
+            for cell, part in rows.planned.slice.interval.days():
+                if cell == day:
+                    yield from rows.of(part)
+
+
+def _range(part: Interval, rows: Rows) -> Range:
+    verdict = rows.verdict
+    count = verdict.days.get(part.start.date().isoformat(), 0)
+    route = rows.planned.slice.route
+    return Range(part, verdict.as_of, route, verdict.coverage, verdict.finality, count)
+
+
+def _merged(one: Range | None, other: Range) -> Range:
+    if one is None:
+        return other
+    return Range(
+        one.interval,
+        min(one.as_of, other.as_of),
+        one.route,
+        max(one.coverage, other.coverage, key=WORST.index),
+        "provisional" if "provisional" in (one.finality, other.finality) else "final",
+        one.conversations + other.conversations,
+    )
+
+
+def found(group: Group, day: date) -> Iterator[list[Raw]]:
+    """Only the rows that had been missing, for a destination that cannot replace the others."""
+    for page in group.pages(day):
+        heads = (envelope.head(raw) for raw in page)
+        yield [raw for raw, head in zip(page, heads, strict=True) if head and digest(head.id) in group.found]
+
+
+def grouped(slices: Iterable[Planned]) -> list[list[Planned]]:
+    """Slices whose days hang together, in order."""
+    groups: list[list[Planned]] = []
+    last: date | None = None
+    for planned in sorted(slices, key=lambda planned: (planned.slice.interval, planned.slice.number)):
+        first = planned.slice.interval.start.date()
+        end = (planned.slice.interval.end - timedelta(milliseconds=1)).date()
+        if last is None or first > last:
+            groups.append([])
+        groups[-1].append(planned)
+        last = max(end, last or end)
+    return groups

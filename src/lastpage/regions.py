@@ -1,0 +1,141 @@
+"""Which organisation: environment names to hosts, and credentials from the environment's variables."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from lastpage.errors import UsageError
+
+#: AWS region to domain (docs/api.md, 6); the hosts are `login.` and `api.` of it.
+REGIONS = {
+    "us-east-1": "mypurecloud.com",
+    "eu-west-1": "mypurecloud.ie",
+    "ap-southeast-2": "mypurecloud.com.au",
+    "ap-northeast-1": "mypurecloud.jp",
+    "eu-central-1": "mypurecloud.de",
+    "us-west-2": "usw2.pure.cloud",
+    "ca-central-1": "cac1.pure.cloud",
+    "ap-northeast-2": "apne2.pure.cloud",
+    "eu-west-2": "euw2.pure.cloud",
+    "ap-south-1": "aps1.pure.cloud",
+    "us-east-2": "use2.us-gov-pure.cloud",
+    "sa-east-1": "sae1.pure.cloud",
+    "me-central-1": "mec1.pure.cloud",
+    "ap-northeast-3": "apne3.pure.cloud",
+    "eu-central-2": "euc2.pure.cloud",
+    "mx-central-1": "mxc1.pure.cloud",
+    "ap-southeast-1": "apse1.pure.cloud",
+    "eusc-de-east-1": "edee1.eusc-pure.cloud",
+}
+DEFAULT = "us-east-1"
+ID, SECRET, ENVIRONMENT = "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"
+_ROLES = ("api.", "login.", "apps.")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where to log in and where to ask; both URLs without a slash at the end."""
+
+    name: str
+    login_url: str
+    api_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An OAuth client's id and secret. The secret is not part of any representation."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+def environment(text: str) -> Environment:
+    """A region name, a domain, or a URL as an `Environment`; raises `UsageError` with the mend."""
+    text = text.strip().rstrip("/")
+    if "://" in text:
+        return _from_url(text)
+    name = text.lower()
+    if name in REGIONS:
+        return _of_domain(name, REGIONS[name])
+    domain = _without_role(name)
+    for region, known in REGIONS.items():
+        if domain == known:
+            return _of_domain(region, domain)
+    raise UsageError(f"{ENVIRONMENT} {text!r} is no environment; {_nearest(domain)}")
+
+
+def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Environment]:
+    """Credentials and environment from the three variables; raises `UsageError` naming the one to mend."""
+    client_id = _variable(variables, ID)
+    secret = _variable(variables, SECRET)
+    try:
+        UUID(client_id)
+    except ValueError:
+        raise UsageError(
+            f"{ID} is no client id: it should look like 11111111-2222-3333-4444-555555555555 "
+            "(Admin > Integrations > OAuth, column Client ID)"
+        ) from None
+    return Credentials(client_id, secret), environment(variables.get(ENVIRONMENT) or DEFAULT)
+
+
+def _variable(variables: Mapping[str, str], name: str) -> str:
+    value = variables.get(name, "")
+    if not value:
+        raise UsageError(
+            f"the variable {name} is not set; create an OAuth client with the grant Client Credentials "
+            f"(Admin > Integrations > OAuth) and export {name}=…"
+        )
+    if value != value.strip() or any(char in value for char in " \t\r\n\"'") or not value.isprintable():
+        raise UsageError(f"the variable {name} has spaces, quotes or a line break in it; copy the bare value again")
+    if not value.isascii():
+        raise UsageError(f"the variable {name} has characters that no client id or secret has; copy it again")
+    return value
+
+
+def _of_domain(name: str, domain: str) -> Environment:
+    return Environment(name, f"https://login.{domain}", f"https://api.{domain}")
+
+
+def _without_role(host: str) -> str:
+    return next((host.removeprefix(role) for role in _ROLES if host.startswith(role)), host)
+
+
+def _from_url(text: str) -> Environment:
+    url = urlsplit(text)
+    host = url.hostname or ""
+    if url.scheme not in ("http", "https") or not host:
+        raise UsageError(f"{ENVIRONMENT} {text!r} is no URL of an API; write it as https://api.mypurecloud.de")
+    if url.username or url.password:
+        raise UsageError(f"{ENVIRONMENT} has a name or password in its URL; they belong in {ID} and {SECRET}")
+    if url.query or url.fragment:
+        raise UsageError(f"{ENVIRONMENT} {text!r} has more than scheme, host, port and path; remove the rest")
+    if url.scheme == "http" and not _loopback(host):
+        raise UsageError(
+            f"{ENVIRONMENT} {text!r} would send the secret in clear; use https (http is for this machine only)"
+        )
+    domain = _without_role(host)
+    if domain in REGIONS.values() and not url.port and not url.path:
+        return environment(domain)
+    if host.startswith("api."):
+        return Environment(host, text.replace("//api.", "//login.", 1), text)
+    return Environment(host, text, text)
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _nearest(domain: str) -> str:
+    near = difflib.get_close_matches(domain, [*REGIONS, *REGIONS.values()], 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{hint}It is a region ({', '.join(REGIONS)}), a domain such as mypurecloud.de, or a URL"

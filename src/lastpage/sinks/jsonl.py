@@ -1,0 +1,183 @@
+"""JSON lines: the API's own records, one a line, plain or compressed, into a file or to stdout.
+
+A contract of its own: what was appended is never replaced. A range is appended whole, and its length is recorded beside the file
+afterwards; on opening, the file is cut to the recorded length, so that half a range never stays. Each append is a gzip member or
+zstd frame of its own; readers take them for one stream. What went to stdout is gone, so stdout never resumes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import IO, Any, cast
+
+import msgspec
+import zstandard
+
+from lastpage.errors import DestinationError, UsageError
+from lastpage.files import Disk
+from lastpage.sinks.sink import Identity, Pages, Range, Raw
+
+ZSTD_LEVEL = 3
+GZIP_LEVEL = 6
+
+
+class JsonLines:
+    """A file that grows."""
+
+    appends = True
+
+    def __init__(self, path: Path, state: Path, identity: Identity, disk: Disk | None = None) -> None:
+        self.path = path
+        self._identity = identity
+        self._record = state / "jsonl.json"
+        self._disk = disk or Disk()
+        self._length = 0
+        self._ranges: list[Range] = []
+
+    def open(self) -> None:
+        """Cut off what was not recorded; refuse a file that is not ours, or another's."""
+        known = self._load()
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if known is None and size:
+            raise DestinationError(
+                f"{self.path} is there already and was not written by lastpage; move it, or give another file"
+            )
+        if known is not None and size < known["length"]:
+            raise DestinationError(
+                f"{self.path} is shorter than what was written to it; remove it together with {self._record.parent}, "
+                "or put it back"
+            )
+        self._check_identity(known)
+        if size > self._length:
+            with _writing(self.path):
+                with self.path.open("r+b") as file:
+                    file.truncate(self._length)
+                self._disk.sync(self.path)
+
+    def committed(self) -> dict[date, list[Range]]:
+        days: dict[date, list[Range]] = {}
+        for version in self._ranges:
+            days.setdefault(version.interval.start.date(), []).append(version)
+        return days
+
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
+        """Append a day's new ranges; a range that is there already is refused, unless it is this very one."""
+        known = {(version.interval, version.as_of) for version in self._ranges}
+        if all((version.interval, version.as_of) in known for version in ranges):
+            return
+        for version in ranges:
+            if any(version.interval.clip(other.interval) for other in self._ranges):
+                raise UsageError(
+                    f"{self.path} has conversations of {day} already, and JSON lines cannot replace; "
+                    "give another file, or a folder (Parquet), which can"
+                )
+        self._append(pages, [*self._ranges, *ranges])
+
+    def append(self, day: date, pages: Pages) -> None:  # noqa: ARG002 - lines know no days
+        """Rows of a range that is there already, found late."""
+        self._append(pages, self._ranges)
+
+    def close(self) -> None:
+        pass
+
+    def _append(self, pages: Pages, ranges: list[Range]) -> None:
+        with _writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab") as file, compressed(file, self.path.name) as out:
+                for line in lines(pages):
+                    out.write(line)
+            self._disk.sync(self.path)
+            self._save(self.path.stat().st_size, ranges)
+
+    def _save(self, length: int, ranges: list[Range]) -> None:
+        record = {
+            "organization": self._identity.organization,
+            "filters": self._identity.filters,
+            "length": length,
+            "ranges": [version.record() for version in ranges],
+        }
+        self._disk.write(self._record, msgspec.json.encode(record))
+        self._length, self._ranges = length, ranges
+
+    def _load(self) -> dict[str, Any] | None:
+        if not self._record.exists():
+            return None
+        try:
+            record: dict[str, Any] = msgspec.json.decode(self._record.read_bytes())
+            self._length = record["length"]
+            self._ranges = [Range.from_record(version) for version in record["ranges"]]
+        except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+            raise DestinationError(f"{self._record} cannot be read; remove it together with {self.path}") from None
+        return record
+
+    def _check_identity(self, known: dict[str, Any] | None) -> None:
+        for key in ("organization", "filters"):
+            if known is not None and known[key] != getattr(self._identity, key):
+                raise UsageError(f"{self.path} holds data of another {key}; give another file with --to")
+
+
+class Stdout:
+    """JSON lines to whoever reads stdout; nothing is remembered."""
+
+    appends = True
+
+    def __init__(self, out: IO[bytes] | None = None) -> None:
+        self._out = out or sys.stdout.buffer
+
+    def open(self) -> None:
+        pass
+
+    def committed(self) -> dict[date, list[Range]]:
+        return {}
+
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:  # noqa: ARG002 - a stream has no ranges
+        self.append(day, pages)
+
+    def append(self, day: date, pages: Pages) -> None:  # noqa: ARG002 - a stream has no days
+        for line in lines(pages):
+            self._out.write(line)
+        self._out.flush()
+
+    def close(self) -> None:
+        pass
+
+
+def lines(pages: Pages) -> Iterator[bytes]:
+    """Each record as one line, the bytes as received; only a record with a raw line break in it is written anew."""
+    for page in pages:
+        yield b"".join(_line(raw) for raw in page)
+
+
+def _line(raw: Raw) -> bytes:
+    line = bytes(raw)
+    if b"\n" in line or b"\r" in line:
+        line = msgspec.json.encode(msgspec.json.decode(line))
+    return line + b"\n"
+
+
+@contextmanager
+def compressed(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
+    """A writer of one gzip member, one zstd frame, or of plain bytes, by the file's name."""
+    if name.endswith(".gz"):
+        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as out:
+            yield cast("IO[bytes]", out)
+    elif name.endswith(".zst"):
+        with closing(zstandard.ZstdCompressor(ZSTD_LEVEL).stream_writer(file, closefd=False)) as out:
+            yield cast("IO[bytes]", out)
+    else:
+        yield file
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise DestinationError(
+            f"cannot write to {path}: {problem.strerror or problem}; mend that, then run the same command again: it goes on"
+        ) from None

@@ -1,0 +1,61 @@
+"""Which of two versions of a range wins, and what is left of the other. Pure.
+
+A version never replaces one that is fresher, and rows that are short never replace rows that are complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from lastpage.interval import Interval
+from lastpage.sinks.sink import Range
+
+
+def accepted(old: Iterable[Range], new: Iterable[Range]) -> list[Interval]:
+    """The parts of the new ranges that are to be written, in order."""
+    stronger = list(old)
+    parts: list[Interval] = []
+    for version in new:
+        pieces = [version.interval]
+        for other in stronger:
+            if beats(other, version):
+                pieces = [part for piece in pieces for part in without(piece, other.interval)]
+        parts += pieces
+    return sorted(parts)
+
+
+def beats(old: Range, new: Range) -> bool:
+    """Whether what is there stays."""
+    return old.as_of > new.as_of or (old.coverage == "complete" and new.coverage == "short")
+
+
+def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:
+    """What the destination holds afterwards; counts of cut ranges are for the writer to take anew."""
+    old, new = list(old), list(new)
+    taken = accepted(old, new)
+    ranges = [replace(version, interval=part) for version in old for part in minus(version.interval, taken)]
+    ranges += [
+        replace(version, interval=part)
+        for version in new
+        for piece in taken
+        if (part := version.interval.clip(piece)) is not None
+    ]
+    return sorted(ranges, key=lambda version: version.interval)
+
+
+def minus(piece: Interval, taken: Sequence[Interval]) -> list[Interval]:
+    """What is left of an interval without several others."""
+    parts = [piece]
+    for other in taken:
+        parts = [left for part in parts for left in without(part, other)]
+    return parts
+
+
+def without(piece: Interval, other: Interval) -> list[Interval]:
+    """What is left of an interval without another."""
+    cut = piece.clip(other)
+    if cut is None:
+        return [piece]
+    ends = ((piece.start, cut.start), (cut.end, piece.end))
+    return [Interval(start, end) for start, end in ends if start < end]

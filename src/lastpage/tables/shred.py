@@ -1,0 +1,139 @@
+"""Raw records to tables: parsed by arrow-rs with an explicit schema, taken apart by Arrow's list kernels.
+
+No Python object is made of a record. Parsing releases the GIL (the arro3 reader itself would hold it; consuming it through pyarrow
+does not). One bad value fails a whole batch, so a batch that fails is halved until the bad records stand alone; they are kept raw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+import arro3.core
+import arro3.io
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lastpage.fetch import envelope
+from lastpage.sinks.sink import Raw
+from lastpage.tables.schema import BROKEN, CONVERSATION, PAGE, TABLES, TYPES, Level, column
+
+Tables = dict[str, pa.Table]
+_SCHEMA = arro3.core.Schema.from_arrow(PAGE)
+KEY = "conversation_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record that does not fit, and why."""
+
+    conversation_id: str
+    error: str
+    record: bytes
+
+
+def shred(page: Sequence[Raw]) -> Tables:
+    """Every table of a page's records; what cannot be read is in `broken`, and nothing is lost."""
+    parts: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+    broken: list[Broken] = []
+    for tables in _parts(page, broken):
+        for name, table in tables.items():
+            parts[name].append(table)
+    parts["broken"].append(_broken(broken))
+    return {name: pa.concat_tables(each) if each else TABLES[name].empty_table() for name, each in parts.items()}
+
+
+def _parts(page: Sequence[Raw], broken: list[Broken]) -> Iterator[Tables]:
+    if not page:
+        return
+    try:
+        yield take_apart(parse(page))
+    except (ValueError, TypeError, OSError) as problem:
+        # arro3 raises plain exceptions; pyarrow's own derive from ValueError and the like.
+        if len(page) == 1:
+            broken.append(_one_broken(page[0], problem))
+            return
+        middle = len(page) // 2
+        yield from _parts(page[:middle], broken)
+        yield from _parts(page[middle:], broken)
+
+
+def parse(page: Sequence[Raw]) -> pa.StructArray:
+    """Records as one struct array, with numbers not yet checked."""
+    body = b'{"conversations":[' + b",".join(page) + b"]}"
+    try:
+        reader = arro3.io.read_json(BytesIO(body), _SCHEMA)
+        table = pa.RecordBatchReader.from_stream(reader).read_all()
+    except Exception as problem:  # arro3 has no exception classes of its own
+        raise ValueError(str(problem)) from None
+    conversations: pa.StructArray = pc.list_flatten(table.column("conversations")).combine_chunks()
+    if len(conversations) != len(page):
+        raise ValueError(f"{len(page)} records were read as {len(conversations)}")
+    return conversations
+
+
+def take_apart(conversations: pa.StructArray) -> Tables:
+    """A struct array of conversations as flat tables."""
+    ids = pc.struct_field(conversations, "conversationId")
+    if ids.null_count:
+        raise ValueError("a record has no conversationId")
+    return dict(_level(CONVERSATION, conversations, {KEY: ids}))
+
+
+def _level(level: Level, structs: pa.StructArray, keys: dict[str, pa.Array]) -> Iterator[tuple[str, pa.Table]]:
+    columns = dict(keys)
+    for name, kind in level.fields.items():
+        columns.setdefault(column(name), _checked(pc.struct_field(structs, name), TYPES[kind]))
+    yield level.table, pa.table(columns, schema=TABLES[level.table])
+    for child in level.children:
+        below = pc.struct_field(structs, child.name)
+        if child.kind == "map":
+            yield child.table, _attributes(child, below, keys)
+        elif child.kind == "one":
+            there = pc.is_valid(below)
+            yield from _level(child, below.filter(there), {name: key.filter(there) for name, key in keys.items()})
+        else:
+            parents = pc.list_parent_indices(below)
+            inherited = {name: key.take(parents) for name, key in keys.items()}
+            inherited[child.ordinal] = _ordinals(below, parents)
+            yield from _level(child, pc.list_flatten(below), inherited)
+
+
+def _attributes(level: Level, maps: pa.MapArray, keys: dict[str, pa.Array]) -> pa.Table:
+    pairs = maps.cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
+    parents = pc.list_parent_indices(pairs)
+    flat = pc.list_flatten(pairs)
+    columns = {name: key.take(parents) for name, key in keys.items()}
+    columns |= {"name": pc.struct_field(flat, "key"), "value": pc.struct_field(flat, "value")}
+    return pa.table(columns, schema=TABLES[level.table])
+
+
+def _ordinals(lists: pa.ListArray, parents: pa.Array) -> pa.Array:
+    """The place of each element in its own list, from 0."""
+    count = len(parents)
+    if not count:
+        return pa.array([], pa.int32())
+    lengths = pc.fill_null(pc.list_value_length(lists), 0)
+    before = pc.subtract(pc.cumulative_sum(lengths), lengths)
+    places = pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count)), 1)
+    return pc.subtract(places, before.take(parents)).cast(pa.int32())
+
+
+def _checked(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """As the table wants it; an integer that is none raises."""
+    return values if values.type == wanted else values.cast(wanted, safe=True)
+
+
+def _one_broken(raw: Raw, problem: Exception) -> Broken:
+    head = envelope.head(raw)
+    return Broken(head.id if head else "", str(problem)[:500], bytes(raw))
+
+
+def _broken(records: Sequence[Broken]) -> pa.Table:
+    columns = [
+        [each.conversation_id for each in records],
+        [each.error for each in records],
+        [each.record.decode("utf-8", "backslashreplace") for each in records],
+    ]
+    return pa.table([pa.array(values, pa.string()) for values in columns], schema=BROKEN)

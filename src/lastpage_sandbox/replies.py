@@ -1,0 +1,102 @@
+"""Answers as values: a status, a body, headers. `app.py` alone turns them into HTTP.
+
+The error words and texts are those of docs/api.md, 1.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as values; header names are lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    json: Any = None
+    #: The fault words drawn for this request; handlers honour those that concern content.
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What to answer. `body` is JSON to be rendered, bytes as they are, or None for nothing."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refusal(Exception):
+    """Thrown by handlers; carries the error answer."""
+
+    def __init__(self, status: int, code: str, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.more = status, code, message, more
+
+    def reply(self, context: str) -> Reply:
+        headers = {"Retry-After": str(self.more["retry_after"])} if "retry_after" in self.more else {}
+        body = {
+            "message": self.message,
+            "code": self.code,
+            "status": self.status,
+            "contextId": context,
+            "details": [],
+            "errors": [],
+            **self.more.get("body", {}),
+        }
+        return Reply(self.status, body, headers)
+
+
+def bad_request(message: str, code: str = "bad.request") -> Refusal:
+    return Refusal(400, code, message)
+
+
+def invalid_value(value: object, kind: str, allowed: object = ()) -> Refusal:
+    names = ", ".join(sorted(str(name) for name in allowed)) if allowed else ""  # type: ignore[attr-defined]
+    tail = f" Allowable values are: {names}" if names else ""
+    return Refusal(400, "invalid.value", f"Value [{value or ''}] is not valid for field type [{kind}].{tail}")
+
+
+def not_found() -> Refusal:
+    return Refusal(404, "not.found", "The requested resource was not found.")
+
+
+#: The bodies of plain error statuses, for faults and routes alike.
+PLAIN: dict[int, tuple[str, str]] = {
+    400: ("bad.request", "The request could not be understood by the server due to malformed syntax."),
+    401: ("bad.credentials", "Invalid login credentials."),
+    403: ("not.authorized", "You are not authorized to perform the requested action."),
+    404: ("not.found", "The requested resource was not found."),
+    408: ("client.timeout", "The client did not produce a request within the server timeout limit."),
+    409: ("general.conflict", "The request conflicts with the current state of the target resource."),
+    413: ("request.entity.too.large", "The request is over the size limit. Maximum bytes: 512000"),
+    415: ("unsupported.media.type", "Unsupported Media Type - only application/json is supported."),
+    500: (
+        "internal.server.error",
+        "The server encountered an unexpected condition which prevented it from fulfilling the request.",
+    ),
+    502: ("bad.gateway", "Bad Gateway"),
+    503: (
+        "service.unavailable",
+        "Service Unavailable - The server is currently unavailable (because it is overloaded or down for maintenance).",
+    ),
+    504: ("request.timeout", "The request timed out."),
+}
+
+
+def plain(status: int) -> Refusal:
+    return Refusal(status, *PLAIN[status])
+
+
+def throttled(seconds: int | None) -> Refusal:
+    more = {} if seconds is None else {"retry_after": seconds}
+    limit = {"limit": {"key": "client.credentials.token.rate.per.minute", "namespace": "platform.api", "value": 300}}
+    text = f"Rate limit exceeded the maximum. Retry the request in [{seconds or 60}] seconds"
+    return Refusal(429, "too.many.requests.retry.after", text, body=limit, **more)

@@ -1,0 +1,98 @@
+"""What an emulated organisation is like: its size, its limits, and a switch for every fact nobody is sure of.
+
+Section numbers are those of docs/api.md; row numbers are of its section 11.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from dataclasses import dataclass, field
+from typing import Literal
+
+PERMISSIONS = frozenset(
+    {"analytics:conversationDetail:view", "analytics:conversationAggregate:view", "analytics:dataRetention:view"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set; the defaults are what is most likely true of the real thing."""
+
+    #: Which organisation: ids, secrets, conversations all follow from it.
+    seed: int = 1
+    #: Mean conversations a day, before the working week's curve.
+    per_day: float = 2000.0
+    #: Seconds that the lake of the jobs is behind (2: hours, officially up to 24).
+    watermark_lag_s: float = 6 * 3600.0
+    #: What `…/jobs/availability` answers.
+    availability: Literal["ok", "403", "404"] = "ok"
+    #: Whether a job beyond the watermark misses rows silently (3.3), or has everything.
+    partial_beyond_watermark: bool = True
+
+    #: Requests a minute and client before 429 (2), and whether the headers tell (row 15).
+    requests_per_minute: int = 300
+    rate_headers: bool = True
+    token_lifetime_s: int = 86_399
+
+    #: What a page size above 100 leads to (row 1).
+    page_size_over_100: Literal["reject", "clamp", "accept"] = "reject"
+    #: `pageNumber x pageSize` beyond this is refused (2).
+    pagination_cap: int = 100_000
+    #: Days an interval may have without and with a filter (2).
+    interval_days_unfiltered: int = 7
+    interval_days_filtered: int = 31
+    #: What an interval shorter than a day selects (row 5).
+    sync_interval: Literal["day+overlap", "exact-start", "whole-day"] = "day+overlap"
+    #: Whether segment filters see segments outside the interval (row 21).
+    segment_scope: Literal["conversation", "interval"] = "conversation"
+    #: How much `totalHits` overstates, as a share (row 24).
+    total_hits_over: float = 0.0
+    #: How no conversations are spelt (row 18).
+    empty_answer: Literal["absent", "empty-list"] = "absent"
+    #: Whether the synchronous query sends a continuation token (row 22).
+    dialect: Literal["none", "next-page-token"] = "none"
+
+    #: Polls until a job is done, and seconds; both have to have passed.
+    job_polls: int = 2
+    job_seconds: float = 0.0
+    #: Rows a result page has by default and at most (2).
+    job_page_default: int = 1000
+    job_page_max: int = 10_000
+    #: Seconds until results expire.
+    job_lifetime_s: float = 24 * 3600.0
+    #: Jobs that may be unfinished at once; None: no limit is known (2).
+    jobs_concurrent_max: int | None = None
+    #: Rows that one job gives before its cursor is refused with 400; None: no limit (row 3).
+    job_rows_max: int | None = None
+    #: What results before FULFILLED answer (row 11).
+    results_before_done: Literal[404, 400] = 404
+    #: How the last page says that it is the last (row 12).
+    cursor_end: Literal["absent", "null"] = "absent"
+    #: Rows of a job need not be in order (row 12).
+    job_row_order: Literal["shuffled", "start"] = "shuffled"
+
+    #: Whether bodies are compressed when asked for.
+    gzip: bool = True
+    #: Permissions of the OAuth client's role (7).
+    permissions: frozenset[str] = PERMISSIONS
+    #: Days of the organisation's retention setting; None answers 404.
+    retention_days: int | None = None
+    #: Share of conversations that become visible late, and how late at most, in seconds.
+    late_share: float = 0.0
+    late_s: float = 1800.0
+    #: How often answers go wrong by themselves: never, now and then, often.
+    profile: Literal["calm", "rough", "hostile"] = "calm"
+    #: Kill this process when the request of this number arrives, before it is answered; for crash tests.
+    kill_pid: int | None = None
+    kill_at: int | None = None
+
+    client_id: str = field(init=False)
+    client_secret: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.per_day < 0 or self.requests_per_minute < 1 or self.job_page_default < 1:
+            raise ValueError("per_day must not be negative; requests_per_minute and job_page_default at least 1")
+        drawn = random.Random(f"credentials {self.seed}")
+        object.__setattr__(self, "client_id", str(uuid.UUID(int=drawn.getrandbits(128), version=4)))
+        object.__setattr__(self, "client_secret", "sandbox-" + f"{drawn.getrandbits(192):048x}")
