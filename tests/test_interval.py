@@ -1,5 +1,6 @@
 """Intervals: what people write, and what it means."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -94,7 +95,7 @@ def test_pieces_cover(start: datetime, length: timedelta, days: int) -> None:
     pieces = list(whole.pieces(days))
     assert pieces[0].start == whole.start
     assert pieces[-1].end == whole.end
-    assert all(a.end == b.start for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(pieces))
     assert all(piece.length <= timedelta(days=days) for piece in pieces)
 
 

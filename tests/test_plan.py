@@ -1,5 +1,6 @@
 """Plans: routes, cuts and reasons, by assertion alone."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -157,7 +158,7 @@ def test_a_plan_covers_its_interval(start: int, length: int, per_day: int, pagin
     parts = sorted({piece.interval for piece in slices})
     assert parts[0].start == interval.start
     assert parts[-1].end == interval.end
-    assert all(a.end == b.start for a, b in zip(parts, parts[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(parts))
     for part, count in Counter(piece.interval for piece in slices).items():
         directions = {piece.direction for piece in slices if piece.interval == part}
         assert directions == ({None} if count == 1 else {"inbound", "outbound", "none"})

@@ -29,7 +29,7 @@ from lastpage.interval import Interval
 from lastpage.plan import Slice
 from lastpage.regions import Credentials, Environment
 from lastpage.run import Summary
-from lastpage.version import VERSION as __version__
+from lastpage.version import __version__
 
 __all__ = [
     "ApiError",

@@ -104,7 +104,7 @@ class Cloud:
         clock = clock or RealClock()
         auth = ClientCredentials(credentials, clock)
         pace = Pace(clock, requests_per_minute=requests_per_minute)
-        self.client = Client(where, auth, transport or Urllib3Transport(), clock, pace, rng or random.Random())
+        self.client = Client(where, auth, transport or Urllib3Transport(), clock, pace, rng or random.SystemRandom())
         self._organization: str | None = None
 
     @classmethod

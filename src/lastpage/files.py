@@ -34,7 +34,7 @@ class Disk:
         """Put a finished file into its place, in one step."""
         self.seam("file rename")
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(source, target)
+        source.replace(target)
         self.sync(target.parent)
 
     def write(self, target: Path, data: bytes) -> None:

@@ -136,10 +136,10 @@ class Fetching:
             if part is not None and all(planned.part != part for planned in members):
                 continue
             live = [planned for planned in members if planned.state != "cut"]
-            if all(planned.state in ("settled", "committed") for planned in live):
-                if fresh := [planned for planned in live if planned.state == "settled"]:
-                    self._ready += 1
-                    yield Group([Rows.settled(self.ledger, planned) for planned in fresh])
+            fresh = [planned for planned in live if planned.state == "settled"]
+            if fresh and all(planned.state != "todo" for planned in live):
+                self._ready += 1
+                yield Group([Rows.settled(self.ledger, planned) for planned in fresh])
 
     def _settled(self, todo: Sequence[Planned]) -> Iterator[Planned]:
         settler = Settler(

@@ -3,6 +3,6 @@
 from importlib.metadata import PackageNotFoundError, version
 
 try:
-    VERSION = version("lastpage")
+    __version__ = version("lastpage")
 except PackageNotFoundError:  # run from a checkout that is not installed
-    VERSION = "0"
+    __version__ = "0"

@@ -238,9 +238,19 @@ _ADDRESSES: dict[str, Json] = {
         "sessionDnis": "tel:+498912345678",
     },
     "chat": {"provider": "Webchat Provider"},
-    "message": {"addressFrom": "+4915112345678", "addressTo": "+498912345678", "messageType": "whatsapp", "provider": "PureCloud Messaging"},
+    "message": {
+        "addressFrom": "+4915112345678",
+        "addressTo": "+498912345678",
+        "messageType": "whatsapp",
+        "provider": "PureCloud Messaging",
+    },
     "email": {"addressFrom": "guest@example.org", "addressTo": "help@example.com", "provider": "PureCloud Email"},
-    "callback": {"callbackNumbers": ["+4915112345678"], "callbackUserName": "Guest", "timeoutSeconds": 30, "provider": "PureCloud Callback"},
+    "callback": {
+        "callbackNumbers": ["+4915112345678"],
+        "callbackUserName": "Guest",
+        "timeoutSeconds": 30,
+        "provider": "PureCloud Callback",
+    },
 }  # fmt: skip
 
 

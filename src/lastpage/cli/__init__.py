@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError
 
 from lastpage.cli import demo, fetch, plan, sandbox
 from lastpage.errors import Interrupted, LastpageError
-from lastpage.version import VERSION
+from lastpage.version import __version__
 
 app = App(
     name="lastpage",
@@ -19,7 +19,7 @@ app = App(
         "Exit codes: 0 done · 2 the request is wrong · 3 rows are missing (or unproven under --strict) · "
         "4 credentials or role · 5 the API stayed unavailable · 6 the destination failed · 7 it is in use · 130 interrupted"
     ),
-    version=VERSION,
+    version=__version__,
     version_flags=["--version"],
 )
 for verb in (fetch.fetch, plan.plan, demo.demo, sandbox.sandbox):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lastpage.cli.options import Filters, Sending
+from lastpage.cli.options import ANY, FULL, Filters, Sending
 from lastpage.cli.progress import showing
 from lastpage.cli.summary import show
 from lastpage.meter import Meter
@@ -15,8 +15,8 @@ from lastpage.meter import Meter
 
 def fetch(
     interval: str,
-    filters: Filters = Filters(),
-    sending: Sending = Sending(),
+    filters: Filters = ANY,
+    sending: Sending = FULL,
     *,
     to: str = "conversations",
     strict: bool = False,

@@ -85,3 +85,7 @@ def _text(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as problem:
         raise UsageError(f"cannot read the query body {path}: {problem.strerror}") from None
+
+
+#: What a verb takes when nothing is typed.
+ANY, FULL = Filters(), Sending()

@@ -10,14 +10,14 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from lastpage.cli.options import Filters, Sending
+from lastpage.cli.options import ANY, FULL, Filters, Sending
 from lastpage.forecast import Forecast
 
 
 def plan(
     interval: str,
-    filters: Filters = Filters(),
-    sending: Sending = Sending(),
+    filters: Filters = ANY,
+    sending: Sending = FULL,
     *,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:

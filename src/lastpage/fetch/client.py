@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
@@ -17,7 +18,7 @@ from lastpage.fetch.pace import Pace
 from lastpage.fetch.retry import RETRY_AFTER_S_MAX, Action, backoff_s, decide, retry_after_s
 from lastpage.fetch.transport import Answer, Call, Transport, TransportError
 from lastpage.regions import Environment
-from lastpage.version import VERSION
+from lastpage.version import __version__
 
 
 @dataclass(slots=True)
@@ -125,11 +126,9 @@ class Client:
     def _hear(self, answer: Answer) -> None:
         self.pace.heard(answer.headers)
         if date := answer.headers.get("date"):
-            try:
+            with suppress(ValueError):
                 # The header is cut to the second; half of one is the likely rest.
                 self._ahead_s = parsedate_to_datetime(date).timestamp() + 0.5 - self.clock.now()
-            except ValueError:
-                pass
 
     def _log_in(self, steps: Generator[tuple[Call, Mapping[str, str]], Answer, _Grant]) -> _Grant:
         call, headers = next(steps)
@@ -145,7 +144,7 @@ class Client:
 _COMMON = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
-    "User-Agent": f"lastpage/{VERSION}",
+    "User-Agent": f"lastpage/{__version__}",
 }
 
 

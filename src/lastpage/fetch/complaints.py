@@ -37,7 +37,8 @@ def complain(call: Call, answer: Answer, tries: int = 1) -> ApiError:
     body = read(answer)
     correlation = next((answer.headers[name] for name in CORRELATION if answer.headers.get(name)), body.context)
     kind, sentence = _judge(call, answer.status, body, tries)
-    trace = f" [HTTP {answer.status}{f', {body.code}' if body.code else ''}{f', correlation id {correlation}' if correlation else ''}]"
+    facts = [f"HTTP {answer.status}", body.code, f"correlation id {correlation}" if correlation else ""]
+    trace = f" [{', '.join(fact for fact in facts if fact)}]"
     return kind(
         sentence + trace, endpoint=call.endpoint, status=answer.status, code=body.code, correlation_id=correlation
     )

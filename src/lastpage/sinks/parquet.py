@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pyarrow as pa
@@ -183,7 +183,7 @@ class _Writers:
     def describe(self, facts: dict[str, Any]) -> None:
         self._open["conversations"].add_key_value_metadata({MARK: msgspec.json.encode(facts)})
 
-    def __enter__(self) -> _Writers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, problem: object, trace: object) -> None:

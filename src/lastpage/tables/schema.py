@@ -47,7 +47,7 @@ class Level:
 
     def __post_init__(self) -> None:
         pairs = (pair.split(":") for pair in self.text.split())
-        object.__setattr__(self, "fields", {name: kind for name, kind in pairs})
+        object.__setattr__(self, "fields", dict(pairs))
 
     @cached_property
     def parsed(self) -> pa.StructType:

@@ -65,7 +65,7 @@ def parse(page: Sequence[Raw]) -> pa.StructArray:
     try:
         reader = arro3.io.read_json(BytesIO(body), _SCHEMA)
         table = pa.RecordBatchReader.from_stream(reader).read_all()
-    except Exception as problem:  # arro3 has no exception classes of its own
+    except Exception as problem:  # noqa: BLE001 - arro3 has no exception classes of its own
         raise ValueError(str(problem)) from None
     conversations: pa.StructArray = pc.list_flatten(table.column("conversations")).combine_chunks()
     if len(conversations) != len(page):
