@@ -56,7 +56,7 @@ class World:
 def world(now: datetime = NOW, threads: int = 1, **settings: Any) -> World:
     """An organisation at a moment; quick unless the settings say otherwise."""
     clock = SimClock(now.timestamp())
-    settings = {"seed": 7, "per_day": 300, "requests_per_minute": 1_000_000, "job_polls": 1, **settings}
+    settings = {"seed": 7, "per_day": 300, "requests_per_minute": 1_000_000, "job_polls": 1, "orphans": 0.0, **settings}
     return World(Sandbox(Settings(**settings), now=clock.now, sleep=clock.sleep), clock, threads)
 
 

@@ -42,7 +42,7 @@ from lastpage.planning import Planning
 from lastpage.query import Query
 from lastpage.regions import Credentials, Environment, credentials_from_env, environment
 from lastpage.rows import Raw
-from lastpage.run import Fetching, Options, Summary, deliver
+from lastpage.run import Began, Fetching, Options, Summary, deliver
 from lastpage.sinks.sink import Identity
 from lastpage.tally import digest
 
@@ -166,13 +166,14 @@ class Cloud:
         query, options = ask(interval, asked)
         options = replace(options, threads=self.threads)
         place = Destination.parse(os.fspath(to))
+        began = Began.now(self.client)
         with place.held(), closing(Ledger(place.state)) as ledger:
             organization = self.organization()
             ledger.identify(organization=organization, filters=query.fingerprint)
             with place.sink(Identity(organization, query.fingerprint)) as sink:
                 asked_text = _asked_text(interval, options)
                 fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter or Meter())
-                return deliver(fetching, sink, place.text)
+                return deliver(fetching, sink, place.text, began)
 
     def organization(self) -> str:
         """The organisation's id; the client's own id where the API will not tell (docs/api.md, 1.7)."""

@@ -63,6 +63,19 @@ class Summary:
         return msgspec.json.encode(self).decode()
 
 
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The client's counts when a run began; it may have served other runs before."""
+
+    at: float
+    requests: int
+    retries: int
+
+    @classmethod
+    def now(cls, client: Client) -> Began:
+        return cls(client.clock.now(), client.counts.requests, client.counts.retries)
+
+
 @dataclass(slots=True)
 class Fetching:
     """One run over one ledger: `begin`, then `groups` to the end, then `finish`."""
@@ -198,9 +211,9 @@ class Fetching:
         return short
 
 
-def deliver(fetching: Fetching, sink: Sink, destination: str) -> Summary:
+def deliver(fetching: Fetching, sink: Sink, destination: str, began: Began) -> Summary:
     """Run to the end, into a sink; what it did and how far it can be trusted."""
-    clock, began = fetching.client.clock, fetching.client.clock.now()
+    clock, counts = fetching.client.clock, fetching.client.counts
     for group in fetching.groups():
         for day in group.days:
             if sink.appends and group.found:
@@ -213,18 +226,17 @@ def deliver(fetching: Fetching, sink: Sink, destination: str) -> Summary:
     # What is short is not done: the same command tries it again. `24h` means another range by then.
     if coverage != "short" or isinstance(fetching.query.interval, Relative):
         fetching.finish()
-    counts = fetching.client.counts
     return Summary(
         coverage=coverage,
         finality=finality,
         conversations=sum(verdict.conversations for verdict in verdicts),
         slices=len(verdicts),
         pages=fetching.meter.pages,
-        requests=counts.requests,
-        retries=counts.retries,
+        requests=counts.requests - began.requests,
+        retries=counts.retries - began.retries,
         duplicates=sum(verdict.duplicates for verdict in verdicts),
         unknown_fields=[],
-        seconds=round(clock.now() - began, 3),
+        seconds=round(clock.now() - began.at, 3),
         destination=destination,
         interval=str(fetching.run.interval),
         notes=fetching.meter.notes + reservations(verdicts),

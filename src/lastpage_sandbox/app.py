@@ -6,8 +6,10 @@ The order in which a request can fail is that of docs/api.md, 8: token, allowanc
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import re
+import signal
 import threading
 import time
 import uuid
@@ -102,6 +104,7 @@ class Sandbox:
         self.details = DetailsQuery(self.library)
         self._oauth = OAuth(settings)
         self._limiter = Limiter(settings.requests_per_minute)
+        self._victim: tuple[int, int] | None = None
         self._lock = threading.Lock()
         self._ids = random.Random(f"correlation {settings.seed}")
 
@@ -134,6 +137,10 @@ class Sandbox:
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Server:
         """The same over a socket: `with sandbox.serve() as server: server.url`."""
         return Server(self.app, host, port)
+
+    def kill(self, pid: int, at: int) -> None:
+        """Kill a process when the request of this number from now on arrives, before it is answered: for crash tests."""
+        self._victim = (pid, self.counters.total() + at)
 
     # What is true ---------------------------------------------------------------------------------------------
 
@@ -296,11 +303,8 @@ class Sandbox:
         return Wire(status, headers, body, _cut(words, len(body)))
 
     def _kill_if_told(self, number: int) -> None:
-        if self.settings.kill_pid is not None and number == self.settings.kill_at:
-            import os  # noqa: PLC0415 - only crash tests come here
-            import signal  # noqa: PLC0415
-
-            os.kill(self.settings.kill_pid, signal.SIGKILL)
+        if self._victim is not None and number == self._victim[1]:
+            os.kill(self._victim[0], signal.SIGKILL)
 
     def _now_ms(self) -> int:
         return int(self.now() * 1000)

@@ -81,11 +81,10 @@ class Settings:
     #: Share of conversations that become visible late, and how late at most, in seconds.
     late_share: float = 0.0
     late_s: float = 1800.0
+    #: Share of message threads that never end (3.4).
+    orphans: float = 0.01
     #: How often answers go wrong by themselves: never, now and then, often.
     profile: Literal["calm", "rough", "hostile"] = "calm"
-    #: Kill this process when the request of this number arrives, before it is answered; for crash tests.
-    kill_pid: int | None = None
-    kill_at: int | None = None
 
     client_id: str = field(init=False)
     client_secret: str = field(init=False)

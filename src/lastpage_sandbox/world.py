@@ -135,7 +135,7 @@ class World:
         skeleton = Skeleton(
             id=str(uuid.UUID(f"{hour:08x}{drawn.getrandbits(96):024x}")),
             start_ms=start,
-            end_ms=None if media == "message" and drawn.random() < 0.01 else start + life,
+            end_ms=None if media == "message" and drawn.random() < self.settings.orphans else start + life,
             arrival_ms=start,
             media=media,
             direction=_direction(drawn, media),
