@@ -56,7 +56,7 @@ class Credentials:
 
 def environment(text: str) -> Environment:
     """A region name, a domain, or a URL as an `Environment`; raises `UsageError` with the mend."""
-    text = text.strip().rstrip("/")
+    text = text.strip()
     if "://" in text:
         return _from_url(text)
     name = text.lower()
@@ -106,6 +106,7 @@ def _without_role(host: str) -> str:
 
 
 def _from_url(text: str) -> Environment:
+    text = text.rstrip("/") if not text.endswith("://") else text
     url = urlsplit(text)
     host = url.hostname or ""
     if url.scheme not in ("http", "https") or not host:

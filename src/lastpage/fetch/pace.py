@@ -33,9 +33,12 @@ class Pace:
         self._allowed = PER_MINUTE
         self._next = 0.0
         self._held_until = 0.0
-        #: The window as last heard of: its end, and the requests that were left in it then, less ours since.
+        #: The window as last heard of: its end, what was left in it then less ours since, and what we took of it.
         self._window_end = 0.0
         self._left = 0.0
+        self._ours = 0
+        #: Requests a second that others with the same client take.
+        self._others = 0.0
 
     @property
     def per_minute(self) -> float:
@@ -50,6 +53,7 @@ class Pace:
             at = self._in_window(at)
             self._next = at + self._distance_s(at)
             self._left -= 1
+            self._ours += 1
         if at > now:
             self._clock.sleep(at - now)
 
@@ -66,6 +70,7 @@ class Pace:
             now = self._clock.now()
             if count is not None and reset is not None:
                 self._window(now + reset, allowed - count)
+                self._others = max(count - self._ours, 0.0) / max(WINDOW_S - reset, 1.0)
             if faster:
                 self._next = min(self._next, now + self._distance_s(now))
 
@@ -77,7 +82,7 @@ class Pace:
     def _window(self, end: float, left: float) -> None:
         # An answer that was long under way tells of a window that is over; a new window begins with what it says.
         if end > self._window_end + 1.0:
-            self._window_end, self._left = end, left
+            self._window_end, self._left, self._ours = end, left, min(self._ours, 1)
         elif end > self._window_end - 1.0:
             self._left = min(self._left, left)
 
@@ -87,21 +92,17 @@ class Pace:
             at = self._window_end
         if at >= self._window_end and self._window_end:
             # The server's next window is not heard of yet; assume it whole until an answer says otherwise.
-            self._window_end = at + WINDOW_S
-            self._left = self._allowed
+            self._window_end, self._left, self._ours = at + WINDOW_S, self._allowed, 0
         return at
 
     def _distance_s(self, at: float) -> float:
         even = WINDOW_S / (self.per_minute * MARGIN)
         if at >= self._window_end:
             return even
-        # What is left of the window, over what is left of its time; never faster than evenly over a whole one.
-        left = max(self._left - RESERVE, 0.5)
-        return (
-            max(even, (self._window_end - at) / left)
-            if self._left < self._allowed * (self._window_end - at) / WINDOW_S
-            else even
-        )
+        # What others leave of the window, over what is left of its time; never faster than evenly over a whole one.
+        time_left = self._window_end - at
+        left = self._left - RESERVE - self._others * time_left
+        return max(even, time_left / max(left, 0.5))
 
 
 def _number(text: str | None) -> float | None:

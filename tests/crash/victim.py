@@ -1,0 +1,22 @@
+"""A client that is going to be killed: a process of its own, real sockets, no time lost waiting."""
+
+from __future__ import annotations
+
+from lastpage import Cloud, Credentials
+from lastpage.clock import RealClock
+
+INTERVAL = "2023-10-18T12:00Z/2023-10-20T15:00Z"
+PAGE_SIZE = 40
+
+
+class Hasty(RealClock):
+    """A real clock that does not wait."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(min(seconds, 0.001))
+
+
+def fetch(url: str, credentials: Credentials, destination: str, go: object) -> None:
+    """Wait for the word, then run the main job."""
+    go.wait()  # type: ignore[attr-defined]
+    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(INTERVAL, destination, page_size=PAGE_SIZE)
