@@ -52,6 +52,11 @@ def test_urls(text: str) -> None:
         ("ftp://api.mypurecloud.de", "no URL of an API"),
         ("https://", "no URL of an API"),
         ("https://me:secret@api.mypurecloud.de", "belong in"),
+        ("me:secret@api.mypurecloud.de", "belong in"),
+        ("ftp://me:secret@api.mypurecloud.de", "belong in"),
+        ("http://127.0.0.1:port", "no URL of an API"),
+        ("http://127.0.0.1:99999", "no URL of an API"),
+        ("http://[::1", "no URL of an API"),
         ("https://api.mypurecloud.de?x=1", "remove the rest"),
     ],
 )
@@ -60,6 +65,20 @@ def test_no_environment(text: str, mend: str) -> None:
     with pytest.raises(UsageError, match=mend) as refused:
         environment(text)
     assert "GENESYS_ENVIRONMENT" in str(refused.value)
+    assert "secret@" not in str(refused.value)
+
+
+def test_urls_of_the_vendor() -> None:
+    """What is pasted from a browser or a document of the vendor is understood; another gateway's `api.` has its `login.`."""
+    for text in (
+        "https://apps.mypurecloud.de/directory",
+        "https://api.mypurecloud.de/api/v2",
+        "https://API.mypurecloud.de:443",
+    ):
+        assert environment(text) == environment("eu-central-1")
+    other = environment("https://API.genesys.example:8443/x/")
+    assert other.api_url == "https://api.genesys.example:8443/x"
+    assert other.login_url == "https://login.genesys.example:8443/x"
 
 
 def test_credentials() -> None:
@@ -77,6 +96,7 @@ def test_credentials() -> None:
         ("GENESYS_CLIENT_ID", ""),
         ("GENESYS_CLIENT_SECRET", ""),
         ("GENESYS_CLIENT_ID", "my-client"),
+        ("GENESYS_CLIENT_ID", "11111111222233334444555555555555"),
         ("GENESYS_CLIENT_ID", f'"{GOOD["GENESYS_CLIENT_ID"]}"'),
         ("GENESYS_CLIENT_SECRET", "abc\n"),
         ("GENESYS_CLIENT_SECRET", "abc def"),
@@ -90,3 +110,11 @@ def test_bad_variables(name: str, value: str) -> None:
         credentials_from_env({**GOOD, name: value})
     if name == "GENESYS_CLIENT_SECRET" and value:
         assert value.strip() not in str(refused.value)
+
+
+def test_swapped_variables() -> None:
+    """An id where the secret should be is recognised, and neither is echoed."""
+    swapped = {"GENESYS_CLIENT_ID": GOOD["GENESYS_CLIENT_SECRET"], "GENESYS_CLIENT_SECRET": GOOD["GENESYS_CLIENT_ID"]}
+    with pytest.raises(UsageError, match="swapped") as refused:
+        credentials_from_env(swapped)
+    assert GOOD["GENESYS_CLIENT_SECRET"] not in str(refused.value)

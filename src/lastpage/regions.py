@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from lastpage.errors import UsageError
 
@@ -35,6 +35,7 @@ REGIONS = {
 DEFAULT = "us-east-1"
 ID, SECRET, ENVIRONMENT = "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"
 _ROLES = ("api.", "login.", "apps.")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Credentials:
 def environment(text: str) -> Environment:
     """A region name, a domain, or a URL as an `Environment`; raises `UsageError` with the mend."""
     text = text.strip()
+    if "@" in text:
+        raise UsageError(f"{ENVIRONMENT} has a name or password in it; they belong in {ID} and {SECRET}")
     if "://" in text:
         return _from_url(text)
     name = text.lower()
@@ -73,13 +76,12 @@ def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Env
     """Credentials and environment from the three variables; raises `UsageError` naming the one to mend."""
     client_id = _variable(variables, ID)
     secret = _variable(variables, SECRET)
-    try:
-        UUID(client_id)
-    except ValueError:
+    if not _UUID.fullmatch(client_id):
+        swapped = f"; {SECRET} does look like one: are the two swapped?" if _UUID.fullmatch(secret) else ""
         raise UsageError(
             f"{ID} is no client id: it should look like 11111111-2222-3333-4444-555555555555 "
-            "(Admin > Integrations > OAuth, column Client ID)"
-        ) from None
+            f"(Admin > Integrations > OAuth, column Client ID){swapped}"
+        )
     return Credentials(client_id, secret), environment(variables.get(ENVIRONMENT) or DEFAULT)
 
 
@@ -106,28 +108,38 @@ def _without_role(host: str) -> str:
 
 
 def _from_url(text: str) -> Environment:
-    text = text.rstrip("/") if not text.endswith("://") else text
-    url = urlsplit(text)
-    host = url.hostname or ""
-    if url.scheme not in ("http", "https") or not host:
-        raise UsageError(f"{ENVIRONMENT} {text!r} is no URL of an API; write it as https://api.mypurecloud.de")
-    if url.username or url.password:
-        raise UsageError(f"{ENVIRONMENT} has a name or password in its URL; they belong in {ID} and {SECRET}")
-    if url.query or url.fragment:
-        raise UsageError(f"{ENVIRONMENT} {text!r} has more than scheme, host, port and path; remove the rest")
-    if url.scheme == "http" and not _loopback(host):
+    scheme, host, port, path = _split(text)
+    if scheme == "http" and not is_loopback(host):
         raise UsageError(
             f"{ENVIRONMENT} {text!r} would send the secret in clear; use https (http is for this machine only)"
         )
     domain = _without_role(host)
-    if domain in REGIONS.values() and not url.port and not url.path:
+    if domain in REGIONS.values() and port in (None, 443):
+        # The vendor's hosts have no path before the API's own, so one that was pasted along means nothing.
         return environment(domain)
-    if host.startswith("api."):
-        return Environment(host, text.replace("//api.", "//login.", 1), text)
-    return Environment(host, text, text)
+    place = f"[{host}]" if ":" in host else host
+    place += f":{port}" if port else ""
+    api = f"{scheme}://{place}{path}"
+    login = api.replace("://api.", "://login.", 1) if host.startswith("api.") else api
+    return Environment(place, login, api)
 
 
-def _loopback(host: str) -> bool:
+def _split(text: str) -> tuple[str, str, int | None, str]:
+    """Scheme, host, port and path prefix of a URL that has no more than these."""
+    try:
+        url = urlsplit(text)
+        scheme, host, port = url.scheme.lower(), url.hostname or "", url.port
+    except ValueError:
+        scheme, host, port = "", "", None
+    if scheme not in ("http", "https") or not host:
+        raise UsageError(f"{ENVIRONMENT} {text!r} is no URL of an API; write it as https://api.mypurecloud.de")
+    if url.query or url.fragment:
+        raise UsageError(f"{ENVIRONMENT} {text!r} has more than scheme, host, port and path; remove the rest")
+    return scheme, host, port, url.path.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is the machine itself."""
     if host == "localhost":
         return True
     try:

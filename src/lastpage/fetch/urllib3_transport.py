@@ -1,10 +1,25 @@
-"""The real network: urllib3, the system's certificates, the environment's proxies. Sends once and follows nothing."""
+"""The real network: urllib3, the system's certificates, the environment's proxies. Sends once and follows nothing.
+
+What it may meet, and the word it makes of it (`retry.py` decides by that word):
+
+    connect     no such host, nobody listening, a proxy that is down or busy
+    timeout     silence for too long, or a body that drips without end
+    reset       the connection broke, in the handshake or later
+    truncated   the body ended before its length or its last chunk
+    tls         the certificate does not verify, or that is no TLS
+    proxy       the proxy says no
+    oversize    a body larger than anything this API sends
+"""
 
 from __future__ import annotations
 
+import http.client
+import re
 import ssl
+import threading
+import time
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import truststore
@@ -12,34 +27,51 @@ import urllib3
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
-    IncompleteRead,
-    LocationParseError,
+    InvalidChunkLength,
+    LocationValueError,
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
     ProxyError,
+    ProxySchemeUnknown,
     ReadTimeoutError,
     SSLError,
+    URLSchemeUnknown,
 )
 
 from lastpage.errors import UsageError
-from lastpage.fetch.transport import BODY_BYTES_MAX, Answer, Call, TransportError
+from lastpage.fetch.transport import BODY_BYTES_MAX, Answer, Call, Fault, TransportError
+from lastpage.regions import is_loopback
 
-CONNECT_S, READ_S = 10.0, 120.0
+#: Seconds to connect; of silence while reading; for a whole body, however it drips.
+CONNECT_S, READ_S, BODY_S = 10.0, 120.0, 900.0
 #: A pool smaller than the number of threads would make them take turns.
 CONNECTIONS = 16
 CHUNK_BYTES = 1 << 20
+#: The connection was closed under us while TLS was being spoken: no verdict about the certificate.
+_TLS_BROKEN = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 class Urllib3Transport:
     """Keeps connections alive; safe for threads."""
 
-    def __init__(self, *, connect_s: float = CONNECT_S, read_s: float = READ_S) -> None:
+    def __init__(
+        self,
+        *,
+        connect_s: float = CONNECT_S,
+        read_s: float = READ_S,
+        body_s: float = BODY_S,
+        connections: int = CONNECTIONS,
+    ) -> None:
         self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
+        self._body_s = body_s
+        self._connections = connections
         self._pools: dict[str, urllib3.PoolManager] = {}
+        self._lock = threading.Lock()
         self._context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
+        """One request, one answer, whatever its status; raises `TransportError` where no whole answer came."""
         url = base + call.path + (f"?{urlencode(call.query)}" if call.query else "")
         try:
             response = self._pool(base).request(
@@ -54,7 +86,7 @@ class Urllib3Transport:
                 decode_content=False,
             )
             try:
-                raw = _read(response)
+                raw = _read(response, time.monotonic() + self._body_s)
             except BaseException:
                 response.close()
                 raise
@@ -65,35 +97,61 @@ class Urllib3Transport:
 
     def _pool(self, base: str) -> urllib3.PoolManager:
         """One pool a base: each knows whether its host is behind the proxy."""
-        if base not in self._pools:
-            self._pools[base] = self._new_pool(base)
-        return self._pools[base]
+        with self._lock:
+            if base not in self._pools:
+                self._pools[base] = self._new_pool(base)
+            return self._pools[base]
 
     def _new_pool(self, base: str) -> urllib3.PoolManager:
-        url = urlsplit(base)
-        proxy = getproxies().get(url.scheme)
-        if not proxy or proxy_bypass(url.hostname or ""):
-            return urllib3.PoolManager(maxsize=CONNECTIONS, block=True, ssl_context=self._context)
+        proxy = proxy_for(base)
+        if proxy is None:
+            return urllib3.PoolManager(maxsize=self._connections, block=True, ssl_context=self._context)
         try:
-            return urllib3.ProxyManager(_proxy_url(proxy), maxsize=CONNECTIONS, block=True, ssl_context=self._context)
-        except (LocationParseError, urllib3.exceptions.URLSchemeUnknown, urllib3.exceptions.ProxySchemeUnknown):
+            return urllib3.ProxyManager(
+                proxy,
+                maxsize=self._connections,
+                block=True,
+                ssl_context=self._context,
+                proxy_ssl_context=self._context,
+                proxy_headers=_proxy_headers(proxy),
+            )
+        except (LocationValueError, URLSchemeUnknown, ProxySchemeUnknown):
             raise UsageError(
-                "the proxy of this environment is no URL; check HTTPS_PROXY, such as http://proxy:8080"
+                "the proxy of this environment is no HTTP proxy; check HTTPS_PROXY, such as http://proxy:8080"
             ) from None
 
 
-def _proxy_url(proxy: str) -> str:
+def proxy_for(base: str) -> str | None:
+    """The proxy that the environment's variables name for this base, as a URL.
+
+    Never one for this machine itself: the sandbox is not to be found behind a proxy, and http is allowed only here.
+    """
+    url = urlsplit(base)
+    host = url.hostname or ""
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if not proxy or is_loopback(host) or proxy_bypass(url.netloc):
+        return None
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _read(response: urllib3.BaseHTTPResponse) -> bytes:
-    """The body as received, within bounds."""
+def _proxy_headers(proxy: str) -> Mapping[str, str]:
+    url = urlsplit(proxy)
+    if not url.username:
+        return {}
+    return urllib3.make_headers(proxy_basic_auth=f"{unquote(url.username)}:{unquote(url.password or '')}")
+
+
+def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """The body as received, within bounds of size and time. `read1` hands over what has come, so that a drip is seen."""
     chunks: list[bytes] = []
     size = 0
-    while chunk := response.read(CHUNK_BYTES):
+    while chunk := response.read1(CHUNK_BYTES):
         size += len(chunk)
         if size > BODY_BYTES_MAX:
             raise TransportError("oversize", f"the body is larger than {BODY_BYTES_MAX >> 20} MiB")
+        if time.monotonic() > deadline:
+            raise TransportError("timeout", f"the body was still coming after {size:,} bytes")
         chunks.append(chunk)
     expected = response.headers.get("Content-Length", "")
     if expected.isdecimal() and int(expected) > size:
@@ -101,22 +159,44 @@ def _read(response: urllib3.BaseHTTPResponse) -> bytes:
     return b"".join(chunks)
 
 
+#: What urllib3 raises, the first that fits, as one of our words and a message about the host.
+_FAULTS: tuple[tuple[type[HTTPError] | tuple[type[HTTPError], ...], Fault, str], ...] = (
+    (NameResolutionError, "connect", "there is no host {host} to be found"),
+    (LocationValueError, "connect", "{host} is no name of a host"),
+    ((ConnectTimeoutError, NewConnectionError), "connect", "{host} does not accept connections"),
+    (ReadTimeoutError, "timeout", "{host} did not answer in time"),
+    (InvalidChunkLength, "truncated", "the answer of {host} ended in the middle"),
+)
+
+
 def _fault(problem: HTTPError, base: str) -> TransportError:
-    """Whatever urllib3 raised, as one of our words; no message quotes a URL with anything secret in it."""
+    """Whatever urllib3 raised, in our words; no message quotes a URL, which might hold something secret."""
     host = urlsplit(base).hostname or base
     if isinstance(problem, ProxyError):
-        return TransportError("proxy", f"the proxy refused to connect to {host}")
+        return _proxy_fault(problem, host)
     if isinstance(problem, SSLError):
-        return TransportError("tls", f"the certificate of {host} does not verify ({problem})")
-    if isinstance(problem, NameResolutionError):
-        return TransportError("connect", f"there is no host {host} to be found")
-    if isinstance(problem, ConnectTimeoutError | NewConnectionError):
-        return TransportError("connect", f"{host} does not accept connections")
-    if isinstance(problem, ReadTimeoutError):
-        return TransportError("timeout", f"{host} did not answer in time")
-    if isinstance(problem, IncompleteRead):
+        return _tls_fault(problem, host)
+    for kinds, fault, message in _FAULTS:
+        if isinstance(problem, kinds):
+            return TransportError(fault, message.format(host=host))
+    if isinstance(problem, ProtocolError) and isinstance(problem.args[-1], http.client.IncompleteRead | HTTPError):
         return TransportError("truncated", f"the answer of {host} ended in the middle")
-    if isinstance(problem, ProtocolError):
-        cut = "IncompleteRead" in str(problem)
-        return TransportError("truncated" if cut else "reset", f"the connection to {host} broke")
-    return TransportError("reset", f"the connection to {host} failed ({type(problem).__name__})")
+    return TransportError("reset", f"the connection to {host} broke")
+
+
+def _proxy_fault(problem: ProxyError, host: str) -> TransportError:
+    """A proxy that answers 4xx to CONNECT means it; one that is down or overloaded may come back."""
+    refused = re.search(r"Tunnel connection failed: (\d+)", str(problem.original_error))
+    if refused and refused[1].startswith("4"):
+        why = "it wants a name and password" if refused[1] == "407" else f"status {refused[1]}"
+        return TransportError("proxy", f"the proxy refuses to connect to {host} ({why})")
+    return TransportError("connect", f"the proxy could not be reached, or could not reach {host}")
+
+
+def _tls_fault(problem: SSLError, host: str) -> TransportError:
+    reason = problem.args[0] if problem.args else problem
+    if isinstance(reason, _TLS_BROKEN):
+        return TransportError("reset", f"{host} closed the connection while TLS was being agreed on")
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return TransportError("tls", f"the certificate of {host} does not verify ({reason.verify_message})")
+    return TransportError("tls", f"{host} does not speak TLS ({reason})")
