@@ -53,6 +53,10 @@ class JsonLines:
                 "or put it back"
             )
         self._check_identity(known)
+        if known is None:
+            # Claimed before it is touched: what a crash leaves behind is known to be ours.
+            with _writing(self.path):
+                self._save(0, [])
         if size > self._length:
             with _writing(self.path):
                 with self.path.open("r+b") as file:

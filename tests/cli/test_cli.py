@@ -1,0 +1,204 @@
+"""The command line: what is typed, what is printed, how it ends. Against the sandbox on a socket, as a user would."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lastpage.cli import run
+from lastpage.plan import Slice
+from lastpage_sandbox import Sandbox, Settings
+from tests.inprocess import NOW
+from tests.readback import ids
+
+VARIABLES = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT")
+INTERVAL = "2023-10-10/2023-10-12"
+
+
+@pytest.fixture
+def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A served organisation, its variables set, an empty folder to work in."""
+    settings = Settings(seed=7, per_day=60, requests_per_minute=100_000, job_polls=0, orphans=0.0)
+    box = Sandbox(settings, now=NOW.timestamp)
+    with box.serve() as server:
+        for name, value in zip(VARIABLES, (settings.client_id, settings.client_secret, server.url), strict=True):
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        yield box
+
+
+def test_fetch(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`lastpage fetch` writes to ./conversations and says what it did, on stdout."""
+    assert run(["fetch", INTERVAL, "--quiet"]) == 0
+    told = capsys.readouterr()
+    assert "complete" in told.out
+    assert f"{len(ids(tmp_path / 'conversations')):,}" in told.out
+    assert told.err == ""
+
+
+def test_json(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json` prints the summary as one object with the documented keys."""
+    assert run(["fetch", INTERVAL, "--json", "-q"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert set(summary) >= {
+        *("coverage", "finality", "conversations", "slices", "pages", "requests", "retries", "duplicates"),
+        *("unknown_fields", "seconds", "destination"),
+    }
+    assert summary["coverage"] == "complete"
+
+
+def test_stdout(box: Sandbox, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """`--to -` streams JSON lines to stdout, and everything else to stderr."""
+    assert run(["fetch", INTERVAL, "--to", "-", "-q", "--media", "voice"]) == 0
+    told = capfdbinary.readouterr()
+    records = [json.loads(line) for line in told.out.splitlines()]
+    assert records
+    assert b"complete" in told.err
+
+
+def test_a_closed_pipe(box: Sandbox) -> None:
+    """A reader that has seen enough ends it quietly."""
+    command = f"{sys.executable} -m lastpage fetch {INTERVAL} --to - -q | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=60, check=False)
+    assert json.loads(done.stdout)
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
+
+
+def test_plan(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`lastpage plan` prints slices, routes, reasons, requests and minutes, and sends nothing but the probes."""
+    assert run(["plan", "2023-10-18/2023-10-20T15:00Z", "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert [piece["route"] for piece in planned["slices"]] == ["cursor", "pages"]
+    assert all(piece["reason"] and piece["requests"] for piece in planned["slices"])
+    assert planned["minutes"] > 0
+    assert set(box.counters) == {"token", "jobs.availability", "details.query"}
+    assert run(["plan", "2023-10-18/2023-10-20T15:00Z"]) == 0
+    assert "before the watermark" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mend"),
+    [
+        (["fetch"], "INTERVAL"),
+        (["fetch", "yesterday"], "an interval is"),
+        (["fetch", "2023-10-01T08:00/2023-10-02"], "time zone"),
+        (["fetch", INTERVAL, "--media", "voise"], "did you mean voice"),
+        (["fetch", INTERVAL, "--direction", "up"], "inbound, outbound"),
+        (["fetch", INTERVAL, "--queue", "Sales"], "UUID"),
+        (["fetch", INTERVAL, "--paginate", "both"], "paginate"),
+        (["fetch", INTERVAL, "--page-size", "0"], "page size"),
+        (["fetch", INTERVAL, "--page-size", "many"], "page-size"),
+        (["fetch", INTERVAL, "--requests-per-minute", "0"], "at least 1"),
+        (["fetch", INTERVAL, "--to", "s3://bucket"], "cannot write"),
+        (["fetch", INTERVAL, "--to", "x.csv"], "no destination"),
+        (["fetch", INTERVAL, "--to", ""], "cannot write"),
+        (["fetch", INTERVAL, "--query", "missing.json"], "missing.json"),
+        (["fetch", INTERVAL, "--tz", "Mars/Olympus"], "no time zone"),
+        (["fetch", INTERVAL, "--nonsense"], "nonsense"),
+        (["fetch", INTERVAL, "extra"], "extra"),
+        (["retrieve", INTERVAL], "retrieve"),
+        (["plan", "0h"], "empty"),
+        (["sandbox", "--per-day", "-5"], "per_day"),
+        (["sandbox", "--faults", "wild"], "faults"),
+    ],
+)
+def test_bad_input(box: Sandbox, capsys: pytest.CaptureFixture[str], arguments: list[str], mend: str) -> None:
+    """Bad input: one sentence with the mend, exit code 2, nothing sent, nothing made."""
+    assert run(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("lastpage: ")
+    assert mend.lower() in told.lower()
+    assert "Traceback" not in told
+    assert not box.counters
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_bad_variables(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A malformed variable is named, exit code 2, before anything is sent."""
+    monkeypatch.setenv(name, "not right")
+    assert run(["fetch", INTERVAL]) == 2
+    assert name in capsys.readouterr().err
+    assert not box.counters
+
+
+def test_a_wrong_secret(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong secret is told by name of its variable, exit code 4."""
+    monkeypatch.setenv("GENESYS_CLIENT_SECRET", "wrong")
+    assert run(["fetch", INTERVAL, "-q"]) == 4
+    assert "GENESYS_CLIENT_SECRET" in capsys.readouterr().err
+
+
+def test_in_use(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A destination that another run holds: exit code 7."""
+    from lastpage.destination import Destination
+
+    with Destination.parse(str(tmp_path / "x")).held():
+        assert run(["fetch", INTERVAL, "--to", str(tmp_path / "x"), "-q"]) == 7
+    assert "another run" in capsys.readouterr().err
+
+
+def test_another_query(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """A destination holds one set of filters; another is refused, exit code 2, and nothing changes."""
+    assert run(["fetch", INTERVAL, "-q"]) == 0
+    before = ids(Path("conversations"))
+    assert run(["fetch", INTERVAL, "--media", "voice", "-q"]) == 2
+    assert "another filters" in capsys.readouterr().err
+    assert ids(Path("conversations")) == before
+
+
+def test_strict(box: Sandbox) -> None:
+    """Unproven is a warning, and exit code 3 under --strict."""
+    arguments = ["fetch", "2023-10-19/2023-10-20T15:00Z", "--paginate", "cursor", "-q"]
+    assert run(arguments) == 0
+    assert run([*arguments, "--strict"]) == 3
+
+
+def test_interrupted(box: Sandbox, tmp_path: Path) -> None:
+    """Ctrl-C leaves at once with 130 and says how to go on; running it again finishes the job."""
+    box.faults.put("jobs.results", "stall-30s")
+    command = [sys.executable, "-m", "lastpage", "fetch", INTERVAL, "--to", "out"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not box.faults.receipts and time.monotonic() < deadline:
+        os.sched_yield()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "run the same command again" in told
+    assert "Traceback" not in told
+    assert run(["fetch", INTERVAL, "--to", "out", "-q"]) == 0
+    start = NOW.replace(day=10, hour=0, minute=0, second=0)
+    assert set(ids(tmp_path / "out")) == box.truth_ids(start, start.replace(day=12))
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every verb has a help text, and there is a version."""
+    for arguments in (
+        ["--help"],
+        ["fetch", "--help"],
+        ["plan", "--help"],
+        ["sandbox", "--help"],
+        ["demo", "--help"],
+        ["--version"],
+    ):
+        assert run(arguments) == 0
+        assert capsys.readouterr().out.strip()
+
+
+def test_slices_print() -> None:
+    """A slice says what it is."""
+    from lastpage.interval import parse_interval
+
+    interval = parse_interval("2023-10-10")
+    text = str(Slice(3, interval, interval, "pages", "because", 5, "inbound"))  # type: ignore[arg-type]
+    assert text == "slice 3 2023-10-10T00:00:00.000Z/2023-10-11T00:00:00.000Z inbound by pages"

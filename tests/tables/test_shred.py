@@ -1,0 +1,147 @@
+"""Shredding: every value of the record in its table, keys that never collide, nothing lost."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from lastpage.tables.schema import CONVERSATION, TABLES, Level, column
+from lastpage.tables.shred import shred
+from tests.inprocess import world
+
+DAY = datetime(2023, 10, 10, tzinfo=UTC)
+RECORD = {"conversationId": "c1", "conversationStart": "2023-10-10T10:00:00.000Z"}
+
+
+def raws(*records: Any) -> list[msgspec.Raw]:
+    return [msgspec.Raw(json.dumps(record).encode()) for record in records]
+
+
+def objects(
+    level: Level, record: dict[str, Any], keys: tuple[Any, ...]
+) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any]]]:
+    """The record taken apart once more, slowly and plainly: (table, key, object)."""
+    yield level.table, keys, record
+    for child in level.children:
+        below = record.get(child.name)
+        if below is None:
+            continue
+        if child.kind == "map":
+            for name, value in below.items():
+                yield child.table, keys, {"name": name, "value": value}
+        elif child.kind == "one":
+            yield from objects(child, below, keys)
+        else:
+            for ordinal, each in enumerate(below):
+                yield from objects(child, each, (*keys, ordinal))
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    return value
+
+
+def test_everything_is_there() -> None:
+    """Every scalar of every object at every level of a realistic day is in its table, under its key; and nothing else is."""
+    records = world(per_day=150).sandbox.truth(DAY, DAY.replace(day=12))
+    tables = shred(raws(*records.values()))
+    expected: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {name: [] for name in TABLES}
+    for record in records.values():
+        for name, key, each in objects(CONVERSATION, record, (record["conversationId"],)):
+            expected[name].append((key, each))
+    for name, rows in expected.items():
+        found = tables[name].to_pylist()
+        assert len(found) == len(rows), name
+        for row, (key, each) in zip(found, rows, strict=True):
+            ordinals = [row[column] for column in row if column.endswith("_no")]
+            assert (row["conversation_id"], *ordinals) == key
+            for field, value in each.items():
+                if not isinstance(value, dict) and not (
+                    isinstance(value, list) and value and isinstance(value[0], dict)
+                ):
+                    assert plain(row[column(field)]) == value, (name, field)
+    assert len(expected["segments"]) > 1000
+
+
+def test_columns() -> None:
+    """Names are the API's in snake_case."""
+    assert column("mediaStatsMinConversationMos") == "media_stats_min_conversation_mos"
+    assert column("q850ResponseCodes") == "q850_response_codes"
+    assert column("oTotalScore") == "o_total_score"
+    assert TABLES["segments"].names[:4] == ["conversation_id", "participant_no", "session_no", "segment_no"]
+
+
+def test_same_names_and_times_do_not_collide() -> None:
+    """Two metrics of one name, value and moment, two segments of one millisecond: all are kept, told apart by ordinals."""
+    metric = {"name": "tTalk", "value": 5, "emitDate": "2023-10-10T10:00:00.000Z"}
+    segment = {"segmentType": "interact", "segmentStart": "2023-10-10T10:00:00.000Z"}
+    session = {"sessionId": "s", "metrics": [metric, metric], "segments": [segment, segment]}
+    tables = shred(raws(RECORD | {"participants": [{"sessions": [session]}, {}, {"sessions": [session, session]}]}))
+    assert [tuple(row.values())[:4] for row in tables["metrics"].to_pylist()] == [
+        ("c1", 0, 0, 0), ("c1", 0, 0, 1), ("c1", 2, 0, 0), ("c1", 2, 0, 1), ("c1", 2, 1, 0), ("c1", 2, 1, 1),
+    ]  # fmt: skip
+    assert len(tables["segments"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ({"conversationEnd": "yesterday"}, "bad timestamp"),
+        ({"conversationEnd": ""}, "empty timestamp"),
+        ({"participants": [{"sessions": [{"metrics": [{"value": 4.25}]}]}]}, "an integer that is none"),
+        ({"participants": "many"}, "wrong type"),
+        ({"selfServed": "maybe"}, "wrong type"),
+        ({"conversationId": None}, "no id"),
+    ],
+)
+def test_one_broken_record(odd: dict[str, Any], why: str) -> None:
+    """One record that cannot be read is set aside as it came, with its reason; the other 99 are not touched."""
+    good = [RECORD | {"conversationId": f"c{number}"} for number in range(99)]
+    bad = RECORD | {"conversationId": "bad"} | odd
+    tables = shred(raws(*good[:40], bad, *good[40:]))
+    assert sorted(tables["conversations"].column("conversation_id").to_pylist()) == sorted(
+        each["conversationId"] for each in good
+    )
+    (row,) = tables["broken"].to_pylist()
+    assert json.loads(row["record"]) == bad
+    assert row["error"], why
+
+
+def test_a_lone_surrogate() -> None:
+    """A record with half a character is set aside, whole, in bytes that can be read again."""
+    bad = msgspec.Raw(
+        b'{"conversationId":"bad","conversationStart":"2023-10-10T10:00:00.000Z","externalTag":"\\ud800"}'
+    )
+    tables = shred([bad, *raws(RECORD)])
+    assert tables["conversations"].num_rows + tables["broken"].num_rows == 2
+    assert tables["conversations"].column("conversation_id").to_pylist()[-1:] == ["c1"]
+
+
+@pytest.mark.parametrize(
+    "text", ['"quoted"', "line\nbreak", "\u2028", "nul\x00byte", "👩‍👩‍👧", "\\", "ü", "a" * 100_000]
+)
+def test_wide_text(text: str) -> None:
+    """Any text is the same text afterwards, in values and in attributes."""
+    record = RECORD | {"externalTag": text, "participants": [{"attributes": {text: text, "empty": ""}}]}
+    tables = shred(raws(record))
+    assert tables["conversations"].column("external_tag").to_pylist() == [text]
+    attributes = {row["name"]: row["value"] for row in tables["participant_attributes"].to_pylist()}
+    assert attributes == {text: text, "empty": ""}
+
+
+def test_unknown_fields_and_enums_pass() -> None:
+    """A field or an enum of tomorrow breaks nothing."""
+    tables = shred(raws(RECORD | {"brandNew": {"a": [1]}, "originatingDirection": "sideways"}))
+    assert tables["conversations"].column("originating_direction").to_pylist() == ["sideways"]
+
+
+def test_nothing() -> None:
+    """No records are empty tables, with their columns."""
+    tables = shred([])
+    assert {name: table.schema for name, table in tables.items()} == TABLES
+    assert all(isinstance(table, pa.Table) and not len(table) for table in tables.values())
