@@ -205,7 +205,13 @@ def ask(interval: When, asked: Asked) -> tuple[Query, Options]:
         divisions=_several(asked.get("division", ())),
         body=_body(asked.get("query")),
     )
-    return query, Options(asked.get("paginate", "auto"), asked.get("page_size"))
+    return query, Options(asked.get("paginate", "auto"), _page_size(asked.get("page_size")))
+
+
+def _page_size(rows: int | None) -> int | None:
+    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
+        raise UsageError(f"a page size of {rows!r} makes no sense; give at least 1 row a page, or leave it to lastpage")
+    return rows
 
 
 def _several(values: str | Sequence[str]) -> tuple[str, ...]:

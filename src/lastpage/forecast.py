@@ -82,7 +82,7 @@ class Forecast:
             }
             for line in self.lines
         ]
-        totals = {"conversations": self.conversations, "requests": self.requests, "minutes": round(self.minutes, 2)}
+        totals = {"conversations": self.conversations, "requests": self.requests, "minutes": round(self.minutes, 3)}
         return {"slices": slices, **totals, "requests_per_minute": self.per_minute}
 
 

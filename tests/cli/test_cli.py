@@ -24,7 +24,7 @@ INTERVAL = "2023-10-10/2023-10-12"
 @pytest.fixture
 def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     """A served organisation, its variables set, an empty folder to work in."""
-    settings = Settings(seed=7, per_day=60, requests_per_minute=100_000, job_polls=0, orphans=0.0)
+    settings = Settings(seed=7, per_day=60, requests_per_minute=6_000, job_polls=0, orphans=0.0)
     box = Sandbox(settings, now=NOW.timestamp)
     with box.serve() as server:
         for name, value in zip(VARIABLES, (settings.client_id, settings.client_secret, server.url), strict=True):

@@ -21,6 +21,7 @@ app = App(
     ),
     version=__version__,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # we tell what was kept, and leave without waiting for threads
 )
 for verb in (fetch.fetch, plan.plan, demo.demo, sandbox.sandbox):
     app.command(verb)

@@ -18,7 +18,7 @@ def fetch(
     filters: Filters = ANY,
     sending: Sending = FULL,
     *,
-    to: str = "conversations",
+    to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
     strict: bool = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="", alias="-q")] = False,
