@@ -37,17 +37,24 @@ class Settings:
 
     #: What a page size above 100 leads to (row 1).
     page_size_over_100: Literal["reject", "clamp", "accept"] = "reject"
-    #: `pageNumber x pageSize` beyond this is refused (2).
+    #: `pageNumber x pageSize` beyond this is refused (2, row 3); 10,000 was once announced (row 4).
     pagination_cap: int = 100_000
-    #: Days an interval may have without and with a filter (2).
+    #: The code of the refusals by interval and pagination, of which only the texts are known (row 2).
+    limit_code: Literal["bad.request", "general.bad.request"] = "bad.request"
+    #: Days back from now that a synchronous interval may begin; None: any; 35 was once announced (row 4).
+    sync_age_days_max: int | None = None
+    #: What keys that nobody knows lead to in a query's body (row 17).
+    unknown_fields: Literal["ignore", "reject"] = "ignore"
+    #: Days an interval may have without and with a filter (2); 32 has been seen (row 13).
     interval_days_unfiltered: int = 7
     interval_days_filtered: int = 31
     #: What an interval shorter than a day selects (row 5).
     sync_interval: Literal["day+overlap", "exact-start", "whole-day"] = "day+overlap"
     #: Whether segment filters see segments outside the interval (row 21).
     segment_scope: Literal["conversation", "interval"] = "conversation"
-    #: How much `totalHits` overstates, as a share (row 24).
+    #: How much `totalHits` overstates, as a share (row 24), and by how much at most it moves from answer to answer (3.2).
     total_hits_over: float = 0.0
+    total_hits_moves: int = 0
     #: How no conversations are spelt (row 18).
     empty_answer: Literal["absent", "empty-list"] = "absent"
     #: Whether the synchronous query sends a continuation token (row 22).
@@ -59,14 +66,23 @@ class Settings:
     #: Rows a result page has by default and at most (2).
     job_page_default: int = 1000
     job_page_max: int = 10_000
-    #: Seconds until results expire.
+    #: Days a job's interval may have (row 6): 31 work; this only keeps a slip from drawing centuries.
+    job_interval_days_max: int = 366
+    #: Seconds until results expire, and until a cursor does; None: with its job (row 8).
     job_lifetime_s: float = 24 * 3600.0
-    #: Jobs that may be unfinished at once; None: no limit is known (2).
+    cursor_lifetime_s: float | None = None
+    #: Jobs that may be unfinished at once, and submitted in a minute; None: no limit is known (2, row 9).
     jobs_concurrent_max: int | None = None
+    jobs_per_minute_max: int | None = None
+    #: What an unfinished job is answered with (row 10).
+    running_status: Literal[202, 200] = 202
     #: Rows that one job gives before its cursor is refused with 400; None: no limit (row 3).
     job_rows_max: int | None = None
-    #: What results before FULFILLED answer (row 11).
+    #: What results before FULFILLED answer, and those of an expired or cancelled job (row 11).
     results_before_done: Literal[404, 400] = 404
+    results_after_expiry: Literal[404, 400] = 404
+    #: What a deleted job becomes: nothing (404), or CANCELLED, whose second deletion is a conflict (row 11).
+    after_delete: Literal["gone", "cancelled"] = "gone"
     #: How the last page says that it is the last (row 12).
     cursor_end: Literal["absent", "null"] = "absent"
     #: Rows of a job need not be in order (row 12).
@@ -83,6 +99,18 @@ class Settings:
     late_s: float = 1800.0
     #: Share of message threads that never end (3.4).
     orphans: float = 0.01
+    #: Shares of conversations that are evaluated, surveyed, resolved, and wrapped up once more after their end (3.4, row 20).
+    evaluated_share: float = 0.02
+    surveyed_share: float = 0.02
+    resolved_share: float = 0.05
+    late_wrap_up_share: float = 0.01
+    #: Share that the nightly run rewrites once it is three days old: corrected metrics, another wrap-up segment (3.4).
+    rewritten_share: float = 0.02
+    #: Share of ended message and email threads that open again, and of everything that is deleted for good (3.4).
+    reopened_share: float = 0.0
+    deleted_share: float = 0.0
+    #: Share whose start moves back by up to two seconds when it is rewritten (row 23).
+    moved_share: float = 0.0
     #: How often answers go wrong by themselves: never, now and then, often.
     profile: Literal["calm", "rough", "hostile"] = "calm"
 
