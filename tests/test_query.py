@@ -16,7 +16,6 @@ def test_no_filters() -> None:
     """A query without filters sends none, and is not filtered."""
     query = Query(DAY)
     assert query.filters() == {}
-    assert not query.filtered
     assert not query.sees_segments
 
 
@@ -37,7 +36,6 @@ def test_media_and_direction() -> None:
             {"type": "or", "predicates": [{"dimension": "originatingDirection", "value": "inbound"}]}
         ],
     }
-    assert query.filtered
     assert query.sees_segments
 
 

@@ -33,7 +33,9 @@ class RealClock:
             raise Interrupted("stopped while waiting")
 
     def stop(self) -> None:
-        self._stopped.set()
+        """Wake whoever sleeps now; who sleeps later sleeps as ever, so the clock serves the next run too."""
+        stopped, self._stopped = self._stopped, threading.Event()
+        stopped.set()
 
 
 class SimClock:
@@ -43,17 +45,14 @@ class SimClock:
         self._now = now
         self._lock = threading.Lock()
         self.slept: list[float] = []
-        self._stopped = False
 
     def now(self) -> float:
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        if self._stopped:
-            raise Interrupted("stopped while waiting")
         with self._lock:
             self._now += max(seconds, 0.0)
             self.slept.append(seconds)
 
     def stop(self) -> None:
-        self._stopped = True
+        """Nobody is ever asleep here."""

@@ -27,7 +27,7 @@ from lastpage.destination import Destination
 from lastpage.errors import ShortError, UsageError
 from lastpage.fetch.auth import ClientCredentials
 from lastpage.fetch.client import Client
-from lastpage.fetch.envelope import Page
+from lastpage.fetch.envelope import Page, Raw
 from lastpage.fetch.lake import Lake
 from lastpage.fetch.pace import Pace
 from lastpage.fetch.transport import Call, Transport
@@ -41,7 +41,6 @@ from lastpage.plan import Paginate, Slice
 from lastpage.planning import Planning
 from lastpage.query import Query
 from lastpage.regions import Credentials, Environment, credentials_from_env, environment
-from lastpage.rows import Raw
 from lastpage.run import Began, Fetching, Options, Summary, deliver
 from lastpage.sinks.sink import Identity
 from lastpage.tally import digest
@@ -167,11 +166,11 @@ class Cloud:
         options = replace(options, threads=self.threads)
         place = Destination.parse(os.fspath(to))
         began = Began.now(self.client)
-        with place.held(), closing(Ledger(place.state)) as ledger:
+        with place.held() as state, closing(Ledger(state)) as ledger:
             organization = self.organization()
             ledger.identify(organization=organization, filters=query.fingerprint)
             with place.sink(Identity(organization, query.fingerprint)) as sink:
-                asked_text = _asked_text(interval, options)
+                asked_text = _asked_text(query, options)
                 fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter or Meter())
                 return deliver(fetching, sink, place.text, began)
 
@@ -188,9 +187,11 @@ class Cloud:
     def _fetching(self, interval: When, asked: Asked) -> Iterator[Fetching]:
         """A run with a ledger of its own that is gone afterwards: for those who want rows, not files."""
         query, options = ask(interval, asked)
-        with tempfile.TemporaryDirectory(prefix="lastpage-") as folder, closing(Ledger(Path(folder))) as ledger:
-            options = replace(options, threads=self.threads)
-            yield Fetching.begin(_asked_text(interval, options), query, self.client, ledger, options, Meter())
+        options = replace(options, threads=self.threads)
+        # A thread that is still reading when the caller has seen enough may write once more into a folder that goes.
+        place = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)
+        with place as folder, closing(Ledger(Path(folder))) as ledger:
+            yield Fetching.begin(_asked_text(query, options), query, self.client, ledger, options, Meter())
 
 
 def ask(interval: When, asked: Asked) -> tuple[Query, Options]:
@@ -226,9 +227,9 @@ def _body(query: Any) -> Mapping[str, Any]:
     raise UsageError("query must be a dict with the body of a details query")
 
 
-def _asked_text(interval: When, options: Options) -> str:
-    """What makes a repeated command the same one."""
-    return f"{interval} {options.paginate}"
+def _asked_text(query: Query, options: Options) -> str:
+    """What makes a repeated command the same one; the filters are the destination's."""
+    return f"{query.interval} {options.paginate}"
 
 
 def _records(raws: Iterable[Raw], group: Group) -> Iterator[Conversation]:

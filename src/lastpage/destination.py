@@ -20,16 +20,16 @@ FILES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """`text` as given; `state` is the folder of its ledger, spool and lock."""
+    """`text` as given; `state` is the folder of its ledger, spool and lock, None where nothing outlives the run."""
 
     text: str
-    state: Path
+    state: Path | None
 
     @classmethod
     def parse(cls, text: str) -> Destination:
         """Raises `UsageError` for what no destination looks like; nothing is created yet."""
         if text == "-":
-            return cls(text, Path(tempfile.mkdtemp(prefix="lastpage-")))
+            return cls(text, None)
         if not text or "://" in text:
             raise UsageError(f"cannot write to {text!r}; give a folder, a file that ends in {', '.join(FILES)}, or -")
         path = Path(text)
@@ -42,8 +42,12 @@ class Destination:
         return cls(text, path / ".lastpage")
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the destination; whoever comes second is told at once."""
+    def held(self) -> Iterator[Path]:
+        """Hold the destination and have its state folder; whoever comes second is told at once."""
+        if self.state is None:
+            with tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True) as folder:
+                yield Path(folder)
+            return
         try:
             self.state.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.state / "lock")
@@ -57,7 +61,7 @@ class Destination:
                 f"cannot write to {self.text}: {problem.strerror}; give a place this user may write to"
             ) from None
         try:
-            yield
+            yield self.state
         finally:
             lock.release()
 
@@ -68,7 +72,7 @@ class Destination:
             yield sink
 
     def _sink(self, identity: Identity) -> Sink:
-        if self.text == "-":
+        if self.state is None:
             return Stdout()
         if self.text.endswith(FILES):
             return JsonLines(Path(self.text), self.state, identity)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from lastpage.fetch import envelope
-from lastpage.interval import Interval
+from lastpage.fetch.envelope import Raw
+from lastpage.interval import MS, Interval
 from lastpage.ledger import Planned
-from lastpage.rows import Raw, Rows
+from lastpage.rows import Rows
 from lastpage.sinks.sink import Range
 from lastpage.tally import WORST, digest
 
@@ -79,7 +80,7 @@ def grouped(slices: Iterable[Planned]) -> list[list[Planned]]:
     last: date | None = None
     for planned in sorted(slices, key=lambda planned: (planned.slice.interval, planned.slice.number)):
         first = planned.slice.interval.start.date()
-        end = (planned.slice.interval.end - timedelta(milliseconds=1)).date()
+        end = (planned.slice.interval.end - MS).date()
         if last is None or first > last:
             groups.append([])
         groups[-1].append(planned)

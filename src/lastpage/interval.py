@@ -43,11 +43,6 @@ class Interval:
     def length(self) -> timedelta:
         return self.end - self.start
 
-    @property
-    def whole_days(self) -> bool:
-        """Whether both ends are midnights, UTC."""
-        return self.start == floor_day(self.start) and self.end == floor_day(self.end)
-
     def clip(self, other: Interval) -> Interval | None:
         """The part both have, or None."""
         start, end = max(self.start, other.start), min(self.end, other.end)
@@ -75,6 +70,9 @@ class Relative:
     """A length of time that ends now; it becomes an `Interval` once the server's clock is known."""
 
     length: timedelta
+
+    def __str__(self) -> str:
+        return f"the last {self.length / HOUR:g} hours"
 
     def until(self, end: datetime) -> Interval:
         return Interval(end - self.length, end)

@@ -102,6 +102,7 @@ class Ledger:
         except (OSError, sqlite3.Error) as problem:
             raise DestinationError(f"cannot keep the ledger in {folder}: {problem}") from None
         self.spool = Spool(folder / "spool", seam)
+        self.spool.keep_only({row["id"] for row in self._all("live_attempts")})
 
     def close(self) -> None:
         with self._lock:
@@ -140,12 +141,8 @@ class Ledger:
     def finish(self, run: Run, now: float) -> None:
         with self._transaction():
             self._run("end_run", now, run.id)
-            self._run("forget_run", run.id)
-            self._run("forget_sightings", run.id)
-
-    def pages_of(self, run: Run) -> int:
-        row = self._one("count_pages", run.id)
-        return int(row[0]) if row else 0
+            for forgotten in ("forget_owned", "forget_sightings", "forget_pages"):
+                self._run(forgotten, run.id)
 
     # Slices ---------------------------------------------------------------------------------------------------
 
@@ -181,7 +178,7 @@ class Ledger:
         self._seam("ledger commit")
         with self._transaction():
             for planned in slices:
-                self._run("set_slice", "committed", planned.attempt, planned.verdict, run.id, planned.slice.number)
+                self._run("commit_slice", run.id, planned.slice.number)
         for planned in slices:
             for row in self._all("attempts", run.id, planned.slice.number):
                 self.spool.drop(row["id"])
@@ -221,10 +218,6 @@ class Ledger:
         assert row is not None
         return _attempt(row)
 
-    def attempts(self, run: Run, piece: Slice) -> list[tuple[str, str]]:
-        """State and reason of every attempt of a slice so far: the bounds are kept over restarts."""
-        return [(row["state"], row["reason"]) for row in self._all("attempts", run.id, piece.number)]
-
     def end_attempt(self, attempt: Attempt, state: str, reason: str = "") -> None:
         with self._transaction():
             self._run("end_attempt", state, reason, attempt.id)
@@ -252,6 +245,12 @@ class Ledger:
                 "run the same command again: the damaged part is fetched anew"
             )
         return Answer(kept.status, {"content-encoding": kept.encoding}, raw)
+
+    def whole(self, planned: Planned) -> bool:
+        """Whether the spool still has every page of a settled slice."""
+        assert planned.attempt is not None
+        attempt = self.attempt(planned.attempt)
+        return all(self.spool.read(attempt.id, page.frame) is not None for page in self.pages(attempt, planned.slice))
 
     def recover(self, attempt: Attempt, piece: Slice) -> tuple[list[Kept], bool]:
         """Make rows and bytes agree after a crash: the pages that are whole, and whether any had to be dropped."""

@@ -56,11 +56,18 @@ insert into run (asked, start, stop, until, watermark, known, began) values (?, 
 -- name: end_run
 update run set ended = ? where id = ?;
 
--- name: forget_run
+-- name: forget_owned
 delete from owned where run = ?;
 
 -- name: forget_sightings
 delete from sighting where run = ?;
+
+-- name: forget_pages
+delete from page where attempt in (select id from attempt where run = ?);
+
+-- name: live_attempts
+select attempt.id from attempt join slice on slice.run = attempt.run and slice.number = attempt.slice
+where attempt.state != 'lost' and slice.state in ('todo', 'settled');
 
 -- name: add_slice
 insert into slice (run, number, part, start, stop, asked_start, asked_stop, route, direction, reason, expected)
@@ -74,6 +81,9 @@ select max(number) from slice where run = ?;
 
 -- name: set_slice
 update slice set state = ?, attempt = ?, verdict = ? where run = ? and number = ?;
+
+-- name: commit_slice
+update slice set state = 'committed' where run = ? and number = ?;
 
 -- name: set_verdict
 update slice set verdict = ? where run = ? and number = ?;
@@ -101,9 +111,6 @@ select * from page where attempt = ? order by ordinal;
 
 -- name: drop_pages
 delete from page where attempt = ? and ordinal >= ?;
-
--- name: count_pages
-select count(*) from page join attempt on attempt.id = page.attempt where attempt.run = ?;
 
 -- name: set_owned
 insert into owned (run, slice, ids) values (?, ?, ?) on conflict (run, slice) do update set ids = excluded.ids;

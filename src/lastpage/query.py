@@ -79,11 +79,6 @@ class Query:
         return {key: array for key, array in arrays.items() if array}
 
     @property
-    def filtered(self) -> bool:
-        """Whether there is at least one predicate; that is what lifts the 7-day rule (docs/api.md, 2)."""
-        return any(_has_predicate(item) for array in self.filters().values() for item in array)
-
-    @property
     def sees_segments(self) -> bool:
         """Whether a filter looks inside conversations, where the interval may limit what it sees (docs/api.md, 11)."""
         return any(key != "conversationFilters" for key in self.filters())

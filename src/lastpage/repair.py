@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from lastpage.plan import Slice
-from lastpage.tally import Account, gap
+from lastpage.tally import Account, gap, unpack
 
 Decision = Literal["accept", "again", "narrow"]
 #: Walks of a slice after the first, to fill a gap.
@@ -39,7 +39,7 @@ def holes(
 
     `owned` has the digests of each slice, back to back. A slice that was cut by direction owns with its siblings.
     """
-    ids = {number: frozenset(blob[at : at + 16] for at in range(0, len(blob), 16)) for number, blob in owned.items()}
+    ids = {number: frozenset(unpack(blob)) for number, blob in owned.items()}
     for digest, start in sightings:
         owners = [piece for piece in slices if start in piece.interval]
         if owners and not any(digest in ids.get(piece.number, frozenset()) for piece in owners):

@@ -9,15 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-import msgspec
-
 from lastpage.fetch import envelope
+from lastpage.fetch.envelope import Raw
 from lastpage.fetch.walk import READS, Request
 from lastpage.interval import Interval
 from lastpage.ledger import Attempt, Kept, Ledger, Planned
 from lastpage.tally import POSITIONS, Verdict
-
-Raw = msgspec.Raw
 
 
 @dataclass(slots=True)

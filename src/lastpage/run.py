@@ -103,7 +103,7 @@ class Fetching:
             run = ledger.begin(asked, interval, horizon, slices, client.server_now())
         else:
             meter.note(f"going on with the unfinished run of {iso(from_unix(run.began))}: {run.interval}")
-            retry_short(ledger, run)
+            mend(ledger, run)
         return cls(query, client, ledger, options, meter, run, planning.lake)
 
     # The slices -----------------------------------------------------------------------------------------------
@@ -243,10 +243,11 @@ def deliver(fetching: Fetching, sink: Sink, destination: str, began: Began) -> S
     )
 
 
-def retry_short(ledger: Ledger, run: Run) -> None:
-    """What was short is not done: when a run is taken up again, its short slices are walked again."""
+def mend(ledger: Ledger, run: Run) -> None:
+    """When a run is taken up again, slices that were short are walked again, and those whose pages a bad disk has damaged."""
     for planned in ledger.slices(run):
-        if planned.verdict is not None and Verdict.load(planned.verdict).coverage == "short":
+        short = planned.verdict is not None and Verdict.load(planned.verdict).coverage == "short"
+        if short or (planned.state == "settled" and not ledger.whole(planned)):
             ledger.reopen(run, planned.slice.number)
 
 

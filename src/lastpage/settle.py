@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lastpage.errors import ApiError, Interrupted
+from lastpage.fetch import cursor, pages
 from lastpage.fetch.client import Client
-from lastpage.fetch.cursor import PAGE_SIZE, CursorWalk
+from lastpage.fetch.cursor import CursorWalk
 from lastpage.fetch.drive import drive
 from lastpage.fetch.lake import Lake
-from lastpage.fetch.pages import PAGE_SIZE_MAX, PagesWalk
+from lastpage.fetch.pages import PagesWalk
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import READS, Again, Done, Narrow, Request, Step, Walk
 from lastpage.interval import from_unix, iso
@@ -154,8 +155,17 @@ class Settler:
 
     def _walk(self, piece: Slice) -> Walk:
         if piece.route == "pages":
-            return PagesWalk(self.query, min(self.page_size or PAGE_SIZE_MAX, PAGE_SIZE_MAX))
-        return CursorWalk(self.query, self.page_size or PAGE_SIZE)
+            return PagesWalk(self.query, self._rows(pages.PAGE_SIZE_MAX, pages.PAGE_SIZE_MAX))
+        return CursorWalk(self.query, self._rows(cursor.PAGE_SIZE, cursor.PAGE_SIZE_MAX))
+
+    def _rows(self, usual: int, largest: int) -> int:
+        """The page size asked for, as far as the API goes along."""
+        asked = self.page_size or usual
+        if asked > largest:
+            self.meter.note(
+                f"a page size of {asked:,} is more than the API gives; {largest:,} is used where that is the most"
+            )
+        return min(asked, largest)
 
 
 class Walking:

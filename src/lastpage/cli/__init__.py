@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from lastpage.cli import demo, fetch, plan, sandbox
-from lastpage.errors import Interrupted, LastpageError
+from lastpage.errors import LastpageError
 from lastpage.version import __version__
 
 app = App(
@@ -31,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb and leave with its exit code."""
     code = run(sys.argv[1:] if arguments is None else arguments)
     sys.stdout.flush()
-    if code == Interrupted.exit_code:
+    sys.stderr.flush()
+    if code:
         # Threads may still wait for an answer of the network; what they have kept is safe, so nobody waits for them.
         os._exit(code)
-    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -22,6 +22,7 @@ from lastpage.query import Query
 
 #: Rows asked for at first, and at most; larger pages are known to work but cost memory (docs/api.md, 2).
 PAGE_SIZE = 1_000
+PAGE_SIZE_MAX = 10_000
 PAGE_SIZE_MIN = 50
 #: A page's body, decoded; pages grow or shrink towards it.
 PAGE_BYTES = 16 * 1024 * 1024

@@ -12,6 +12,8 @@ from typing import Annotated
 
 import msgspec
 
+#: A record as the bytes that came.
+Raw = msgspec.Raw
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -26,7 +28,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 class Page(msgspec.Struct, frozen=True, gc=False):
     """A page of either route, its records untouched."""
 
-    conversations: list[msgspec.Raw] | None = None
+    conversations: list[Raw] | None = None
     total_hits: int | None = msgspec.field(name="totalHits", default=None)
     cursor: str | None = None
     watermark: Moment | None = msgspec.field(name="dataAvailabilityDate", default=None)
@@ -79,7 +81,7 @@ def heads(body: bytes) -> Sequence[Head | None]:
         return [head(raw) for raw in page(body).conversations or ()]
 
 
-def head(raw: msgspec.Raw) -> Head | None:
+def head(raw: Raw) -> Head | None:
     """A record with a bad end is still somebody; it counts as open. One without id or start is nobody."""
     try:
         return _head(raw)

@@ -19,8 +19,9 @@ import msgspec
 import zstandard
 
 from lastpage.errors import DestinationError, UsageError
+from lastpage.fetch.envelope import Raw
 from lastpage.files import Disk
-from lastpage.sinks.sink import Identity, Pages, Range, Raw
+from lastpage.sinks.sink import Identity, Pages, Range
 
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 6

@@ -23,10 +23,11 @@ import pyarrow.parquet as pq
 
 from lastpage.errors import DestinationError, UsageError
 from lastpage.fetch import envelope
+from lastpage.fetch.envelope import Raw
 from lastpage.files import Disk
 from lastpage.interval import Interval
 from lastpage.sinks.ranges import accepted, merged, minus
-from lastpage.sinks.sink import Identity, Pages, Range, Raw
+from lastpage.sinks.sink import Identity, Pages, Range
 from lastpage.tables.schema import TABLES
 from lastpage.tables.shred import KEY, Tables, shred
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-import msgspec
-
+from lastpage.fetch.envelope import Raw
 from lastpage.interval import Interval, iso, parse_iso
 
-Raw = msgspec.Raw
 Pages = Iterable[Sequence[Raw]]
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastpage.fetch import envelope
-from lastpage.sinks.sink import Raw
+from lastpage.fetch.envelope import Raw
 from lastpage.tables.schema import BROKEN, CONVERSATION, PAGE, TABLES, TYPES, Level, column
 
 Tables = dict[str, pa.Table]

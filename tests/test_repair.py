@@ -1,0 +1,63 @@
+"""What is walked again, and where it ends."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lastpage.interval import Interval
+from lastpage.plan import Slice
+from lastpage.repair import REREADS_MAX, decide, holes
+from lastpage.tally import Account, digest
+
+START = datetime(2023, 10, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+NOON = Interval(START, START + 12 * HOUR)
+NIGHT = Interval(START + 12 * HOUR, START + 24 * HOUR)
+FIRST = Slice(1, NOON, NOON, "pages", "")
+SECOND = Slice(2, NIGHT, NIGHT, "pages", "")
+
+
+def account(*ids: str, hits: int) -> Account:
+    """A finished walk that brought these ids while the API counted so many."""
+    owned = {text: (place, START.toordinal(), False) for place, text in enumerate(ids)}
+    return Account(FIRST, START, fetched=len(ids), owned=owned, hits=[hits])
+
+
+def seen(*ids: str) -> frozenset[bytes]:
+    return frozenset(digest(text) for text in ids)
+
+
+@pytest.mark.parametrize(
+    ("sums", "earlier", "rereads", "decision"),
+    [
+        (account("a", "b", hits=2), None, 0, "accept"),  # counts agree
+        (account("a", "b", hits=1), None, 0, "accept"),  # a surplus is no fault
+        (account("a", hits=2), None, 0, "again"),  # a gap asks for another walk
+        (account("a", hits=2), seen("a"), 1, "accept"),  # the same rows again: the count is off
+        (account("a", "b", hits=3), seen("a"), 1, "again"),  # still growing
+        (account("a", "b", hits=2), seen("a", "c"), 1, "again"),  # a row of before is gone: it may have slid
+        (account("a", "b", hits=3), seen("a"), REREADS_MAX, "narrow"),  # growing for ever: smaller slices
+    ],
+)
+def test_the_decision(sums: Account, earlier: frozenset[bytes] | None, rereads: int, decision: str) -> None:
+    """Accept, read again or cut smaller: by the gap, the rows of before, and a bound."""
+    assert decide(sums, "absent", earlier, rereads) == decision
+
+
+def test_holes() -> None:
+    """A row that somebody saw and its owner lacks is a hole; one that lies outside of the run is nobody's."""
+    owned = {1: digest("a"), 2: digest("b") + digest("c")}
+    sightings = [
+        (digest("a"), START),
+        (digest("lost"), START + HOUR),
+        (digest("c"), START + 13 * HOUR),
+        (digest("outside"), START - HOUR),
+    ]
+    assert list(holes([FIRST, SECOND], owned, sightings)) == [(FIRST, digest("lost"))]
+
+
+def test_parts_by_direction_own_together() -> None:
+    """Slices of the same hours, cut by direction: it is enough that one of them has the row."""
+    parts = [replace(FIRST, direction="inbound"), replace(FIRST, number=2, direction="outbound")]
+    assert list(holes(parts, {1: b"", 2: digest("a")}, [(digest("a"), START)])) == []

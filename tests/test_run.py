@@ -1,0 +1,172 @@
+"""The run as a whole: what evidence does to a verdict, and what is left behind when it ends early."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lastpage import UnavailableError
+from lastpage.clock import RealClock
+from lastpage.errors import Interrupted
+from lastpage.fetch.transport import Answer, Call
+from tests.inprocess import NOW, InProcess, World, talk, world
+from tests.readback import ids
+
+TODAY = NOW.replace(hour=0, minute=0, second=0)
+ACROSS = "2023-10-20T06:00Z/2023-10-20T14:00Z"
+#: Starts before the watermark (09:00) and lives past it, so both routes can see it.
+WITNESSED = talk(1, TODAY.replace(hour=8, minute=30), minutes=120)
+
+
+@dataclass
+class Meddling(InProcess):
+    """Does something to the world before a request that the test is waiting for."""
+
+    when: Callable[[Call], bool]
+    act: Callable[[], Any]
+
+    def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
+        if self.when(call):
+            self.act()
+        return super().send(base, call, headers)
+
+
+def at_watermark(call: Call) -> bool:
+    """A page of the part after the watermark; probes have a page size of 1."""
+    body: Any = json.loads(call.body) if call.body and call.path.endswith("/query") else {}
+    return body.get("interval", "").startswith("2023-10-20T09") and body["paging"]["pageSize"] > 1
+
+
+def test_a_hole_that_another_slice_saw(tmp_path: Path) -> None:
+    """A row that only the neighbour saw sends the owner to read again, and then it is there, once."""
+    made = world()
+    meddling = Meddling(made.sandbox, at_watermark, lambda: made.sandbox.world.add(WITNESSED))
+    summary = made.cloud(transport=meddling).fetch(ACROSS, tmp_path)
+    assert summary.coverage == "complete"
+    assert any("lacks 1 that others saw" in note for note in summary.notes)
+    found = ids(tmp_path)
+    assert WITNESSED.id in found
+    assert sorted(found) == sorted(made.truth(TODAY.replace(hour=6), TODAY.replace(hour=14)))
+
+
+def test_a_hole_that_stays(tmp_path: Path) -> None:
+    """Where the owner's own route never brings it, the run says short: it is evidence."""
+    made = world()
+    unseen = replace(WITNESSED, arrival_ms=WITNESSED.start_ms + 10**12)
+    meddling = Meddling(made.sandbox, at_watermark, lambda: made.sandbox.world.add(WITNESSED))
+    forgetful = Meddling(made.sandbox, _submits, lambda: made.sandbox.world.add(unseen))
+    both = Both(made.sandbox, meddling, forgetful)
+    summary = made.cloud(transport=both).fetch(ACROSS, tmp_path)
+    assert summary.coverage == "short"
+    assert any("another slice saw" in note for note in summary.notes)
+
+
+def _submits(call: Call) -> bool:
+    return call.path.endswith("/jobs")
+
+
+@dataclass
+class Both(InProcess):
+    """Two meddlers, each for its own requests."""
+
+    one: Meddling
+    other: Meddling
+
+    def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
+        return (self.other if _submits(call) else self.one).send(base, call, headers)
+
+
+def test_a_spool_that_the_disk_damaged(tmp_path: Path) -> None:
+    """Pages that were whole when they were judged and are not any more are fetched anew by the same command."""
+    made = world()
+
+    def full(_day: object, _ranges: object, _pages: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lastpage.sinks.parquet.Parquet.replace", lambda _self, *rest: full(*rest))
+        with pytest.raises(OSError, match="space"):
+            made.cloud().fetch("2023-10-10", tmp_path)
+    segment = next((tmp_path / ".lastpage" / "spool").glob("*.pages"))
+    damaged = bytearray(segment.read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    segment.write_bytes(damaged)
+    summary = made.cloud().fetch("2023-10-10", tmp_path)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == sorted(_truth_of(made, 10))
+
+
+def test_a_client_serves_again_after_a_run_that_failed(tmp_path: Path) -> None:
+    """What stops one run's threads does not stop the next run of the same client."""
+    made = world(threads=2)
+    cloud = made.cloud()
+    made.sandbox.faults.put("jobs.results", *["return-503"] * 8)
+    with pytest.raises(UnavailableError):
+        cloud.fetch("2023-10-10", tmp_path)
+    assert cloud.fetch("2023-10-10", tmp_path).coverage == "complete"
+
+
+def test_stopping_the_clock() -> None:
+    """A stopped clock wakes whoever sleeps, and sleeps again for the next."""
+    clock = RealClock()
+    sleepers = clock._stopped
+    clock.stop()
+    assert sleepers.is_set()
+    clock.sleep(0)
+    clock._stopped.set()
+    with pytest.raises(Interrupted):
+        clock.sleep(60)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_leaving_early(threads: int) -> None:
+    """Whoever has seen enough of an iteration leaves it, and nothing complains."""
+    made = world(threads=threads)
+    for _ in made.cloud().conversations("2023-10-10/2023-10-13"):
+        break
+
+
+def test_a_finished_run_leaves_no_pages_behind(tmp_path: Path) -> None:
+    """The ledger keeps verdicts, not requests: it does not grow with what was fetched."""
+    made = world()
+    made.cloud().fetch("2023-10-10", tmp_path)
+    from lastpage.ledger import Ledger
+
+    ledger = Ledger(tmp_path / ".lastpage")
+    rows = {
+        name: ledger._db.execute(f"select count(*) from {name}").fetchone()[0] for name in ("slice", "page", "owned")
+    }
+    assert rows == {"slice": 1, "page": 0, "owned": 0}
+    assert list(ledger.spool.folder.iterdir()) == []
+
+
+def test_another_zone_is_another_command(tmp_path: Path) -> None:
+    """`2023-10-10` of another zone does not take up the unfinished run of this one."""
+    from zoneinfo import ZoneInfo
+
+    made = world()
+    made.sandbox.faults.put("jobs.results", *["return-503"] * 8)
+    with pytest.raises(UnavailableError):
+        made.cloud().fetch("2023-10-10", tmp_path)
+    made.cloud().fetch("2023-10-10", tmp_path, tz=ZoneInfo("Asia/Tokyo"))
+    start = datetime(2023, 10, 9, 15, tzinfo=UTC)
+    assert sorted(ids(tmp_path)) == sorted(made.truth(start, start + timedelta(days=1)))
+
+
+def test_a_page_size_that_is_too_large(tmp_path: Path) -> None:
+    """`page_size=200` is lowered to what the details query gives, and the summary says so."""
+    made = world()
+    summary = made.cloud().fetch("2023-10-20T10:00Z/2023-10-20T12:00Z", tmp_path, page_size=200)
+    assert summary.coverage == "complete"
+    assert any("page size of 200" in note for note in summary.notes)
+    asked = {entry.json["paging"]["pageSize"] for entry in made.sandbox.log if entry.endpoint == "details.query"}
+    assert asked == {1, 100}
+
+
+def _truth_of(made: World, day: int) -> set[str]:
+    start = datetime(2023, 10, day, tzinfo=UTC)
+    return made.truth(start, start + timedelta(days=1))
