@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 PERMISSIONS = frozenset(
-    {"analytics:conversationDetail:view", "analytics:conversationAggregate:view", "analytics:dataRetention:view"}
-)
+    {
+        "analytics:conversationDetail:view", "analytics:conversationAggregate:view", "analytics:dataRetention:view",
+        "routing:queue:view", "routing:wrapupCode:view", "directory:user:view",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,26 @@ class Settings:
 
     #: Whether bodies are compressed when asked for.
     gzip: bool = True
+    #: Whether bodies come in chunks, as has been observed (1.2), or with their length.
+    chunked: bool = True
+    #: Path prefixes of the login and the API host, as a gateway adds them: `/login`, `/api-gateway`.
+    login_prefix: str = ""
+    api_prefix: str = ""
+    #: What a token that has ended is called (8).
+    expired_token: Literal["credentials.expired", "bad.credentials"] = "credentials.expired"
     #: Permissions of the OAuth client's role (7).
     permissions: frozenset[str] = PERMISSIONS
+    #: Names of the divisions it is granted for; rows of others are left out silently (7). None: all.
+    divisions: frozenset[str] | None = None
+    #: What a role that is granted for no division gets (7).
+    no_division: Literal["empty", "403"] = "empty"
+    #: Ids that one request of details by id may ask for; None: no limit is known (row 19).
+    ids_max: int | None = None
+    #: Rows that a page of queues, users, wrap-up codes, divisions has at most.
+    list_page_max: int = 100
+    #: Seconds within which an answer is within the service level, and the share that should be.
+    service_level_s: float = 20.0
+    service_level_target: float = 0.8
     #: Days of the organisation's retention setting; None answers 404.
     retention_days: int | None = None
     #: Share of conversations that become visible late, and how late at most, in seconds.
