@@ -10,8 +10,7 @@ from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import Request
 from lastpage.interval import Interval, iso
 from lastpage.plan import Slice
-from lastpage.repair import decide, holes
-from lastpage.tally import Account, Verdict, digest, gap, judge, shortfall, tolerance
+from lastpage.tally import Account, Verdict, gap, judge, shortfall, tolerance
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
 DAY = Interval(START, START + timedelta(days=1))
@@ -155,32 +154,6 @@ def test_broken_records() -> None:
     )
     assert (sums.broken, set(sums.owned), sums.open) == ([1], {"a", "c"}, 1)
     assert verdict(sums, "read").coverage == "unproven"
-
-
-def test_deciding() -> None:
-    """A gap is walked again; the same ids end it, growing ones lead to smaller slices."""
-    whole = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
-    part = account(JOB, {"conversations": [row("a")]}, counts=(2, 2))
-    assert decide(whole, "read", None, 0) == "accept"
-    assert decide(part, "read", None, 0) == "again"
-    assert decide(part, "read", part.digests, 1) == "accept"
-    assert decide(whole, "read", part.digests, 1) == "accept"
-    assert decide(part, "read", whole.digests, 1) == "again"
-    assert decide(part, "read", whole.digests, 3) == "narrow"
-
-
-def test_an_id_known_before_must_be_there() -> None:
-    """Counts may agree; an id that an earlier reading brought and this one lacks is a hole."""
-    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
-    assert decide(sums, "read", frozenset({digest("c")}), 1) == "again"
-
-
-def test_holes() -> None:
-    """A foreign row that its owner lacks is a hole of the owner; one outside the run is nobody's."""
-    other = Slice(2, Interval(DAY.end, DAY.end + timedelta(days=1)), DAY, "cursor", "test")
-    seen = [(digest("a"), START), (digest("b"), START), (digest("z"), START - timedelta(days=9))]
-    found = list(holes([JOB, other], {1: digest("a"), 2: b""}, seen))
-    assert found == [(JOB, digest("b"))]
 
 
 def test_verdicts_survive_the_ledger() -> None:
