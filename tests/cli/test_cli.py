@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.inprocess import NOW
+from tests.readback import ids
 
 from lastpage.cli import run
 from lastpage.plan import Slice
 from lastpage_sandbox import Sandbox, Settings
-from tests.inprocess import NOW
-from tests.readback import ids
 
 VARIABLES = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT")
 INTERVAL = "2023-10-10/2023-10-12"

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.readback import everything, lines, table
 
 from lastpage.errors import DestinationError, LastpageError, UsageError
 from lastpage.files import Disk
@@ -16,7 +17,6 @@ from lastpage.interval import Interval
 from lastpage.sinks.jsonl import JsonLines
 from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Identity, Range, Sink
-from tests.readback import everything, lines, table
 
 DAY = date(2023, 10, 10)
 START = datetime(2023, 10, 10, tzinfo=UTC)

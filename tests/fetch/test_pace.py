@@ -1,5 +1,7 @@
 """The pace, in simulated time, against a server with fixed windows of 60 seconds."""
 
+import itertools
+
 import pytest
 
 from lastpage.clock import SimClock
@@ -85,7 +87,7 @@ def test_spread_not_burst() -> None:
     for _ in range(100):
         pace.wait()
         moments.append(clock.now())
-    assert min(b - a for a, b in zip(moments, moments[1:], strict=False)) >= 0.19
+    assert min(b - a for a, b in itertools.pairwise(moments)) >= 0.19
 
 
 def test_a_share() -> None:

@@ -1,5 +1,6 @@
 """Which version wins: properties that hold for any two histories."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -59,4 +60,4 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
         held = merged(held, [each])
     parts = accepted(held, [new])
     assert all(new.interval.clip(part) == part for part in parts)
-    assert all(a.end <= b.start for a, b in zip(parts, parts[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(parts))

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
+from tests.inprocess import world
 
 from lastpage.tables.schema import CONVERSATION, TABLES, Level, column
 from lastpage.tables.shred import shred
-from tests.inprocess import world
 
 DAY = datetime(2023, 10, 10, tzinfo=UTC)
 RECORD = {"conversationId": "c1", "conversationStart": "2023-10-10T10:00:00.000Z"}
