@@ -57,7 +57,7 @@ class Filters:
         for key, array in self.arrays.items():
             candidates = list(_candidates(key, record, inside))
             for item in array:
-                if not any(_meets(item, facts, partial) for facts in candidates):
+                if not any(meets(item, facts, partial) for facts in candidates):
                     return False
         return True
 
@@ -123,9 +123,10 @@ def _candidates(key: str, record: Json, inside: Callable[[Json], bool]) -> Itera
         yield from record.get(key.removesuffix("Filters") + "s") or ({},)
 
 
-def _meets(item: Json, facts: Json, partial: bool) -> bool:
+def meets(item: Json, facts: Json, partial: bool = False) -> bool:
+    """Whether an object meets a filter or a clause."""
     parts = [_holds(predicate, facts, partial) for predicate in item.get("predicates") or ()]
-    parts += [_meets(clause, facts, partial) for clause in item.get("clauses") or ()]
+    parts += [meets(clause, facts, partial) for clause in item.get("clauses") or ()]
     return (all if item["type"] == "and" else any)(parts) if parts else True
 
 
@@ -154,7 +155,8 @@ def _found(predicate: Json, facts: Json) -> Iterator[Any]:
     return values(predicate["dimension"], facts)
 
 
-def _check(key: str, item: Any) -> None:
+def check_tree(item: Any) -> None:
+    """Refuse what is no filter of clauses and predicates."""
     if not isinstance(item, dict):
         raise plain(400)
     _junction(item, "QueryFilterType")
@@ -162,6 +164,10 @@ def _check(key: str, item: Any) -> None:
         _junction(clause, "QueryClauseType")
         _list(clause, "predicates")
     _list(item, "predicates")
+
+
+def _check(key: str, item: Any) -> None:
+    check_tree(item)
     for predicate in predicates(item):
         _check_predicate(key, predicate)
 
@@ -190,10 +196,11 @@ def _check_predicate(key: str, predicate: Json) -> None:
     if named == ["property"] and key != "segmentFilters":
         raise bad_request("Only segments have properties.")
     if (predicate.get("operator") or "matches") == "matches":
-        _check_operand(predicate)
+        check_operand(predicate)
 
 
-def _check_operand(predicate: Json) -> None:
+def check_operand(predicate: Json) -> None:
+    """Refuse something to compare with that is missing or malformed."""
     limits = predicate.get("range")
     if limits is None and predicate.get("value") is None:
         raise bad_request("matches needs a value or a range.")
