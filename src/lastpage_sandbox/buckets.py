@@ -1,4 +1,4 @@
-"""An interval cut by granularity (`PT30M`, `P1D`, `P1W`, `P1M`); days, weeks, months are those of a time zone (docs/api.md, 1.6)."""
+"""An interval cut by granularity (`PT30M`, `P1D`, `P1W`, `P1M`); days, weeks and months of a time zone (docs/api.md, 1.6)."""
 
 from __future__ import annotations
 
