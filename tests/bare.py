@@ -42,6 +42,11 @@ class Client:
         status, _, answer = self.box.request("POST", "/oauth/token", None, headers, body)
         return status, json.loads(answer)
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass, longer than a token lives."""
+        self.clock.sleep(seconds)
+        self.token = self.log_in()[1]["access_token"]
+
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> tuple[int, Any, dict[str, str]]:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
