@@ -80,7 +80,9 @@ class Control:
     def _handled(self, handler: Callable[..., Any], asked: Asked, names: tuple[str, ...]) -> Reply:
         try:
             body = handler(asked, *names)
-        except (ValueError, msgspec.MsgspecError) as problem:
+        except msgspec.MsgspecError as problem:
+            return _wrong(400, f"the body is not what this takes: {problem}")
+        except ValueError as problem:
             return _wrong(400, str(problem))
         return Reply(204) if body is None else Reply(200, body)
 
