@@ -86,7 +86,7 @@ def measure(reader: Reader, words: str, jobs: int) -> float:
     seconds = time.perf_counter() - begun
     rows, size = sum(count for count, _ in counts), sum(size for _, size in counts)
     print(
-        f"  {words:<28} {jobs} readers {rows:>8,} conversations  {rows / seconds:>8,.0f} a second  {size / seconds / 1e6:>6.0f} MB/s"
+        f"  {words:<28} {jobs} readers {rows:>8,} conversations  {rows / seconds:>8,.0f}/s  {size / seconds / 1e6:>6.0f} MB/s"
     )
     return rows / seconds
 

@@ -178,7 +178,7 @@ def _junction(item: Json, kind: str) -> None:
 
 
 def _list(item: Json, name: str) -> list[Json]:
-    found = item.get(name) or []
+    found = [] if item.get(name) is None else item[name]
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise plain(400)
     return found

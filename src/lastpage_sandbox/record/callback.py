@@ -8,7 +8,7 @@ from lastpage_sandbox.moments import stamp
 from lastpage_sandbox.record.agent import Handling, agent, talk
 from lastpage_sandbox.record.draft import Draft, Line
 from lastpage_sandbox.record.queue import waited
-from lastpage_sandbox.record.shape import Participant
+from lastpage_sandbox.record.shape import Participant, Session
 from lastpage_sandbox.record.voice import Call
 
 
@@ -26,19 +26,24 @@ def callback(draft: Draft) -> list[Participant]:
 
 
 def _customer(call: Call, facts: dict[str, Any]) -> Participant:
-    """By callback until the call is over; by voice from when he picked up."""
+    """By callback until an agent takes it; by voice from when he picked up."""
     draft, skeleton = call.draft, call.draft.skeleton
-    asked, spoken = Line(draft), Line(draft)
-    asked.segment("interact", skeleton.start_ms, skeleton.left_ms, "peer")
-    asked.metric(skeleton.start_ms, "nConnected")
-    answered, done = _answered(call), skeleton.done_ms
+    line = Line(draft)
+    line.segment("interact", skeleton.start_ms, skeleton.left_ms, "peer")
+    line.metric(skeleton.start_ms, "nConnected")
+    sessions = line.session("callback", call.customer, **facts)
     if skeleton.fate != "abandoned":
-        spoken.segment("interact", answered, done, "endpoint", q850_response_codes=[16])
-        spoken.metric(answered, "nConnected")
-        spoken.metric(done, "tConnected", done - answered)
-    sessions = asked.session("callback", call.customer, **facts)
-    sessions += spoken.session("voice", draft.id(), **call.facts(rated=(answered, done)), recording=True)
+        sessions += _spoken(call)
     return Participant(participant_id=draft.id(), participant_name=call.number, purpose="customer", sessions=sessions)
+
+
+def _spoken(call: Call) -> list[Session]:
+    answered, done = _answered(call), call.draft.skeleton.done_ms
+    line = Line(call.draft)
+    line.segment("interact", answered, done, "endpoint", q850_response_codes=[16])
+    line.metric(answered, "nConnected")
+    line.metric(done, "tConnected", done - answered)
+    return line.session("voice", call.draft.id(), **call.facts(rated=(answered, done)), recording=True)
 
 
 def _queue(call: Call, facts: dict[str, Any]) -> Participant:
