@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lastpage import UnavailableError
+from lastpage import RejectedError, UnavailableError
 from lastpage.clock import RealClock
 from lastpage.errors import Interrupted
 from lastpage.fetch.transport import Answer, Call
@@ -170,3 +170,27 @@ def test_a_page_size_that_is_too_large(tmp_path: Path) -> None:
 def _truth_of(made: World, day: int) -> set[str]:
     start = datetime(2023, 10, day, tzinfo=UTC)
     return made.truth(start, start + timedelta(days=1))
+
+
+@pytest.mark.parametrize(("minutes", "asked_again"), [(1, False), (10, True)])
+def test_page_numbers_go_on_only_while_fresh(tmp_path: Path, minutes: int, asked_again: bool) -> None:
+    """Rows slide: a page-number walk goes on where it stopped for five minutes, after that it begins anew."""
+    made = world(per_day=3000)
+    span = "2023-10-20T10:00Z/2023-10-20T12:00Z"
+    made.sandbox.faults.put("details.query", *["pass"] * 5, "return-404")
+    with pytest.raises(RejectedError):
+        made.cloud().fetch(span, tmp_path)
+    before = _pages_asked(made)
+    made.clock.sleep(minutes * 60)
+    summary = made.cloud().fetch(span, tmp_path)
+    second = _pages_asked(made)[len(before) :]
+    assert before[:2] == [1, 2]
+    assert summary.coverage == "complete"
+    assert (1 in second) == asked_again
+    assert sorted(ids(tmp_path)) == sorted(made.truth(TODAY.replace(hour=10), TODAY.replace(hour=12)))
+
+
+def _pages_asked(made: World) -> list[int]:
+    """The page numbers that were asked for, in order; probes have a page size of 1."""
+    asked = (entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query" and entry.json)
+    return [paging["pageNumber"] for paging in asked if paging["pageSize"] > 1]
