@@ -1,5 +1,6 @@
 """`make bench`: all benchmarks, one after the other."""
 
-from benchmarks import memory
+from benchmarks import memory, sandbox
 
 memory.main()
+sandbox.main()

@@ -1,4 +1,4 @@
-"""The organisation's clock: real, fixed, or running at another pace. Everything that happens here happens by it, the Date header too.
+"""The organisation's clock: real, fixed, or at another pace. Everything that happens here happens by it; so does the Date header.
 
 It is a straight line over a base clock, and can be bent while it runs: set, advanced, given another pace. Pace 0 stands still.
 """
@@ -63,7 +63,9 @@ class Clock:
     def run(self, rate: float) -> None:
         """Go on at another pace."""
         if not 0 <= rate <= RATE_MAX:
-            raise ValueError(f"the rate is seconds here for one second outside, from 0 (stands still) to {RATE_MAX:.0f}")
+            raise ValueError(
+                f"the rate is seconds here for one second outside, from 0 (stands still) to {RATE_MAX:.0f}"
+            )
         with self._lock:
             self._at, self._since = self._now(), self._base()
             self._rate = rate

@@ -1,15 +1,5 @@
 """Faults are words in a queue, one queue an endpoint; every word that was served leaves a receipt.
 
-    return-S              an error body of status S                 html-502        a gateway's page
-    return-429            without Retry-After                       return-429-after:N   with it
-    stall-Ns              N seconds of silence, then the answer     reset           the connection dies before any answer
-    cut-after-Nk          the body is cut in the middle             truncate-json   … and the length says that it is whole
-    bad-gzip              a compressed body that does not decode    expire-token    the token ends now
-    empty-page            no rows, but the cursor goes on           short-page      few rows, the rest later
-    repeat-page           rows that were sent before, once more     slide-rows      conversations arrive, rows move
-    fail-job cancel-job expire-job lose-job                         what becomes of the job asked about
-    wall-400              the cursor is refused as too far          loop-cursor     the cursor leads back to itself
-
 Profiles draw words by themselves, seeded: only such as a correct client survives.
 """
 
@@ -19,18 +9,54 @@ import random
 import re
 import threading
 from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-ENDPOINTS = frozenset(
-    {
-        "token", "organization", "details.query", "jobs.submit", "jobs.status", "jobs.results", "jobs.delete",
-        "jobs.availability", "details.ids", "details.one", "retention", "*",
-    }
-)  # fmt: skip
-WORDS = re.compile(
-    r"return-(400|401|403|404|408|409|413|415|429|500|502|503|504)|return-429-after:\d+|html-502|stall-\d+s|reset"
-    r"|cut-after-\d+k|truncate-json|bad-gzip|expire-token|empty-page|short-page|repeat-page|slide-rows"
-    r"|(fail|cancel|expire|lose)-job|wall-400|loop-cursor"
+from lastpage_sandbox.replies import PLAIN, plain, throttled
+from lastpage_sandbox.routes import ENDPOINTS
+
+ANY = ENDPOINTS | {"unknown"}
+PAGES = frozenset({"details.query", "jobs.results"})
+STATUSES = "|".join(str(status) for status in sorted({*PLAIN, 429}))
+SECONDS = r"\d{1,3}(\.\d{1,3})?"
+#: Receipts that are kept; a server may run for weeks.
+RECEIPTS_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One fault: how it is spelt, what it does, and the endpoints it means something to."""
+
+    spelt: str
+    pattern: str
+    does: str
+    endpoints: frozenset[str] = ANY
+
+
+WORDS = (
+    Word("return-S", rf"return-({STATUSES})", f"an error body of status S: {STATUSES.replace('|', ', ')}"),
+    Word("return-429-after:N", r"return-429-after:\d{1,4}", "429 with `Retry-After: N`; plain `return-429` has none"),
+    Word("html-502", "html-502", "a gateway's page instead of JSON"),
+    Word("stall-Ns", f"stall-{SECONDS}s", "N seconds of silence, then the answer"),
+    Word("drip-Ns", f"drip-{SECONDS}s", "the body comes in small pieces, N seconds long"),
+    Word("reset", "reset", "the connection dies before any answer"),
+    Word("cut-after-Nk", r"cut-after-\d{1,6}k", "the connection dies N KiB into the body, at the latest in its middle"),
+    Word("truncate-json", "truncate-json", "the body ends too soon, and the framing says that it is whole"),
+    Word("bad-gzip", "bad-gzip", "a compressed body that does not decode"),
+    Word("expire-token", "expire-token", "the token ends now: 401", ANY - {"token"}),
+    Word("empty-page", "empty-page", "no rows, but the walk goes on behind it", PAGES),
+    Word("short-page", "short-page", "few rows; after a cursor, the rest comes later", PAGES),
+    Word("repeat-page", "repeat-page", "rows that were sent before, once more", PAGES),
+    Word(
+        "slide-rows", "slide-rows", "conversations arrive now, rows move to later pages", frozenset({"details.query"})
+    ),
+    Word("fail-job", "fail-job", "the job asked about is FAILED", frozenset({"jobs.status"})),
+    Word("cancel-job", "cancel-job", "… is CANCELLED", frozenset({"jobs.status"})),
+    Word("expire-job", "expire-job", "… is EXPIRED, its results are gone", frozenset({"jobs.status", "jobs.results"})),
+    Word("lose-job", "lose-job", "… was never there", frozenset({"jobs.status", "jobs.results", "jobs.delete"})),
+    Word("wall-400", "wall-400", "the cursor is refused as too far", frozenset({"jobs.results"})),
+    Word("loop-cursor", "loop-cursor", "the cursor leads back to the first page", frozenset({"jobs.results"})),
 )
 #: Share of answers that go wrong, and the words they are drawn from.
 RATES = {"calm": 0.0, "rough": 0.06, "hostile": 0.2}
@@ -63,14 +89,16 @@ class Faults:
         self.receipts: list[tuple[str, str]] = []
 
     def put(self, endpoint: str, *words: str) -> None:
-        """Queue words for an endpoint (`*`: whatever is asked next); `pass` lets a request through."""
-        if endpoint not in ENDPOINTS:
-            raise ValueError(f"there is no endpoint {endpoint!r}; there are {', '.join(sorted(ENDPOINTS))}")
-        for word in words:
-            if word != "pass" and not WORDS.fullmatch(word):
-                raise ValueError(f"there is no fault {word!r}; the words are in the sandbox's README")
+        """Queue words for an endpoint (`*`: whatever is asked next and has a use for them); `pass` lets a request through."""
+        check(endpoint, words)
         with self._lock:
             self._queues[endpoint].extend(words)
+
+    def clear(self, endpoint: str | None = None) -> None:
+        """Forget what is still queued, for one endpoint or all."""
+        with self._lock:
+            for name in list(self._queues) if endpoint is None else [endpoint]:
+                self._queues.pop(name, None)
 
     @property
     def pending(self) -> dict[str, list[str]]:
@@ -79,9 +107,54 @@ class Faults:
     def take(self, endpoint: str) -> tuple[str, ...]:
         """The words for the request that is here now."""
         with self._lock:
-            words = [queue.popleft() for name in (endpoint, "*") if (queue := self._queues[name])]
+            words = [
+                queue.popleft()
+                for name in (endpoint, "*")
+                if (queue := self._queues[name]) and endpoint in _endpoints(queue[0])
+            ]
             words = [word for word in words if word != "pass"]
             if not words and self._rate and self._drawn.random() < self._rate:
                 words = [self._drawn.choice(ANYWHERE + CONTENT.get(endpoint, ()))]
             self.receipts += [(endpoint, word) for word in words]
+            del self.receipts[:-RECEIPTS_MAX]
         return tuple(words)
+
+
+def disturb(words: tuple[str, ...], sleep: Callable[[float], None]) -> None:
+    """What happens before the request is even looked at."""
+    for word in words:
+        if word == "reset":
+            raise ConnectionResetError(104, "Connection reset by peer")
+        if found := re.fullmatch(f"stall-({SECONDS})s", word):
+            sleep(float(found[1]))
+
+
+def refuse(words: tuple[str, ...], allowed: int) -> None:
+    """The errors that were asked for."""
+    for word in words:
+        if word == "return-429":
+            raise throttled(None, allowed)
+        if found := re.fullmatch(r"return-429-after:(\d+)", word):
+            raise throttled(int(found[1]), allowed)
+        if found := re.fullmatch(r"return-(\d+)", word):
+            raise plain(int(found[1]))
+
+
+def check(endpoint: str, words: Iterable[str]) -> None:
+    """ValueError, with a sentence, where a word could never be served."""
+    if endpoint not in ENDPOINTS and endpoint != "*":
+        raise ValueError(f"there is no endpoint {endpoint!r}; there are *, {', '.join(sorted(ENDPOINTS))}")
+    for word in words:
+        places = _endpoints(word)
+        if not places:
+            known = ", ".join(known.spelt for known in WORDS)
+            raise ValueError(f"there is no fault {word!r}; there are pass, {known}")
+        if endpoint != "*" and endpoint not in places:
+            raise ValueError(f"{word} means nothing to {endpoint}; it is for {', '.join(sorted(places))}")
+
+
+def _endpoints(word: str) -> frozenset[str]:
+    """Where a word means something; nowhere if there is no such word."""
+    if word == "pass":
+        return ANY
+    return next((known.endpoints for known in WORDS if re.fullmatch(known.pattern, word)), frozenset())

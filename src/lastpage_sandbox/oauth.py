@@ -10,6 +10,13 @@ from urllib.parse import parse_qs
 from lastpage_sandbox.replies import Asked, Refusal, Reply
 from lastpage_sandbox.settings import Settings
 
+TEMPLATE = "Unable to perform the requested action. You must have at least one of the following permissions assigned: {permissions}"
+#: What a token is refused with once it has ended (1.8, 8).
+EXPIRED = {
+    "bad.credentials": ("bad.credentials", "Invalid login credentials."),
+    "credentials.expired": ("credentials.expired", "The supplied credentials are expired and cannot be used."),
+}
+
 
 class OAuth:
     """Issues tokens and checks them."""
@@ -38,20 +45,30 @@ class OAuth:
 
     def check(self, asked: Asked, now: float, *, expire: bool) -> None:
         """Refuse a request without a good token; `expire` ends the token it came with."""
-        kind, _, token = asked.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not token:
+        token = _token(asked)
+        if not token:
             raise Refusal(
                 401, "authentication.required", "No authentication bearer token specified in authorization header."
             )
+        if token not in self._ends:
+            raise Refusal(401, *EXPIRED["bad.credentials"])
         if expire:
             self._ends[token] = now
-        if token not in self._ends:
-            raise Refusal(401, "bad.credentials", "Invalid login credentials.")
         if self._ends[token] <= now:
-            raise Refusal(401, "credentials.expired", "The supplied credentials are expired and cannot be used.")
+            raise Refusal(401, *EXPIRED[self._settings.expired_code])
+
+    def ends_at(self, asked: Asked) -> float:
+        """When the token that was checked ends, in seconds since 1970."""
+        return self._ends[_token(asked)]
+
+    def revoke(self, asked: Asked) -> None:
+        """End the token of this request for good."""
+        del self._ends[_token(asked)]
 
     def allow(self, *any_of: str) -> None:
-        """Refuse where the role has none of these permissions."""
+        """Refuse where the role has none of these permissions, or has them nowhere."""
+        if not any_of:
+            return
         if self._settings.permissions.isdisjoint(any_of):
             names = ", ".join(any_of)
             raise Refusal(
@@ -59,8 +76,15 @@ class OAuth:
                 "missing.any.permissions",
                 "Unable to perform the requested action. You must have at least one of the following permissions "
                 f"assigned: [{names}]",
-                body={"messageParams": {"permissions": f"[{names}]"}},
+                body={"messageWithParams": TEMPLATE, "messageParams": {"permissions": f"[{names}]"}},
             )
+        if self._settings.divisions == frozenset() and self._settings.no_division == "403":
+            raise Refusal(403, "missing.division.permission", "You are not authorized to perform the requested action.")
+
+
+def _token(asked: Asked) -> str:
+    kind, _, token = asked.headers.get("authorization", "").partition(" ")
+    return token if kind.lower() == "bearer" else ""
 
 
 def _basic(header: str) -> tuple[str, str]:

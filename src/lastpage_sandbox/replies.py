@@ -1,4 +1,4 @@
-"""Answers as values: a status, a body, headers. `app.py` alone turns them into HTTP.
+"""Answers as values: a status, a body, headers. `wire.py` alone turns them into bytes.
 
 The error words and texts are those of docs/api.md, 1.8.
 """
@@ -95,8 +95,8 @@ def plain(status: int) -> Refusal:
     return Refusal(status, *PLAIN[status])
 
 
-def throttled(seconds: int | None) -> Refusal:
+def throttled(seconds: int | None, allowed: int) -> Refusal:
     more = {} if seconds is None else {"retry_after": seconds}
-    limit = {"limit": {"key": "client.credentials.token.rate.per.minute", "namespace": "platform.api", "value": 300}}
+    limit = {"key": "client.credentials.token.rate.per.minute", "namespace": "platform.api", "value": allowed}
     text = f"Rate limit exceeded the maximum. Retry the request in [{seconds or 60}] seconds"
-    return Refusal(429, "too.many.requests.retry.after", text, body=limit, **more)
+    return Refusal(429, "too.many.requests.retry.after", text, body={"limit": limit}, **more)

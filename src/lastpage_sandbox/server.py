@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +27,9 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://{self._host}:{self.port}"
+        """Where a client on this machine finds it; a literal IPv6 address has brackets in a URL."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104 - read, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -42,3 +45,11 @@ class Server:
         """Serve until the process is interrupted."""
         while self._thread.is_alive():
             self._thread.join(timeout=1)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host of this name."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")

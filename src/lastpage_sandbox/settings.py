@@ -99,7 +99,7 @@ class Settings:
     login_prefix: str = ""
     api_prefix: str = ""
     #: What a token that has ended is called (8).
-    expired_token: Literal["credentials.expired", "bad.credentials"] = "credentials.expired"
+    expired_code: Literal["credentials.expired", "bad.credentials"] = "credentials.expired"
     #: Permissions of the OAuth client's role (7).
     permissions: frozenset[str] = PERMISSIONS
     #: Names of the divisions it is granted for; rows of others are left out silently (7). None: all.

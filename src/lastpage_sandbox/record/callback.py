@@ -1,0 +1,85 @@
+"""A callback: asked for now, scheduled for later, perhaps days, then one agent with two sessions (docs/api.md, 3.4, 5.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lastpage_sandbox.moments import stamp
+from lastpage_sandbox.record.agent import Handling, agent, talk
+from lastpage_sandbox.record.draft import Draft, Line
+from lastpage_sandbox.record.queue import waited
+from lastpage_sandbox.record.shape import Participant
+from lastpage_sandbox.record.voice import Call
+
+
+def callback(draft: Draft) -> list[Participant]:
+    """The customer, the queue with its scheduled part, and the agent who takes the callback and then dials."""
+    call, skeleton = Call(draft), draft.skeleton
+    facts: dict[str, Any] = {
+        "callback_numbers": [call.number],
+        "callback_scheduled_time": stamp(skeleton.queued_ms),
+        "callback_user_name": "Guest",
+        "provider": "PureCloud Callback",
+    }
+    parties = [_customer(call, facts), _queue(call, facts)]
+    return parties if skeleton.fate == "abandoned" else [*parties, _agent(call, facts)]
+
+
+def _customer(call: Call, facts: dict[str, Any]) -> Participant:
+    """By callback until the call is over; by voice from when he picked up."""
+    draft, skeleton = call.draft, call.draft.skeleton
+    asked, spoken = Line(draft), Line(draft)
+    asked.segment("interact", skeleton.start_ms, skeleton.left_ms, "peer")
+    asked.metric(skeleton.start_ms, "nConnected")
+    answered, done = _answered(call), skeleton.done_ms
+    if skeleton.fate != "abandoned":
+        spoken.segment("interact", answered, done, "endpoint", q850_response_codes=[16])
+        spoken.metric(answered, "nConnected")
+        spoken.metric(done, "tConnected", done - answered)
+    sessions = asked.session("callback", call.customer, **facts)
+    sessions += spoken.session("voice", draft.id(), **call.facts(rated=(answered, done)), recording=True)
+    return Participant(participant_id=draft.id(), participant_name=call.number, purpose="customer", sessions=sessions)
+
+
+def _queue(call: Call, facts: dict[str, Any]) -> Participant:
+    draft, skeleton = call.draft, call.draft.skeleton
+    queued, left = skeleton.queued_ms, skeleton.left_ms
+    abandoned = skeleton.fate == "abandoned"
+    line = Line(draft)
+    line.segment("scheduled", skeleton.start_ms, queued, queue_id=draft.queue_id)
+    line.segment("interact", queued, left, "system" if abandoned else "transfer", queue_id=draft.queue_id)
+    line.metric(skeleton.start_ms, "nCallbackScheduled")
+    line.metric(queued, "nOffered")
+    line.metric(left, "tAbandon" if abandoned else "tAcd", left - queued)
+    sessions = line.session("callback", draft.id(), peer_id=call.customer, used_routing="Standard", **facts)
+    return Participant(participant_id=draft.id(), participant_name=skeleton.queue, purpose="acd", sessions=sessions)
+
+
+def _agent(call: Call, facts: dict[str, Any]) -> Participant:
+    draft, skeleton = call.draft, call.draft.skeleton
+    left, dialed, done = skeleton.left_ms, skeleton.dialed_ms, skeleton.done_ms
+    alerted = max(skeleton.queued_ms, left - 2_000)
+    taken, queue = Line(draft), draft.queue_id
+    taken.segment("alert", alerted, left, queue_id=queue)
+    taken.segment("callback", left, done, "client", queue_id=queue)
+    taken.metric(left, "tAlert", left - alerted)
+    taken.metric(left, "tAnswered", waited("callback", skeleton.queued_ms, left))
+    taken.metric(left, "nCallbackAttempts")
+    taken.metric(done, "tActiveCallback", done - left)
+    taken.metric(done, "tActiveCallbackComplete", done - left)
+    parts = [("dialing", dialed, _answered(call)), *talk(draft, _answered(call), done)]
+    handling = Handling(skeleton.agent, dialed, parts, skeleton.first_end_ms, None, skeleton.queue)
+    line = Line(draft)
+    line.metric(dialed, "nOutboundAttempted")
+    line.metric(_answered(call), "nOutboundConnected")
+    caller = agent(draft, handling, "voice", line, **call.behind() | {"direction": "outbound"})
+    caller.sessions = (
+        taken.session("callback", draft.id(), timeout_seconds=30, peer_id=call.customer, **facts) + caller.sessions
+    )
+    return caller
+
+
+def _answered(call: Call) -> int:
+    """When the customer picked up."""
+    skeleton = call.draft.skeleton
+    return skeleton.dialed_ms + (skeleton.done_ms - skeleton.dialed_ms) // 12
