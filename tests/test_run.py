@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def test_a_hole_that_another_slice_saw(tmp_path: Path) -> None:
 def test_a_hole_that_stays(tmp_path: Path) -> None:
     """Where the owner's own route never brings it, the run says short: it is evidence."""
     made = world()
-    unseen = replace(WITNESSED, arrival_ms=WITNESSED.start_ms + 10**12)
+    unseen = talk(1, TODAY.replace(hour=8, minute=30), minutes=120, arrival_ms=WITNESSED.start_ms + 10**12)
     meddling = Meddling(made.sandbox, at_watermark, lambda: made.sandbox.world.add(WITNESSED))
     forgetful = Meddling(made.sandbox, _submits, lambda: made.sandbox.world.add(unseen))
     both = Both(made.sandbox, meddling, forgetful)

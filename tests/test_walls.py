@@ -53,7 +53,9 @@ def test_a_dense_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     made = world(per_day=0)
     minute = TODAY.replace(hour=10)
     directions: list[str | None] = ["inbound", "outbound", None]
-    talks = [talk(number, minute + timedelta(milliseconds=number), direction=directions[number % 3]) for number in range(120)]
+    talks = [
+        talk(number, minute + timedelta(milliseconds=number), direction=directions[number % 3]) for number in range(120)
+    ]
     made.sandbox.world.add(*talks)
     planned = made.cloud().plan(MORNING)
     assert {piece.direction for piece in planned if piece.expected} == {"inbound", "outbound", "none"}
@@ -73,7 +75,9 @@ def test_threads_that_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     summary = made.cloud().fetch(MORNING, tmp_path)
     assert summary.coverage == "complete"
     assert sorted(ids(tmp_path)) == truth(made, 9, 15)
-    pages = sum(1 for entry in made.sandbox.log if entry.endpoint == "details.query" and entry.json["paging"]["pageSize"] > 1)
+    pages = sum(
+        1 for entry in made.sandbox.log if entry.endpoint == "details.query" and entry.json["paging"]["pageSize"] > 1
+    )
     assert pages <= 4 * summary.slices
 
 
