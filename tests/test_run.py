@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lastpage import UnavailableError
+from lastpage import RejectedError, UnavailableError
 from lastpage.clock import RealClock
 from lastpage.errors import Interrupted
 from lastpage.fetch.transport import Answer, Call
@@ -56,7 +56,7 @@ def test_a_hole_that_another_slice_saw(tmp_path: Path) -> None:
 def test_a_hole_that_stays(tmp_path: Path) -> None:
     """Where the owner's own route never brings it, the run says short: it is evidence."""
     made = world()
-    unseen = replace(WITNESSED, arrival_ms=WITNESSED.start_ms + 10**12)
+    unseen = talk(1, TODAY.replace(hour=8, minute=30), minutes=120, arrival_ms=WITNESSED.start_ms + 10**12)
     meddling = Meddling(made.sandbox, at_watermark, lambda: made.sandbox.world.add(WITNESSED))
     forgetful = Meddling(made.sandbox, _submits, lambda: made.sandbox.world.add(unseen))
     both = Both(made.sandbox, meddling, forgetful)
@@ -170,3 +170,27 @@ def test_a_page_size_that_is_too_large(tmp_path: Path) -> None:
 def _truth_of(made: World, day: int) -> set[str]:
     start = datetime(2023, 10, day, tzinfo=UTC)
     return made.truth(start, start + timedelta(days=1))
+
+
+@pytest.mark.parametrize(("minutes", "asked_again"), [(1, False), (10, True)])
+def test_page_numbers_go_on_only_while_fresh(tmp_path: Path, minutes: int, asked_again: bool) -> None:
+    """Rows slide: a page-number walk goes on where it stopped for five minutes, after that it begins anew."""
+    made = world(per_day=3000)
+    span = "2023-10-20T10:00Z/2023-10-20T12:00Z"
+    made.sandbox.faults.put("details.query", *["pass"] * 5, "return-404")
+    with pytest.raises(RejectedError):
+        made.cloud().fetch(span, tmp_path)
+    before = _pages_asked(made)
+    made.clock.sleep(minutes * 60)
+    summary = made.cloud().fetch(span, tmp_path)
+    second = _pages_asked(made)[len(before) :]
+    assert before[:2] == [1, 2]
+    assert summary.coverage == "complete"
+    assert (1 in second) == asked_again
+    assert sorted(ids(tmp_path)) == sorted(made.truth(TODAY.replace(hour=10), TODAY.replace(hour=12)))
+
+
+def _pages_asked(made: World) -> list[int]:
+    """The page numbers that were asked for, in order; probes have a page size of 1."""
+    asked = (entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query" and entry.json)
+    return [paging["pageNumber"] for paging in asked if paging["pageSize"] > 1]

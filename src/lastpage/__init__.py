@@ -10,9 +10,10 @@ environment; `Cloud` is for more than one call, and iterates conversations with 
 from __future__ import annotations
 
 import os
-from typing import Unpack
+from typing import Any, Unpack
 
 from lastpage.cloud import Asked, Cloud, FetchedPage, When
+from lastpage.doctor import Finding
 from lastpage.errors import (
     ApiError,
     DestinationError,
@@ -39,6 +40,7 @@ __all__ = [
     "DestinationError",
     "Environment",
     "FetchedPage",
+    "Finding",
     "InUseError",
     "Interrupted",
     "Interval",
@@ -51,7 +53,9 @@ __all__ = [
     "UnavailableError",
     "UsageError",
     "__version__",
+    "doctor",
     "fetch",
+    "fetch_all",
     "plan",
 ]
 
@@ -59,6 +63,16 @@ __all__ = [
 def fetch(interval: When, to: str | os.PathLike[str] = "conversations", **asked: Unpack[Asked]) -> Summary:
     """`Cloud.from_env().fetch(…)`: an interval into a destination; again after a crash, and it goes on."""
     return Cloud.from_env().fetch(interval, to, **asked)
+
+
+def fetch_all(interval: When, **asked: Unpack[Asked]) -> list[dict[str, Any]]:
+    """`Cloud.from_env().fetch_all(…)`: every conversation of a small interval as a list of dicts."""
+    return Cloud.from_env().fetch_all(interval, **asked)
+
+
+def doctor() -> list[Finding]:
+    """`Cloud.from_env().doctor()`: whether a fetch can work here, one finding a line."""
+    return Cloud.from_env().doctor()
 
 
 def plan(interval: When, **asked: Unpack[Asked]) -> list[Slice]:

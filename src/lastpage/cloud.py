@@ -24,13 +24,15 @@ import msgspec
 
 from lastpage.clock import Clock, RealClock
 from lastpage.destination import Destination
+from lastpage.doctor import Finding, examine
 from lastpage.errors import ShortError, UsageError
-from lastpage.fetch.auth import ClientCredentials
+from lastpage.fetch.auth import Auth, ClientCredentials, StaticToken
 from lastpage.fetch.client import Client
 from lastpage.fetch.envelope import Page, Raw
 from lastpage.fetch.lake import Lake
+from lastpage.fetch.organization import organization
 from lastpage.fetch.pace import Pace
-from lastpage.fetch.transport import Call, Transport
+from lastpage.fetch.transport import Transport
 from lastpage.fetch.urllib3_transport import Urllib3Transport
 from lastpage.fetch.walk import Request
 from lastpage.groups import Group
@@ -40,14 +42,14 @@ from lastpage.meter import Meter
 from lastpage.plan import Paginate, Slice
 from lastpage.planning import Planning
 from lastpage.query import Query
-from lastpage.regions import Credentials, Environment, credentials_from_env, environment
+from lastpage.regions import DEFAULT, Credentials, Environment, credentials_from_env, environment
 from lastpage.run import Began, Fetching, Options, Summary, deliver
+from lastpage.sdk import LoggedIn, body_of, token_of
 from lastpage.sinks.sink import Identity
 from lastpage.tally import digest
 
 Conversation = dict[str, Any]
 When = str | Interval | Relative
-_UNTOLD = frozenset({403, 404})
 
 
 class Asked(TypedDict, total=False):
@@ -61,7 +63,7 @@ class Asked(TypedDict, total=False):
     queue: str | Sequence[str]
     user: str | Sequence[str]
     division: str | Sequence[str]
-    #: A query body as the vendor's query builder makes it, or anything with a `to_dict()` of that shape.
+    #: A query body as the vendor's query builder makes it: a dict, or the official SDK's `ConversationQuery`.
     query: Any
     #: The zone whose days plain dates mean.
     tz: tzinfo
@@ -84,12 +86,16 @@ class FetchedPage:
 
 
 class Cloud:
-    """One organisation, through one OAuth client; its methods share a token, a connection pool and a pace."""
+    """One organisation, through one OAuth client; its methods share a token, a connection pool and a pace.
+
+    `credentials` are an id and a secret, or a token that somebody else obtained (it cannot be renewed), or the official SDK's
+    `ApiClient` once it has logged in. `place` is a region name, a domain or a URL; `us-east-1` if nothing says otherwise.
+    """
 
     def __init__(
         self,
-        credentials: Credentials,
-        place: Environment | str = "us-east-1",
+        credentials: Credentials | LoggedIn | str,
+        place: Environment | str | None = None,
         *,
         transport: Transport | None = None,
         clock: Clock | None = None,
@@ -97,11 +103,9 @@ class Cloud:
         requests_per_minute: int | None = None,
         threads: int = 4,
     ) -> None:
-        where = environment(place) if isinstance(place, str) else place
         self.threads = threads
-        self._client_id = credentials.client_id
         clock = clock or RealClock()
-        auth = ClientCredentials(credentials, clock)
+        auth, where, self._who = _identified(credentials, place, clock)
         pace = Pace(clock, requests_per_minute=requests_per_minute)
         self.client = Client(where, auth, transport or Urllib3Transport(), clock, pace, rng or random.SystemRandom())
         self._organization: str | None = None
@@ -127,6 +131,10 @@ class Cloud:
                         yield from _records(raws, group)
                 fetching.commit(group)
             _raise_if_short(fetching)
+
+    def fetch_all(self, interval: When, **asked: Unpack[Asked]) -> list[Conversation]:
+        """The same as a list, for small things: it holds everything in memory."""
+        return list(self.conversations(interval, **asked))
 
     def pages(self, interval: When, **asked: Unpack[Asked]) -> Iterator[FetchedPage]:
         """The same conversations page by page, with what the API said of each page."""
@@ -174,13 +182,15 @@ class Cloud:
                 fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter or Meter())
                 return deliver(fetching, sink, place.text, began)
 
+    def doctor(self) -> list[Finding]:
+        """Whether a fetch can work here: environment, network, credentials, role, clock, watermark, retention, allowance."""
+        return list(examine(self.client))
+
     def organization(self) -> str:
         """The organisation's id; the client's own id where the API will not tell (docs/api.md, 1.7)."""
         if self._organization is None:
-            call = Call("GET", "/api/v2/organizations/me", endpoint="GET /api/v2/organizations/me", passes=_UNTOLD)
-            answer = self.client.send(call)
-            told = msgspec.json.decode(answer.body).get("id") if answer.status == 200 else None
-            self._organization = told or f"client {self._client_id}"
+            told = organization(self.client)
+            self._organization = told.id if told else self._who
         return self._organization
 
     @contextmanager
@@ -194,6 +204,19 @@ class Cloud:
             yield Fetching.begin(_asked_text(query, options), query, self.client, ledger, options, Meter())
 
 
+def _identified(
+    credentials: Credentials | LoggedIn | str, place: Environment | str | None, clock: Clock
+) -> tuple[Auth, Environment, str]:
+    """How to log in, where, and what stands for the organisation if the API will not say its id."""
+    if place is None:
+        place = credentials.host if isinstance(credentials, LoggedIn) else DEFAULT
+    where = environment(place) if isinstance(place, str) else place
+    if isinstance(credentials, Credentials):
+        return ClientCredentials(credentials, clock), where, f"client {credentials.client_id}"
+    token = credentials if isinstance(credentials, str) else token_of(credentials)
+    return StaticToken(token), where, f"a token of {where.name}"
+
+
 def ask(interval: When, asked: Asked) -> tuple[Query, Options]:
     """The keywords of every verb as a checked query and options."""
     when = parse_interval(interval, asked.get("tz", UTC)) if isinstance(interval, str) else interval
@@ -204,7 +227,7 @@ def ask(interval: When, asked: Asked) -> tuple[Query, Options]:
         queues=_several(asked.get("queue", ())),
         users=_several(asked.get("user", ())),
         divisions=_several(asked.get("division", ())),
-        body=_body(asked.get("query")),
+        body={} if asked.get("query") is None else body_of(asked["query"]),
     )
     return query, Options(asked.get("paginate", "auto"), _page_size(asked.get("page_size")))
 
@@ -217,14 +240,6 @@ def _page_size(rows: int | None) -> int | None:
 
 def _several(values: str | Sequence[str]) -> tuple[str, ...]:
     return (values,) if isinstance(values, str) else tuple(values)
-
-
-def _body(query: Any) -> Mapping[str, Any]:
-    if query is None:
-        return {}
-    if isinstance(query, Mapping):
-        return query
-    raise UsageError("query must be a dict with the body of a details query")
 
 
 def _asked_text(query: Query, options: Options) -> str:

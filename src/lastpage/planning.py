@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from lastpage.errors import UsageError
 from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
 from lastpage.fetch.lake import Lake
+from lastpage.fetch.organization import RETENTION_DAYS_MIN, retention_days
 from lastpage.fetch.pages import count_call
-from lastpage.interval import Interval, Relative, from_unix, iso
+from lastpage.interval import DAY, Interval, Relative, floor_day, from_unix, iso
 from lastpage.meter import Meter
 from lastpage.plan import LAG_ASSUMED, Horizon, Paginate, Probe, Slice, plan
 from lastpage.query import Query
@@ -42,7 +43,25 @@ class Planning:
         if interval.end > until:
             self.meter.note(f"the interval is read up to {iso(until)}, a minute ago by the API's clock")
             interval = Interval(interval.start, until)
+        interval = self._kept(interval, until)
         return interval, Horizon(until, mark or until - LAG_ASSUMED, known=mark is not None)
+
+    def _kept(self, interval: Interval, until: datetime) -> Interval:
+        """The part of an interval that the organisation's retention has left; asked only where it can matter."""
+        if interval.start > until - RETENTION_DAYS_MIN * DAY:
+            return interval
+        days = retention_days(self.client)
+        oldest = floor_day(until - days * DAY) + DAY if days else interval.start
+        if interval.end <= oldest:
+            raise UsageError(
+                f"the interval {interval} is older than what this organisation keeps ({days:,} days): "
+                f"the oldest whole day left is {oldest.date()}"
+            )
+        if interval.start < oldest:
+            self.meter.note(
+                f"the interval is read from {oldest.date()} on: this organisation keeps conversations for {days:,} days only"
+            )
+        return Interval(max(interval.start, oldest), interval.end)
 
     def plan(self, interval: Interval, horizon: Horizon) -> list[Slice]:
         """Drive the planner, answering its probes."""

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from lastpage.cli import demo, fetch, plan, sandbox
+from lastpage.cli import demo, doctor, fetch, plan, sandbox
+from lastpage.cli.telling import line, wants_json
 from lastpage.errors import LastpageError
 from lastpage.version import __version__
 
@@ -23,7 +24,7 @@ app = App(
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # we tell what was kept, and leave without waiting for threads
 )
-for verb in (fetch.fetch, plan.plan, demo.demo, sandbox.sandbox):
+for verb in (fetch.fetch, plan.plan, doctor.doctor, sandbox.sandbox, demo.demo):
     app.command(verb)
 
 
@@ -39,20 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a verb; the exit code. No traceback reaches anybody but developers of lastpage."""
+
+    def tell(sentence: str, code: int) -> int:
+        text = line("error", sentence, {"exit_code": code}) if wants_json(arguments) else f"lastpage: {sentence}\n"
+        sys.stderr.write(text)
+        return code
+
     try:
         return int(app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value") or 0)
     except CycloptsError as problem:
-        return _tell(f"{problem}".strip().splitlines()[0] + " Try: lastpage --help", 2)
+        return tell(f"{problem}".strip().splitlines()[0] + " Try: lastpage --help", 2)
     except KeyboardInterrupt:
-        return _tell("stopped; what was fetched is kept, run the same command again and it goes on", 130)
+        return tell("stopped; what was fetched is kept, run the same command again and it goes on", 130)
     except BrokenPipeError:
         # Whoever read our output has seen enough. Python would complain once more while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except LastpageError as problem:
-        return _tell(str(problem), problem.exit_code)
-
-
-def _tell(sentence: str, code: int) -> int:
-    sys.stderr.write(f"lastpage: {sentence}\n")
-    return code
+        return tell(str(problem), problem.exit_code)

@@ -5,27 +5,24 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.console import Console
 
 from lastpage.cli.progress import showing
 from lastpage.cli.summary import show
+from lastpage.cli.telling import PLAINLY, Telling
 from lastpage.cloud import Cloud
 from lastpage.meter import Meter
 from lastpage.regions import Credentials
 
 
-def demo(*, to: Path = Path("demo/conversations"), quiet: Annotated[bool, Parameter(negative="")] = False) -> int:
+def demo(telling: Telling = PLAINLY, *, to: Path = Path("demo/conversations")) -> int:
     """Fetch two days from an emulated organisation that misbehaves, by both routes, and say what to try next.
 
     Parameters
     ----------
     to
         The folder to write to.
-    quiet
-        No progress.
 
     """
     from lastpage_sandbox import Sandbox, Settings  # noqa: PLC0415 - only this verb and sandbox need the sandbox
@@ -39,7 +36,7 @@ def demo(*, to: Path = Path("demo/conversations"), quiet: Annotated[bool, Parame
         )
         cloud = Cloud(Credentials(box.settings.client_id, box.settings.client_secret), server.url)
         meter = Meter()
-        with showing(meter, cloud.client, quiet=quiet):
+        with showing(meter, cloud.client, telling):
             summary = cloud.fetch("48h", to, meter=meter)
     show(summary, sys.stdout, as_json=False)
     faults = len(box.faults.receipts)

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from lastpage.cli.options import ANY, FULL, Filters, Sending
 from lastpage.cli.progress import showing
 from lastpage.cli.summary import show
+from lastpage.cli.telling import PLAINLY, Telling
 from lastpage.meter import Meter
 
 
@@ -17,11 +18,11 @@ def fetch(
     interval: str,
     filters: Filters = ANY,
     sending: Sending = FULL,
+    telling: Telling = PLAINLY,
     *,
     to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
     strict: bool = False,
     json: Annotated[bool, Parameter(negative="")] = False,
-    quiet: Annotated[bool, Parameter(negative="", alias="-q")] = False,
 ) -> int:
     """Fetch every conversation of an interval; run it again after a crash and it goes on.
 
@@ -35,12 +36,10 @@ def fetch(
         Exit with 3 when completeness could not be proved, too.
     json
         Print the summary as JSON.
-    quiet
-        No progress.
 
     """
     asked, cloud, meter = filters.asked(), sending.cloud(), Meter()
-    with showing(meter, cloud.client, quiet=quiet):
+    with showing(meter, cloud.client, telling):
         summary = cloud.fetch(interval, to, meter=meter, **asked)
     show(summary, sys.stderr if to == "-" else sys.stdout, as_json=json)
     missing = summary.coverage == "short" or (strict and summary.coverage == "unproven")

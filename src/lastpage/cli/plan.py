@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lastpage.cli.options import ANY, FULL, Filters, Sending
+from lastpage.cli.telling import PLAINLY, Telling
 from lastpage.forecast import Forecast
 
 
@@ -18,6 +19,7 @@ def plan(
     interval: str,
     filters: Filters = ANY,
     sending: Sending = FULL,
+    telling: Telling = PLAINLY,
     *,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -32,7 +34,8 @@ def plan(
 
     """
     cloud = sending.cloud()
-    forecast = Forecast.of(cloud.plan(interval, **filters.asked()), cloud.client.pace.per_minute)
+    with telling.logging():
+        forecast = Forecast.of(cloud.plan(interval, **filters.asked()), cloud.client.pace.per_minute)
     if json:
         sys.stdout.write(msgspec.json.encode(forecast.record()).decode() + "\n")
     else:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from lastpage.cli.telling import Telling
 from lastpage.fetch.client import Client
 from lastpage.meter import Meter
 
@@ -18,33 +19,47 @@ LINE_EVERY_S = 5.0
 
 
 @contextmanager
-def showing(meter: Meter, client: Client, *, quiet: bool = False) -> Iterator[None]:
-    """Show what the meter counts until the block ends."""
-    if quiet:
-        yield
-        return
-    ended = threading.Event()
-    watch = _bars if sys.stderr.isatty() else _lines
-    thread = threading.Thread(target=watch, args=(meter, client, ended), name="progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(timeout=2)
+def showing(meter: Meter, client: Client, telling: Telling) -> Iterator[None]:
+    """Show what the meter counts, and the requests if asked for, until the block ends."""
+    with telling.logging():
+        if telling.quiet:
+            yield
+            return
+        ended = threading.Event()
+        bars = sys.stderr.isatty() and not telling.as_json and not telling.verbose
+        watch = _bars if bars else _lines
+        thread = threading.Thread(target=watch, args=(meter, client, telling, ended), name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(timeout=2)
 
 
-def _lines(meter: Meter, client: Client, ended: threading.Event) -> None:
+def _lines(meter: Meter, client: Client, telling: Telling, ended: threading.Event) -> None:
     told = 0
     rate = Rate()
+
+    def note(text: str) -> None:
+        telling.tell("note", f"note: {text}")
+
     while not ended.wait(LINE_EVERY_S):
-        told = _notes(meter, told, sys.stderr.write)
-        sys.stderr.write(f"{status(meter, client, rate.of(meter, client))}\n")
-    _notes(meter, told, sys.stderr.write)
+        told = _notes(meter, told, note)
+        telling.tell(
+            "progress",
+            status(meter, client, rate.of(meter, client)),
+            conversations=meter.conversations,
+            expected=meter.expected,
+            requests=client.counts.requests,
+            slices=meter.slices,
+            slices_done=meter.slices_done,
+        )
+    _notes(meter, told, note)
 
 
-def _bars(meter: Meter, client: Client, ended: threading.Event) -> None:
-    console = Console(stderr=True)
+def _bars(meter: Meter, client: Client, _telling: Telling, ended: threading.Event) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (
         SpinnerColumn(),
         BarColumn(),
@@ -57,10 +72,11 @@ def _bars(meter: Meter, client: Client, ended: threading.Event) -> None:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("planning", total=None)
         while not ended.wait(TERMINAL_EVERY_S):
-            told = _notes(meter, told, lambda text: console.print(text, end="", highlight=False))
+            told = _notes(meter, told, lambda text: console.print(f"note: {text}"))
             total = max(meter.expected, meter.conversations) if meter.expected else None
-            text = status(meter, client, rate.of(meter, client))
+            text = _beside_the_bar(meter, client, rate.of(meter, client))
             progress.update(task, completed=meter.conversations, total=total, description=text)
+        _notes(meter, told, lambda text: console.print(f"note: {text}"))
 
 
 class Rate:
@@ -78,22 +94,25 @@ class Rate:
 
 
 def status(meter: Meter, client: Client, rate: float) -> str:
-    """One line: conversations of expected, rate, requests of the allowance, slices."""
+    """One line: conversations of expected, rate, requests of the allowance, slices, time left."""
     if meter.expected is None:
         return f"planning · {client.counts.requests:,} requests"
-    parts = [
-        f"{meter.conversations:,} of about {meter.expected:,} conversations",
-        f"{rate:,.0f}/s",
-        f"{client.counts.requests:,} requests (at most {client.pace.per_minute:,.0f} a minute)",
-        f"{meter.slices_done} of {meter.slices} slices",
-    ]
+    parts = [f"{meter.conversations:,} of about {meter.expected:,} conversations", _beside_the_bar(meter, client, rate)]
     if rate and meter.expected > meter.conversations:
         parts.append(f"about {(meter.expected - meter.conversations) / rate:,.0f} s left")
     return " · ".join(parts)
 
 
-def _notes(meter: Meter, told: int, write: object) -> int:
+def _beside_the_bar(meter: Meter, client: Client, rate: float) -> str:
+    if meter.expected is None:
+        return "planning"
+    allowance = f"{client.counts.requests:,} requests (at most {client.pace.per_minute:,.0f} a minute)"
+    return f"{rate:,.0f}/s · {allowance} · {meter.slices_done} of {meter.slices} slices"
+
+
+def _notes(meter: Meter, told: int, tell: Callable[[str], None]) -> int:
+    """Tell the notes that are new; how many have been told now."""
     fresh = meter.notes[told:]
     for note in fresh:
-        write(f"note: {note}\n")  # type: ignore[operator]
+        tell(note)
     return told + len(fresh)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections import Counter
@@ -13,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from lastpage.clock import Clock
 from lastpage.errors import UnavailableError
 from lastpage.fetch.auth import Auth, _Grant
-from lastpage.fetch.complaints import complain, complain_fault
+from lastpage.fetch.complaints import CORRELATION, complain, complain_fault
 from lastpage.fetch.pace import Pace
 from lastpage.fetch.retry import RETRY_AFTER_S_MAX, Action, backoff_s, decide, retry_after_s
 from lastpage.fetch.transport import Answer, Call, Transport, TransportError
@@ -92,6 +93,12 @@ class Client:
     def _once(self, base: str, call: Call, headers: Mapping[str, str], tries: int) -> Answer | TransportError:
         self.pace.wait()
         self.counts.sent(call, tries)
+        began = self.clock.now()
+        outcome = self._sent(base, call, headers)
+        _log(call, outcome, tries, self.clock.now() - began)
+        return outcome
+
+    def _sent(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer | TransportError:
         try:
             answer = self._transport.send(base, call, {**_COMMON, **headers})
             self._hear(answer)
@@ -141,11 +148,27 @@ class Client:
                 return grant
 
 
+_LOG = logging.getLogger("lastpage.requests")
 _COMMON = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
     "User-Agent": f"lastpage/{__version__}",
 }
+
+
+def _log(call: Call, outcome: Answer | TransportError, tries: int, seconds: float) -> None:
+    """One line a request, without ids, queries, bodies or headers: nothing secret or personal can be in it."""
+    if not _LOG.isEnabledFor(logging.DEBUG):
+        return
+    headers = outcome.headers if isinstance(outcome, Answer) else {}
+    facts = {
+        "endpoint": call.endpoint,
+        "status": outcome.status if isinstance(outcome, Answer) else outcome.fault,
+        "seconds": round(seconds, 3),
+        "tries": tries,
+        "correlation_id": next((headers[name] for name in CORRELATION if name in headers), None),
+    }
+    _LOG.debug("%(endpoint)s: %(status)s in %(seconds).3f s, try %(tries)d, %(correlation_id)s", facts, extra=facts)
 
 
 def _bearer(token: str, call: Call) -> Mapping[str, str]:

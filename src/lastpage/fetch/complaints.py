@@ -1,6 +1,6 @@
 """The API's final answers as errors of ours: what happened, whose fault it is, what to do, and the correlation id.
 
-Every code of docs/api.md, 1.8 is here; a body that is no JSON is expected (gateways send HTML).
+The statuses are those of docs/api.md, 1.8; the body's own words are quoted. A body that is no JSON is expected: gateways send HTML.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def complain(call: Call, answer: Answer, tries: int = 1) -> ApiError:
     body = read(answer)
     correlation = next((answer.headers[name] for name in CORRELATION if answer.headers.get(name)), body.context)
     kind, sentence = _judge(call, answer.status, body, tries)
-    facts = [f"HTTP {answer.status}", body.code, f"correlation id {correlation}" if correlation else ""]
+    facts = [call.endpoint, f"HTTP {answer.status}", body.code, f"correlation id {correlation}" if correlation else ""]
     trace = f" [{', '.join(fact for fact in facts if fact)}]"
     return kind(
         sentence + trace, endpoint=call.endpoint, status=answer.status, code=body.code, correlation_id=correlation
@@ -52,7 +52,7 @@ def complain_fault(call: Call, fault: TransportError, tries: int) -> ApiError:
         "connect": f"check the network and {ENVIRONMENT}; for a proxy set HTTPS_PROXY",
         "oversize": "something that is not the API answers; check the proxy",
     }.get(fault.fault, "the network or the API is at fault; run the same command again, and it goes on")
-    times = f" after {tries} tries" if tries > 1 else ""
+    times = f" after {_tries(tries)}" if tries > 1 else ""
     return UnavailableError(
         f"{call.endpoint} did not answer{times}: {fault}; {advice}", endpoint=call.endpoint, code=fault.fault
     )
@@ -89,7 +89,7 @@ def _judge(call: Call, status: int, body: Body, tries: int) -> tuple[type[ApiErr
         return RefusedError, f"{call.endpoint} is not allowed: the OAuth client's role lacks {which}; {GRANT}"
     if status == 429:
         return UnavailableError, (
-            f"the API's allowance stayed used up for {tries} tries{said}; other programs use the same OAuth client: "
+            f"the API's allowance stayed used up after {_tries(tries)}{said}; other programs use the same OAuth client: "
             "give lastpage a share with --requests-per-minute, or a client of its own"
         )
     if 300 <= status < 400:
@@ -99,10 +99,14 @@ def _judge(call: Call, status: int, body: Body, tries: int) -> tuple[type[ApiErr
         )
     if status >= 500 or status == 408:
         return UnavailableError, (
-            f"{call.endpoint} kept failing for {tries} tries{said}; the API is at fault: "
+            f"{call.endpoint} failed after {_tries(tries)}{said}; the API is at fault: "
             "run the same command again later, and it goes on where it stopped"
         )
     return RejectedError, _rejected(call, status, said)
+
+
+def _tries(tries: int) -> str:
+    return f"{tries} tries" if tries > 1 else "1 try"
 
 
 def _token(body: Body, said: str) -> str:

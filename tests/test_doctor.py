@@ -1,0 +1,101 @@
+"""What the doctor finds: each thing that can be wrong, in the line where it belongs, with what to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lastpage import Cloud, Credentials
+from lastpage.clock import SimClock
+from lastpage.fetch.transport import Answer, Call, TransportError
+from tests.inprocess import NOW, URL, InProcess, World, world
+
+
+def findings(made: World, **options: Any) -> dict[str, tuple[str, str]]:
+    return {each.check: (each.state, each.text) for each in made.cloud(**options).doctor()}
+
+
+def test_all_is_well() -> None:
+    """Everything ok, and nothing of the conversations is read but one count."""
+    made = world(retention_days=400, requests_per_minute=250)
+    found = findings(made)
+    assert {state for state, _ in found.values()} == {"ok"}
+    assert list(found) == [
+        *("environment", "network", "credentials", "organization", "role", "clock", "watermark", "retention"),
+        "allowance",
+    ]
+    assert "6.0 hours ago" in found["watermark"][1]
+    assert "400 days" in found["retention"][1]
+    assert "250 requests a minute" in found["allowance"][1]
+    assert made.sandbox.counters["details.query"] == 1
+
+
+def test_a_missing_permission() -> None:
+    """The role is at fault: which permission, and where in the admin pages it is granted; nothing after it can be looked at."""
+    found = findings(world(permissions=frozenset()))
+    state, text = found["role"]
+    assert state == "failed"
+    assert "analytics:conversationDetail:view" in text
+    assert "Admin >" in text
+    assert "watermark" not in found
+
+
+def test_wrong_credentials() -> None:
+    """A wrong secret is told as such, by the name of its variable."""
+    made = world()
+    client = made.sandbox.settings.client_id
+    cloud = Cloud(Credentials(client, "wrong"), URL, transport=InProcess(made.sandbox), clock=made.clock)
+    last = cloud.doctor()[-1]
+    assert (last.check, last.state) == ("credentials", "failed")
+    assert "GENESYS_CLIENT_SECRET" in last.text
+    assert "wrong" not in last.text
+
+
+@dataclass
+class Cut:
+    """A network with one way to fail."""
+
+    fault: Any
+
+    def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
+        raise TransportError(self.fault, "it does not work")
+
+
+@pytest.mark.parametrize(("fault", "mend"), [("connect", "HTTPS_PROXY"), ("tls", "certificate"), ("proxy", "NO_PROXY")])
+def test_no_network(fault: str, mend: str) -> None:
+    """Reachability, TLS and the proxy are the network's line."""
+    last = world().cloud(transport=Cut(fault)).doctor()[-1]
+    assert (last.check, last.state) == ("network", "failed")
+    assert mend in last.text
+
+
+def test_a_wrong_clock() -> None:
+    """A machine whose clock is off still works, and is told."""
+    made = world()
+    slow = SimClock((NOW - timedelta(hours=2)).timestamp())
+    state, text = findings(made, clock=slow)["clock"]
+    assert state == "warning"
+    assert "behind the API" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"availability": "403"}, "unproven"), ({"watermark_lag_s": 90 * 3600.0}, "unusually far behind")],
+)
+def test_the_watermark(settings: dict[str, Any], words: str) -> None:
+    """A watermark that is refused or far behind is a warning with its consequence."""
+    state, text = findings(world(**settings))["watermark"]
+    assert state == "warning"
+    assert words in text
+
+
+def test_the_proxys_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy with a password is named without it."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@proxy.example:8080")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    cloud = Cloud(Credentials("i", "s"), "eu-central-1", transport=Cut("proxy"), clock=SimClock(0.0))
+    told = " ".join(each.text for each in cloud.doctor())
+    assert "http://proxy.example:8080" in told
+    assert "hunter2" not in told

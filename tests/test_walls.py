@@ -1,0 +1,181 @@
+"""The API's walls: rows a query gives, days an interval may have, rows a job gives; and rows that move while they are read."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lastpage.plan import PAGES_ROWS, Slice
+from tests.inprocess import NOW, World, talk, world
+from tests.readback import ids
+
+TODAY = NOW.replace(hour=0, minute=0, second=0)
+MORNING = "2023-10-20T09:00Z/2023-10-20T15:00Z"
+
+
+def cut_at(rows: int, patch: pytest.MonkeyPatch) -> None:
+    """Make the planner cut page-number slices at fewer rows, so that small worlds meet the walls."""
+    patch.setattr(sys.modules[Slice.__module__], "PAGES_ROWS", rows)
+
+
+def truth(made: World, first: int, last: int) -> list[str]:
+    return sorted(made.truth(TODAY.replace(hour=first), TODAY.replace(hour=last)))
+
+
+def test_more_than_ten_thousand_an_hour() -> None:
+    """12,000 conversations in one hour are read in parts, each far from the wall, and all are there."""
+    made = world(per_day=100_000)
+    seen = sorted(each["conversationId"] for each in made.cloud().conversations("2023-10-20T09:00Z/2023-10-20T10:00Z"))
+    assert len(seen) > PAGES_ROWS
+    assert seen == truth(made, 9, 10)
+    pages = [entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query"]
+    assert max(paging["pageSize"] * paging["pageNumber"] for paging in pages) <= PAGES_ROWS + 200
+
+
+def test_more_than_a_hundred_thousand_a_day() -> None:
+    """A day of 150,000 is planned in parts of at most 10,000 for page numbers; every probe is legal, the parts have no gap."""
+    made = world(per_day=135_000)
+    day = datetime(2023, 10, 17, tzinfo=UTC)
+    slices = made.cloud().plan("2023-10-17", paginate="pages")
+    count = len(made.truth(day, day + timedelta(days=1)))
+    assert count > 100_000
+    assert sum(piece.expected or 0 for piece in slices) == count
+    assert max(piece.expected or 0 for piece in slices) <= PAGES_ROWS
+    assert [piece.interval.end for piece in slices[:-1]] == [piece.interval.start for piece in slices[1:]]
+    assert {entry.status for entry in made.sandbox.log} == {200}
+
+
+def test_a_dense_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where time cannot cut any more, directions do, with a remainder for conversations that have none."""
+    cut_at(50, monkeypatch)
+    made = world(per_day=0)
+    minute = TODAY.replace(hour=10)
+    directions: list[str | None] = ["inbound", "outbound", None]
+    talks = [
+        talk(number, minute + timedelta(milliseconds=number), direction=directions[number % 3]) for number in range(120)
+    ]
+    made.sandbox.world.add(*talks)
+    planned = made.cloud().plan(MORNING)
+    assert {piece.direction for piece in planned if piece.expected} == {"inbound", "outbound", "none"}
+    summary = made.cloud().fetch(MORNING, tmp_path)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == sorted(each.id for each in talks)
+
+
+def test_threads_that_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """200 threads of the night, still open, touch every later slice; they neither defeat the cutting nor are they read again."""
+    cut_at(60, monkeypatch)
+    made = world(per_day=400)
+    night = TODAY.replace(hour=0, minute=10)
+    made.sandbox.world.add(
+        *(talk(number, night + timedelta(seconds=number), minutes=None, media="message") for number in range(200))
+    )
+    summary = made.cloud().fetch(MORNING, tmp_path)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == truth(made, 9, 15)
+    pages = sum(
+        1 for entry in made.sandbox.log if entry.endpoint == "details.query" and entry.json["paging"]["pageSize"] > 1
+    )
+    assert pages <= 4 * summary.slices
+
+
+@pytest.mark.parametrize("route", ["pages", "cursor"])
+def test_a_refusal_in_the_middle(tmp_path: Path, route: Any) -> None:
+    """A 400 in mid-walk is a limit nobody documented: smaller slices are taken, and nothing is lost or doubled."""
+    made = world(per_day=900)
+    endpoint, words = ("details.query", ["pass"] * 5) if route == "pages" else ("jobs.results", ["pass"])
+    made.sandbox.faults.put(endpoint, *words, "return-400" if route == "pages" else "wall-400")
+    summary = made.cloud().fetch("2023-10-10", tmp_path, paginate=route, page_size=100)
+    assert summary.coverage == "complete"
+    assert any("smaller slices" in note for note in summary.notes)
+    start = datetime(2023, 10, 10, tzinfo=UTC)
+    assert sorted(ids(tmp_path)) == sorted(made.truth(start, start + timedelta(days=1)))
+
+
+def test_jobs_that_give_only_so_many_rows(tmp_path: Path) -> None:
+    """A deployment whose jobs end at 300 rows: jobs are cut until they fit."""
+    made = world(per_day=900, job_rows_max=300)
+    summary = made.cloud().fetch("2023-10-10", tmp_path, page_size=100)
+    assert summary.coverage == "complete"
+    start = datetime(2023, 10, 10, tzinfo=UTC)
+    assert sorted(ids(tmp_path)) == sorted(made.truth(start, start + timedelta(days=1)))
+
+
+def test_what_fits_nowhere(tmp_path: Path) -> None:
+    """Where even the smallest part is refused, the run ends as short and says so; it does not go on for ever."""
+    made = world(per_day=0, job_rows_max=5)
+    minute = datetime(2023, 10, 10, 12, tzinfo=UTC)
+    made.sandbox.world.add(*(talk(number, minute + timedelta(milliseconds=number)) for number in range(40)))
+    summary = made.cloud().fetch("2023-10-10T12:00Z/2023-10-10T12:01Z", tmp_path, page_size=5)
+    assert summary.coverage == "short"
+    assert any("smaller slices do not help" in note for note in summary.notes)
+
+
+def test_a_continuation_token(tmp_path: Path) -> None:
+    """If the details query ever sends a `nextPageToken`, it is followed, as the guess has it."""
+    made = world(per_day=3000, dialect="next-page-token")
+    summary = made.cloud().fetch(MORNING, tmp_path)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == truth(made, 9, 15)
+    assert any("nextPageToken" in entry.query for entry in made.sandbox.log)
+
+
+@pytest.mark.parametrize("reaction", ["reject", "clamp", "accept"])
+def test_a_page_size_beyond_the_api(tmp_path: Path, reaction: str) -> None:
+    """`--page-size 200` never reaches the API, whatever it would make of it."""
+    made = world(page_size_over_100=reaction)
+    assert made.cloud().fetch(MORNING, tmp_path, page_size=200).coverage == "complete"
+    assert sorted(ids(tmp_path)) == truth(made, 9, 15)
+
+
+@pytest.mark.parametrize("page", [2, 3, 5])
+def test_rows_that_slide(tmp_path: Path, page: int) -> None:
+    """Conversations arrive while a slice is read, and rows slide between its pages: it is read again, and then all are there."""
+    made = world(per_day=3000)
+    made.sandbox.faults.put("details.query", *["pass"] * (page + 1), "slide-rows")
+    summary = made.cloud().fetch(MORNING, tmp_path)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == truth(made, 9, 15)
+
+
+def test_rows_that_never_stop_sliding(tmp_path: Path) -> None:
+    """At every page something arrives: re-readings and cuts are bounded, and what is claimed is no more than what is known."""
+    made = world(per_day=600)
+    made.sandbox.faults.put("details.query", *["slide-rows"] * 5000)
+    summary = made.cloud().fetch("2023-10-20T14:00Z/2023-10-20T15:00Z", tmp_path)
+    found = ids(tmp_path)
+    assert len(found) == len(set(found))
+    if sorted(found) != truth(made, 14, 15):
+        assert summary.finality == "provisional"
+
+
+def test_late_arrivals(tmp_path: Path) -> None:
+    """What becomes visible after it was read is there once the range is read by job; until then the range is provisional."""
+    made = world(per_day=1500, late_share=0.3, late_s=3600.0)
+    first = made.cloud().fetch(MORNING, tmp_path)
+    assert first.finality == "provisional"
+    made.clock.sleep(10 * 86_400)
+    second = made.cloud().fetch(MORNING, tmp_path)
+    assert (second.coverage, second.finality) == ("complete", "final")
+    assert sorted(ids(tmp_path)) == truth(made, 9, 15)
+    assert second.conversations > first.conversations
+
+
+@pytest.mark.parametrize(("over", "coverage"), [(0.0005, "complete"), (0.2, "unproven")])
+def test_counts_that_are_too_high(tmp_path: Path, over: float, coverage: str) -> None:
+    """`totalHits` overstates: a little is within its error, a lot cannot be told from rows that are missing."""
+    made = world(per_day=3000, total_hits_over=over)
+    summary = made.cloud().fetch("2023-10-10", tmp_path)
+    assert summary.coverage == coverage
+    assert sum(1 for entry in made.sandbox.log if entry.endpoint == "jobs.submit") <= 4
+    start = datetime(2023, 10, 10, tzinfo=UTC)
+    assert sorted(ids(tmp_path)) == sorted(made.truth(start, start + timedelta(days=1)))
+
+
+def test_the_slices_say_why() -> None:
+    """A slice prints as what it is."""
+    slices: list[Slice] = world().cloud().plan("2023-10-19/2023-10-20T15:00Z")
+    assert [piece.route for piece in slices] == ["cursor", "pages"]
+    assert all("watermark" in piece.reason for piece in slices)
