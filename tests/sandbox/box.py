@@ -81,6 +81,13 @@ class Box:
         assert status == 202, answer
         return f"{JOBS}/{answer['jobId']}"
 
+    def done(self, **body: Any) -> str:
+        """Submit, and poll until the results are there."""
+        path = self.submit(**body)
+        while self.state(path) != "FULFILLED":
+            self.sleep(1)
+        return path
+
     def state(self, path: str) -> str:
         return str(self.ask("GET", path)[1]["state"])
 
@@ -96,11 +103,8 @@ class Box:
             cursor = {"cursor": page["cursor"]}
 
     def job(self, **body: Any) -> list[Json]:
-        """Submit, poll, read."""
-        path = self.submit(**body)
-        while self.state(path) != "FULFILLED":
-            self.sleep(1)
-        return [row for page in self.pages(path) for row in page.get("conversations", [])]
+        """The rows of a job, from its submission to its last page."""
+        return [row for page in self.pages(self.done(**body)) for row in page.get("conversations", [])]
 
     def record(self, skeleton: Skeleton, at_ms: int | None = None, *, attributes: bool = False) -> Json:
         seen = self.world.schedule.seen(skeleton, self.now_ms if at_ms is None else at_ms)
