@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import ipaddress
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
 from lastpage_sandbox.app import Sandbox
+from lastpage_sandbox.control import PLANE
+from lastpage_sandbox.server import is_loopback
 from lastpage_sandbox.settings import Settings
 
+PORT_MAX = 65_535
 
-def serve_forever(settings: Settings, *, host: str, port: int, now: str | None, out: TextIO) -> int:
-    """Print the variables that point a client here, and serve until Ctrl-C."""
-    sandbox = Sandbox(settings, now=clock(now))
+
+def serve_forever(
+    settings: Settings, *, host: str, port: int, now: str | None = None, rate: float = 1.0, out: TextIO
+) -> int:
+    """Print the variables that point a client here, and serve until Ctrl-C. ValueError where an argument is none."""
+    if not 0 <= port <= PORT_MAX:
+        raise ValueError(f"a port is a number from 0 (takes a free one) to {PORT_MAX}; not {port}")
+    sandbox = Sandbox(settings, start=moment(now), rate=rate)
     try:
         server = sandbox.serve(port, host)
     except OSError as problem:
-        out.write(f"# cannot listen on {host}:{port}: {problem.strerror}; give another --port (0 takes a free one)\n")
-        return 2
+        raise ValueError(
+            f"cannot listen on {host}:{port}: {problem.strerror or problem}; give another --port (0 takes a free one) or --host"
+        ) from None
     with server:
-        out.write(f"export GENESYS_CLIENT_ID={settings.client_id}\n")
-        out.write(f"export GENESYS_CLIENT_SECRET={settings.client_secret}\n")
-        out.write(f"export GENESYS_ENVIRONMENT={server.url}\n")
-        if not _loopback(host):
-            out.write(f"# warning: {host} can be reached by others; nothing here protects it but the secret above\n")
-        out.write("# serving; Ctrl-C ends it\n")
+        out.write(_hello(settings, server.url, host))
         out.flush()
         try:
             server.join()
@@ -35,17 +36,28 @@ def serve_forever(settings: Settings, *, host: str, port: int, now: str | None, 
     return 0
 
 
-def clock(start: str | None) -> Callable[[], float]:
-    """The real time, or a clock that starts at a given moment and runs on."""
-    if start is None:
-        return time.time
-    moment = datetime.fromisoformat(start)
-    ahead = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time()
-    return lambda: time.time() + ahead
-
-
-def _loopback(host: str) -> bool:
+def moment(text: str | None) -> datetime | None:
+    """`--now`: a date, or a date and time; without a zone it is UTC."""
+    if text is None:
+        return None
     try:
-        return ipaddress.ip_address(host).is_loopback
+        given = datetime.fromisoformat(text)
     except ValueError:
-        return host == "localhost"
+        raise ValueError(f"{text!r} is no date and time; they look like 2023-10-20T15:30:00Z") from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def _hello(settings: Settings, url: str, host: str) -> str:
+    """Lines for a shell: what to export, the rest as comments."""
+    lines = [
+        f"export GENESYS_CLIENT_ID={settings.client_id}",
+        f"export GENESYS_CLIENT_SECRET={settings.client_secret}",
+        f"export GENESYS_ENVIRONMENT={url}",
+    ]
+    if settings.login_prefix or settings.api_prefix:
+        lines.append(f"# login at {url}{settings.login_prefix}, the API at {url}{settings.api_prefix}")
+    if not is_loopback(host):
+        lines.append(
+            f"# warning: others can reach {host}; only the secret above protects it, and nothing the control plane"
+        )
+    return "\n".join([*lines, f"# serving; {url}{PLANE} controls it, Ctrl-C ends it", ""])

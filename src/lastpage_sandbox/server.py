@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ class Server:
 
     def __init__(self, app: Any, host: str, port: int) -> None:
         self._server = Cheroot((host, port), app, numthreads=THREADS, server_name="sandbox")
+        _try(host, port)
         self._server.prepare()
         self._host = host
         self._thread = threading.Thread(target=self._server.serve, name="sandbox", daemon=True)
@@ -45,6 +47,12 @@ class Server:
         """Serve until the process is interrupted."""
         while self._thread.is_alive():
             self._thread.join(timeout=1)
+
+
+def _try(host: str, port: int) -> None:
+    """The operating system's own words where it cannot be bound; cheroot would leave a socket behind."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    socket.create_server((host, port), family=family).close()
 
 
 def is_loopback(host: str) -> bool:
