@@ -1,0 +1,56 @@
+"""What the documents show runs as it stands, against the sandbox."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lastpage_sandbox import Sandbox, Settings
+
+ROOT = Path(__file__).parents[1]
+NOW = datetime(2023, 10, 20, 15, 30, tzinfo=UTC)
+DOCUMENTS = ["README.md", "docs/from-the-tutorial-script.md"]
+
+
+@pytest.fixture
+def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A small organisation on a socket, as the documents presume one."""
+    settings = Settings(seed=7, per_day=12, requests_per_minute=60_000, job_polls=0)
+    box = Sandbox(settings, now=NOW.timestamp)
+    with box.serve() as server:
+        monkeypatch.setenv("GENESYS_CLIENT_ID", settings.client_id)
+        monkeypatch.setenv("GENESYS_CLIENT_SECRET", settings.client_secret)
+        monkeypatch.setenv("GENESYS_ENVIRONMENT", server.url)
+        monkeypatch.chdir(tmp_path)
+        yield box
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_python_runs(box: Sandbox, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every block of Python, one after the other, as a reader would paste them."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / name).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, name, "exec"), names)
+    assert blocks
+    assert box.counters["jobs.results"]
+
+
+def test_the_example(box: Sandbox) -> None:
+    """The example prints a line a day, and its errors are lastpage's sentences."""
+    command = [sys.executable, str(ROOT / "examples" / "abandoned.py")]
+    done = subprocess.run([*command, "2023-10-10/2023-10-12"], capture_output=True, text=True, check=True)
+    assert [line[:10] for line in done.stdout.splitlines()] == ["2023-10-10", "2023-10-11"]
+    wrong = subprocess.run([*command, "yesterday"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stderr[:4]) == (2, "cann")
+
+
+def test_the_example_is_typed() -> None:
+    """What users write on top of the package is checked by the types it ships."""
+    command = [sys.executable, "-m", "mypy", "--strict", "examples"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
