@@ -21,12 +21,12 @@ from datetime import datetime
 from pathlib import Path
 
 from lastpage import LastpageError, Summary, UnavailableError
-from lastpage.interval import Interval, parse_iso
+from lastpage.interval import Interval, iso, parse_iso
 from lastpage.plan import Slice
 from lastpage.tally import Verdict
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import World, world
-from tests.readback import ids, lines
+from tests.readback import ids, lines, table
 from tests.simulation.scene import DEADLY, Scene
 
 RUNS_MAX = 40
@@ -124,9 +124,14 @@ class Play:
         # Where a count of a part of a day counts the whole day, it cannot prove the part.
         vague = self.scene.settings["sync_interval"] == "whole-day"
         assert summary.coverage == "complete" or (vague and summary.coverage == "unproven"), summary
-        truth = self._visible(span, self.world.clock.now())
-        found = set(self._found())
-        assert found == truth, f"settled: {len(truth - found)} missing, {len(found - truth)} too many"
+        truth = self.world.sandbox.truth(span.start, span.end)
+        found = {row["conversation_id"]: row["conversation_end"] for row in table(self.place)}
+        missing, strange = truth.keys() - found.keys(), found.keys() - truth.keys()
+        assert not missing, f"settled: {len(missing)} missing"
+        assert not strange, f"settled: {len(strange)} too many"
+        ends = {text: record.get("conversationEnd") for text, record in truth.items()}
+        old = [text for text, end in found.items() if (end and iso(end)) != ends[text]]
+        assert not old, f"settled: {len(old)} are of an old version"
 
     def _visible(self, span: Interval, at: float) -> set[str]:
         start, end = (int(moment.timestamp() * 1000) for moment in (span.start, span.end))
