@@ -3,8 +3,10 @@ PYTHON ?= python3
 V := .venv
 BIN := $(V)/bin
 READY := $(V)/.ready
+SEED ?= 1
+RUNS ?= 1
 
-.PHONY: demo test lint bench docs clean help
+.PHONY: demo test sim lint bench docs clean help
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -15,6 +17,9 @@ demo: $(READY) ## the main job against the embedded sandbox, no account needed
 
 test: $(READY) ## the tests
 	@$(BIN)/python -m pytest -n auto
+
+sim: $(READY) ## seeds of the simulation: make sim SEED=1 RUNS=500
+	@$(BIN)/python -m tests.simulation $(SEED) $(RUNS)
 
 lint: $(READY) ## style, types, structure
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

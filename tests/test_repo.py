@@ -67,7 +67,18 @@ def test_exported_names() -> None:
             "ShortError",
             "Slice",
         ),
-        *("Summary", "UnavailableError", "UsageError", "__version__", "doctor", "fetch", "fetch_all", "plan"),
+        *(
+            "Summary",
+            "UnavailableError",
+            "UsageError",
+            "Verification",
+            "__version__",
+            "doctor",
+            "fetch",
+            "fetch_all",
+            "plan",
+            "verify",
+        ),
     ]
     assert all(hasattr(lastpage, name) for name in lastpage.__all__)
 
@@ -105,8 +116,9 @@ def test_links() -> None:
 
 
 def test_the_promises_have_tests() -> None:
-    """Each promise of INVARIANTS.md names a test that exists."""
-    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "INVARIANTS.md").read_text("utf-8"))
+    """Each promise names a test that exists."""
+    promises = "".join((ROOT / name).read_text("utf-8") for name in ("INVARIANTS.md", "docs/coverage.md"))
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", promises)
     assert len(named) > 20
     for path, test in named:
         assert (ROOT / path).exists(), path

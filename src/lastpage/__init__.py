@@ -30,6 +30,7 @@ from lastpage.interval import Interval
 from lastpage.plan import Slice
 from lastpage.regions import Credentials, Environment
 from lastpage.run import Summary
+from lastpage.verify import Verification
 from lastpage.version import __version__
 
 __all__ = [
@@ -52,11 +53,13 @@ __all__ = [
     "Summary",
     "UnavailableError",
     "UsageError",
+    "Verification",
     "__version__",
     "doctor",
     "fetch",
     "fetch_all",
     "plan",
+    "verify",
 ]
 
 
@@ -73,6 +76,13 @@ def fetch_all(interval: When, **asked: Unpack[Asked]) -> list[dict[str, Any]]:
 def doctor() -> list[Finding]:
     """`Cloud.from_env().doctor()`: whether a fetch can work here, one finding a line."""
     return Cloud.from_env().doctor()
+
+
+def verify(
+    to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False
+) -> Verification:
+    """`Cloud.from_env().verify(…)`: a destination against what the API counts now."""
+    return Cloud.from_env().verify(to, content=content, repair=repair)
 
 
 def plan(interval: When, **asked: Unpack[Asked]) -> list[Slice]:

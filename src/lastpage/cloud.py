@@ -37,7 +37,7 @@ from lastpage.fetch.urllib3_transport import Urllib3Transport
 from lastpage.fetch.walk import Request
 from lastpage.files import Disk
 from lastpage.groups import Group
-from lastpage.interval import Interval, Relative, parse_interval
+from lastpage.interval import Interval, Relative, parse_interval, parse_iso
 from lastpage.ledger import Ledger
 from lastpage.meter import Meter
 from lastpage.plan import Paginate, Slice
@@ -48,6 +48,8 @@ from lastpage.run import Began, Fetching, Options, Summary, deliver
 from lastpage.sdk import LoggedIn, body_of, token_of
 from lastpage.sinks.sink import Identity
 from lastpage.tally import digest
+from lastpage.verify import AMISS, Proof, Verification, mended
+from lastpage.verifying import Extract, differing, opened, proofs, spans
 
 Conversation = dict[str, Any]
 When = str | Interval | Relative
@@ -184,6 +186,36 @@ class Cloud:
                 asked_text = _asked_text(query, options)
                 fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter or Meter())
                 return deliver(fetching, sink, place.text, began)
+
+    def verify(
+        self, to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False
+    ) -> Verification:
+        """Hold a destination against what the API counts now; with `repair`, days that changed are read again.
+
+        `content` reads everything a second time and compares all tables (folders only). Raises as `fetch` does.
+        """
+        place = Destination.parse(os.fspath(to))
+        if (content or repair) and place.grows:
+            raise UsageError(f"{place.text} holds JSON lines, which can be counted but not compared or replaced")
+        extract = opened(place, self.organization(), self._disk)
+        found = self._proofs(extract, Path(place.text) if content else None)
+        changed = [Interval(*map(parse_iso, each.interval.split("/"))) for each in found if each.state in AMISS]
+        if not (repair and changed):
+            return Verification(found, [])
+        again = spans(changed)
+        for span in again:
+            self.fetch(span, to, query=extract.filters)
+        extract = opened(place, self.organization(), self._disk)
+        return Verification(self._proofs(extract, None), [str(span) for span in again])
+
+    def _proofs(self, extract: Extract, folder: Path | None) -> list[Proof]:
+        found = proofs(extract, self.client)
+        if folder is None:
+            return found
+        with tempfile.TemporaryDirectory(prefix="lastpage-") as fresh:
+            for span in spans(each.interval for each in extract.held):
+                self.fetch(span, fresh, query=extract.filters)
+            return mended(found, differing(folder, Path(fresh), extract.held))
 
     def doctor(self) -> list[Finding]:
         """Whether a fetch can work here: environment, network, credentials, role, clock, watermark, retention, allowance."""

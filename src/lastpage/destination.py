@@ -42,6 +42,11 @@ class Destination:
             raise UsageError(f"{text!r} is a file, but no JSON lines; give a folder for Parquet")
         return cls(text, path / ".lastpage")
 
+    @property
+    def grows(self) -> bool:
+        """Whether what is written there cannot be replaced."""
+        return self.state is None or self.text.endswith(FILES)
+
     @contextmanager
     def held(self) -> Iterator[Path]:
         """Hold the destination and have its state folder; whoever comes second is told at once."""

@@ -123,6 +123,10 @@ class Ledger:
                         "give another destination with --to, or remove this one"
                     )
 
+    def identity(self) -> dict[str, str]:
+        """Whose data the destination holds; empty where nothing was ever fetched into it."""
+        return {row["key"]: row["value"] for row in self._all("all_meta")}
+
     # Runs -----------------------------------------------------------------------------------------------------
 
     def unfinished(self, asked: str) -> Run | None:

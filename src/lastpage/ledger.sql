@@ -44,6 +44,9 @@ create table sighting (run integer not null, id blob not null, start text not nu
 -- name: get_meta
 select value from meta where key = ?;
 
+-- name: all_meta
+select key, value from meta;
+
 -- name: set_meta
 insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value;
 

@@ -173,7 +173,7 @@ def _parts(part: Interval) -> Cutting:
     """Parts for page numbers, each small enough to stay far from the wall."""
     pieces: list[Piece] = []
     for week in part.pieces(PROBE_DAYS_MAX):
-        count = yield from _started(week)
+        count = yield from started(week)
         pieces += yield from _halves(Piece(week, count))
     return pieces
 
@@ -185,7 +185,7 @@ def _halves(piece: Piece) -> Cutting:
     if at is None:
         return (yield from _by_direction(piece))
     first, second = piece.interval.split(at)
-    count = yield from _started(first)
+    count = yield from started(first)
     left = yield from _halves(Piece(first, count))
     right = yield from _halves(Piece(second, max(piece.count - count, 0)))
     return left + right
@@ -194,12 +194,12 @@ def _halves(piece: Piece) -> Cutting:
 def _by_direction(piece: Piece) -> Cutting:
     pieces = []
     for direction in DIRECTIONS:
-        count = yield from _started(piece.interval, direction)
+        count = yield from started(piece.interval, direction)
         pieces.append(Piece(piece.interval, count, direction))
     return pieces
 
 
-def _started(interval: Interval, direction: Direction | None = None) -> Generator[Probe, int, int]:
+def started(interval: Interval, direction: Direction | None = None) -> Generator[Probe, int, int]:
     """How many started in the interval, by counting from midnight to both its ends."""
     midnight = floor_day(interval.start)
     count = yield Probe(Interval(midnight, interval.end), direction)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from lastpage.errors import UsageError
 from lastpage.fetch import envelope
@@ -13,11 +15,13 @@ from lastpage.fetch.organization import RETENTION_DAYS_MIN, retention_days
 from lastpage.fetch.pages import count_call
 from lastpage.interval import DAY, Interval, Relative, floor_day, from_unix, iso
 from lastpage.meter import Meter
-from lastpage.plan import LAG_ASSUMED, Horizon, Paginate, Probe, Slice, plan
+from lastpage.plan import LAG_ASSUMED, Horizon, Paginate, Probe, Slice, plan, started
 from lastpage.query import Query
 
 #: Rows of the last minute are still being written (docs/api.md, 3.2).
 UNSETTLED = timedelta(minutes=1)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +69,20 @@ class Planning:
 
     def plan(self, interval: Interval, horizon: Horizon) -> list[Slice]:
         """Drive the planner, answering its probes."""
-        planner = plan(self.query, interval, horizon, self.paginate)
+        return self._answered(plan(self.query, interval, horizon, self.paginate))
+
+    def count(self, interval: Interval) -> int:
+        """How many conversations started in an interval of at most a week, as far as the API counts."""
+        return self._answered(started(interval))
+
+    def _answered(self, questions: Generator[Probe, int, T]) -> T:
         try:
-            probe = next(planner)
+            probe = next(questions)
             while True:
-                probe = planner.send(self._count(probe))
+                probe = questions.send(self._count(probe))
         except StopIteration as end:
-            slices: list[Slice] = end.value
-            return slices
+            answer: T = end.value
+            return answer
 
     def _count(self, probe: Probe) -> int:
         return envelope.page(self.client.send(count_call(self.query, probe)).body).total_hits or 0

@@ -98,6 +98,7 @@ class Play:
         span = interval_of(summary)
         doubled = [text for text, times in Counter(found).items() if times > 1]
         assert not doubled, f"{len(doubled)} came twice"
+        assert summary.conversations == len(found), f"{summary.conversations} are claimed, {len(found)} are there"
         strangers = set(found) - self._visible(span, self.world.clock.now())
         assert not strangers, f"{len(strangers)} do not exist"
         assert self.began is not None

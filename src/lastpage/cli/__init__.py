@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from lastpage.cli import demo, doctor, fetch, plan, sandbox
+from lastpage.cli import demo, doctor, fetch, plan, sandbox, verify
 from lastpage.cli.telling import line, wants_json
 from lastpage.errors import LastpageError
 from lastpage.version import __version__
@@ -24,7 +24,7 @@ app = App(
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # we tell what was kept, and leave without waiting for threads
 )
-for verb in (fetch.fetch, plan.plan, doctor.doctor, sandbox.sandbox, demo.demo):
+for verb in (fetch.fetch, plan.plan, verify.verify, doctor.doctor, sandbox.sandbox, demo.demo):
     app.command(verb)
 
 

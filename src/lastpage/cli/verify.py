@@ -1,0 +1,70 @@
+"""`lastpage verify`: prove an extract again, against what the API counts now."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from lastpage.cli.options import FULL, Sending
+from lastpage.cli.telling import PLAINLY, Telling
+from lastpage.errors import ShortError
+from lastpage.verify import Verification
+
+STYLE = {"same": "green", "changed": "bold yellow", "unproven": "yellow", "short": "bold red"}
+
+
+def verify(
+    dest: str = "conversations",
+    sending: Sending = FULL,
+    telling: Telling = PLAINLY,
+    *,
+    content: Annotated[bool, Parameter(negative="")] = False,
+    repair: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Hold what a destination has against what the API counts now, day by day; exit code 3 if days changed and stay so.
+
+    Parameters
+    ----------
+    dest
+        What was given to fetch as --to.
+    content
+        Read every day a second time and compare all tables, too; for folders.
+    repair
+        Read the days that changed again.
+    json
+        Print the proofs as JSON.
+
+    """
+    cloud = sending.cloud()
+    with telling.logging():
+        verification = cloud.verify(dest, content=content, repair=repair)
+    if json:
+        sys.stdout.write(msgspec.json.encode(verification).decode() + "\n")
+    else:
+        _table(verification)
+    return ShortError.exit_code if verification.changed else 0
+
+
+def _table(verification: Verification) -> None:
+    console = Console(highlight=False)
+    table = Table("day", "conversations", "counted", "", "finality", "why", box=None, header_style="bold")
+    for proof in verification.proofs:
+        state = f"[{STYLE[proof.state]}]{proof.state}[/]"
+        numbers = (f"{proof.conversations:,}", f"{proof.counted:,}")
+        table.add_row(proof.day, *numbers, state, proof.finality, proof.why)
+    console.print(table)
+    changed = len({proof.day for proof in verification.changed})
+    days = len({proof.day for proof in verification.proofs})
+    console.print(f"{days - changed:,} of {days:,} days are as the API has them" + _advice(verification))
+
+
+def _advice(verification: Verification) -> str:
+    if verification.repaired:
+        return f"; {len(verification.repaired):,} stretches were read again"
+    return "; run it with --repair to read the others again" if verification.changed else ""
