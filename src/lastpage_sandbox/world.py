@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from lastpage_sandbox.draw import draw_hour
 from lastpage_sandbox.later import MOVE_MS_MAX, Schedule
-from lastpage_sandbox.moments import DAY_MS, HOUR_MS
+from lastpage_sandbox.moments import BEYOND_MS, DAY_MS, HOUR_MS
 from lastpage_sandbox.settings import Settings
 from lastpage_sandbox.shelf import Shelf
 from lastpage_sandbox.skeleton import AGENTS, DIVISIONS, LIFE_MS_MAX, QUEUES, Skeleton
@@ -74,6 +74,8 @@ class World:
         try:
             hour = int(text[:8], 16)
         except ValueError:
+            return None
+        if not 0 <= hour * HOUR_MS < BEYOND_MS:
             return None
         return next((skeleton for skeleton in self._hour(hour) if skeleton.id == text), None)
 

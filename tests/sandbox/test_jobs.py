@@ -56,8 +56,9 @@ def test_by_the_clock_without_polls() -> None:
     ours = box(job_polls=0, job_seconds=40)
     path = ours.submit()
     assert ours.ask("GET", f"{path}/results")[0] == 404
-    ours.sleep(40)
+    ours.sleep(75)
     assert ours.ask("GET", f"{path}/results")[0] == 200
+    assert status(ours, path)["completionDate"] == "2023-10-20T15:30:40.000Z"
 
 
 def test_what_a_status_says() -> None:
