@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -46,10 +48,12 @@ def demo(telling: Telling = PLAINLY, *, to: Path = Path("demo/conversations")) -
 
 
 def _next_steps(to: Path) -> str:
+    here = "" if shutil.which("lastpage") else f"{Path(os.path.relpath(sys.executable)).parent}/"
+    look = f"import pyarrow.parquet as pq; print(pq.read_table('{to}/metrics').group_by('name').aggregate([('value', 'mean')]))"
     return f"""
 Try next:
   ls {to}
-  python -c "import pyarrow.parquet as pq; print(pq.read_table('{to}/conversations').to_pandas())"   (needs pandas)
-  lastpage sandbox              an organisation to develop against, on this machine
-  lastpage plan 7d              what a fetch would do, by which route and why
-  lastpage fetch 24h            your own organisation; set GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET, GENESYS_ENVIRONMENT"""
+  {here}python -c "{look}"
+  {here}lastpage sandbox              an organisation to develop against, on this machine
+  {here}lastpage plan 7d              what a fetch would do, by which route and why
+  {here}lastpage fetch 24h            your own organisation; set GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET, GENESYS_ENVIRONMENT"""
