@@ -35,6 +35,7 @@ from lastpage.fetch.pace import Pace
 from lastpage.fetch.transport import Transport
 from lastpage.fetch.urllib3_transport import Urllib3Transport
 from lastpage.fetch.walk import Request
+from lastpage.files import Disk
 from lastpage.groups import Group
 from lastpage.interval import Interval, Relative, parse_interval
 from lastpage.ledger import Ledger
@@ -100,10 +101,12 @@ class Cloud:
         transport: Transport | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
+        disk: Disk | None = None,
         requests_per_minute: int | None = None,
         threads: int = 4,
     ) -> None:
         self.threads = threads
+        self._disk = disk or Disk()
         clock = clock or RealClock()
         auth, where, self._who = _identified(credentials, place, clock)
         pace = Pace(clock, requests_per_minute=requests_per_minute)
@@ -174,10 +177,10 @@ class Cloud:
         options = replace(options, threads=self.threads)
         place = Destination.parse(os.fspath(to))
         began = Began.now(self.client)
-        with place.held() as state, closing(Ledger(state)) as ledger:
+        with place.held() as state, closing(Ledger(state, self._disk.seam)) as ledger:
             organization = self.organization()
             ledger.identify(organization=organization, filters=query.fingerprint)
-            with place.sink(Identity(organization, query.fingerprint)) as sink:
+            with place.sink(Identity(organization, query.fingerprint), self._disk) as sink:
                 asked_text = _asked_text(query, options)
                 fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter or Meter())
                 return deliver(fetching, sink, place.text, began)

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lastpage.errors import DestinationError, InUseError, UsageError
+from lastpage.files import Disk
 from lastpage.sinks.jsonl import JsonLines, Stdout
 from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Identity, Sink
@@ -66,14 +67,14 @@ class Destination:
             lock.release()
 
     @contextmanager
-    def sink(self, identity: Identity) -> Iterator[Sink]:
-        with closing(self._sink(identity)) as sink:
+    def sink(self, identity: Identity, disk: Disk) -> Iterator[Sink]:
+        with closing(self._sink(identity, disk)) as sink:
             sink.open()
             yield sink
 
-    def _sink(self, identity: Identity) -> Sink:
+    def _sink(self, identity: Identity, disk: Disk) -> Sink:
         if self.state is None:
             return Stdout()
         if self.text.endswith(FILES):
-            return JsonLines(Path(self.text), self.state, identity)
-        return Parquet(Path(self.text), self.state, identity)
+            return JsonLines(Path(self.text), self.state, identity, disk)
+        return Parquet(Path(self.text), self.state, identity, disk)
