@@ -17,7 +17,7 @@ from lastpage_sandbox.skeleton import AGENTS, DIVISIONS, LIFE_MS_MAX, QUEUES, Sk
 
 __all__ = ["AGENTS", "DAY_MS", "DIVISIONS", "HOUR_MS", "LIFE_MS_MAX", "QUEUES", "Skeleton", "World"]
 
-#: Skeletons kept at most: about 150 MiB.
+#: Skeletons kept at most: about 170 MiB.
 KEPT_MAX = 400_000
 
 

@@ -174,10 +174,9 @@ def test_epochs() -> None:
             skeleton = box.world.schedule.seen(drawn, end + after)
             if skeleton is None:
                 continue
-            epoch = box.library.epoch(skeleton, end + after)
-            assert box.library.record(skeleton, epoch, attributes=True) == box.library.record(
-                skeleton, end + after, attributes=True
-            )
+            record = box.library.record(skeleton, end + after, attributes=True)
+            assert box.library.record(skeleton, box.library.epoch(skeleton, end + after), attributes=True) == record
+            assert msgspec.json.decode(box.library.rendered(skeleton, end + after, attributes=True)) == record
 
 
 def test_the_schedule_knows_no_time() -> None:
