@@ -112,7 +112,7 @@ class Ledger:
 
     def identify(self, **identity: str) -> None:
         """Claim the destination for this organisation and these filters, or refuse if it is another's."""
-        with self._transaction():
+        with self._transaction("identity"):
             for key, value in identity.items():
                 known = self._one("get_meta", key)
                 if known is None:
@@ -132,14 +132,14 @@ class Ledger:
     def begin(self, asked: str, interval: Interval, horizon: Horizon, slices: Iterable[Slice], now: float) -> Run:
         """Commit the plan; nothing is fetched before."""
         ends = (iso(interval.start), iso(interval.end), iso(horizon.until), iso(horizon.watermark))
-        with self._transaction():
+        with self._transaction("plan"):
             run = self._run("add_run", asked, *ends, horizon.known, now).lastrowid or 0
             for piece in slices:
                 self._add_slice(run, piece, piece.number)
         return Run(run, interval, horizon, now)
 
     def finish(self, run: Run, now: float) -> None:
-        with self._transaction():
+        with self._transaction("end"):
             self._run("end_run", now, run.id)
             for forgotten in ("forget_owned", "forget_sightings", "forget_pages"):
                 self._run(forgotten, run.id)
@@ -151,7 +151,7 @@ class Ledger:
 
     def cut(self, run: Run, whole: Planned, parts: Iterable[Slice]) -> list[Planned]:
         """Replace a slice by smaller ones, numbered after all others."""
-        with self._transaction():
+        with self._transaction("cut"):
             row = self._one("last_number", run.id)
             number = int(row[0]) if row else 0
             self._run("set_slice", "cut", None, None, run.id, whole.slice.number)
@@ -165,8 +165,7 @@ class Ledger:
         self, run: Run, number: int, attempt: int, verdict: str, ids: bytes, sightings: dict[bytes, str]
     ) -> None:
         """A slice's walk is at its end and was judged."""
-        self._seam("ledger settle")
-        with self._transaction():
+        with self._transaction("settle"):
             self._run("set_slice", "settled", attempt, verdict, run.id, number)
             self._run("set_owned", run.id, number, ids)
             for digest, start in sightings.items():
@@ -175,8 +174,7 @@ class Ledger:
     def committed(self, run: Run, slices: Iterable[Planned]) -> None:
         """The destination has these slices; their spool may go."""
         slices = list(slices)
-        self._seam("ledger commit")
-        with self._transaction():
+        with self._transaction("commit"):
             for planned in slices:
                 self._run("commit_slice", run.id, planned.slice.number)
         for planned in slices:
@@ -185,12 +183,12 @@ class Ledger:
 
     def reopen(self, run: Run, number: int) -> None:
         """Walk a slice again although it was settled: something is known to be missing."""
-        with self._transaction():
+        with self._transaction("reopen"):
             self._run("set_slice", "todo", None, None, run.id, number)
 
     def rejudge(self, run: Run, number: int, verdict: str) -> None:
         """Replace a settled slice's verdict: later evidence spoke against it."""
-        with self._transaction():
+        with self._transaction("rejudge"):
             self._run("set_verdict", verdict, run.id, number)
 
     def owned(self, run: Run, number: int) -> bytes:
@@ -208,7 +206,7 @@ class Ledger:
         return _attempt(row) if row else None
 
     def begin_attempt(self, run: Run, piece: Slice, now: float, watermark: datetime | None) -> Attempt:
-        with self._transaction():
+        with self._transaction("attempt"):
             mark = iso(watermark) if watermark else None
             number = self._run("add_attempt", run.id, piece.number, now, mark).lastrowid or 0
         return Attempt(number, now, watermark)
@@ -219,7 +217,7 @@ class Ledger:
         return _attempt(row)
 
     def end_attempt(self, attempt: Attempt, state: str, reason: str = "") -> None:
-        with self._transaction():
+        with self._transaction("attempt end"):
             self._run("end_attempt", state, reason, attempt.id)
         if state == "lost":
             self.spool.drop(attempt.id)
@@ -228,8 +226,7 @@ class Ledger:
         """Keep an answer: its bytes first, then the row that vouches for them."""
         frame = self.spool.append(attempt.id, answer.raw)
         encoding = answer.headers.get("content-encoding", "")
-        self._seam("ledger page")
-        with self._transaction():
+        with self._transaction("page"):
             record = json.dumps(request.record())
             self._run("add_page", attempt.id, ordinal, record, answer.status, encoding, frame.offset, frame.length)
         return Kept(request, answer.status, encoding, frame)
@@ -259,7 +256,7 @@ class Ledger:
         while good < len(rows) and self.spool.read(attempt.id, rows[good].frame) is not None:
             good += 1
         if good < len(rows):
-            with self._transaction():
+            with self._transaction("recover"):
                 self._run("drop_pages", attempt.id, good)
         self.spool.truncate(attempt.id, rows[good - 1].frame.end if good else 0)
         return rows[:good], good < len(rows)
@@ -272,9 +269,10 @@ class Ledger:
         self._run("add_slice", run, piece.number, part, *(iso(end) for end in ends), *facts)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, step: str) -> Iterator[None]:
         with self._lock:
             try:
+                self._seam(f"ledger {step}")
                 self._db.execute("begin immediate")
                 yield
                 self._db.execute("commit")

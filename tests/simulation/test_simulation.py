@@ -1,0 +1,16 @@
+"""Seeds: fifty of every run, and those that once found something."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.play import play
+
+#: Seeds that found a fault of lastpage, and stay.
+FOUND: tuple[int, ...] = ()
+
+
+@pytest.mark.parametrize("seed", [*range(50), *FOUND])
+def test_a_seed(tmp_path: Path, seed: int) -> None:
+    """Whatever the world does: each conversation once, the newest version, and no claim that is not true."""
+    play(seed, tmp_path)
