@@ -176,18 +176,24 @@ class Sandbox:
         if route.endpoint == "token":
             refuse(asked.words, allowed)
             return asked, self._oauth.issue(asked, now)
-        self._oauth.check(asked, now, expire="expire-token" in asked.words)
-        over = self._limiter.count(now)
-        if self.settings.rate_headers:
-            limits.update(self._limiter.headers(now))
-        if over is not None:
-            raise throttled(over, allowed)
-        refuse(asked.words, allowed)
+        try:
+            self._admit(asked, now, limits)
+        finally:
+            refuse(asked.words, allowed)  # an error that was asked for comes before one that was earned
         if route.endpoint == "unknown":
             raise Refusal(404, "not found", "HTTP 404 Not Found")
         asked = _with_json(asked)
         self._oauth.allow(*route.needed)
         return asked, self._handlers.answer(asked, route.endpoint, names, self._now_ms())
+
+    def _admit(self, asked: Asked, now: float, limits: dict[str, str]) -> None:
+        """Token and allowance; `limits` gets the headers that tell of the latter."""
+        self._oauth.check(asked, now, expire="expire-token" in asked.words)
+        over = self._limiter.count(now)
+        if self.settings.rate_headers:
+            limits.update(self._limiter.headers(now))
+        if over is not None:
+            raise throttled(over, self.settings.requests_per_minute)
 
     def _sent(self, asked: Asked, reply: Reply, headers: Mapping[str, str], words: tuple[str, ...]) -> Wire:
         zipped = self.settings.gzip and "gzip" in asked.headers.get("accept-encoding", "")

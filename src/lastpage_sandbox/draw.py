@@ -30,10 +30,10 @@ class Table:
 
     def __init__(self, **shares: float) -> None:
         self._names = tuple(shares)
-        self._sums = [each / sum(shares.values()) for each in accumulate(shares.values())]
+        self._sums = [each / sum(shares.values()) for each in accumulate(shares.values())][:-1]
 
     def pick(self, draw: float) -> str:
-        return self._names[min(bisect(self._sums, draw), len(self._names) - 1)]
+        return self._names[bisect(self._sums, draw)]
 
 
 MEDIA = Table(voice=0.62, chat=0.12, message=0.12, email=0.09, callback=0.05)

@@ -55,7 +55,6 @@ class Schedule:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._granted = settings.divisions
         self._drawn = lru_cache(maxsize=50_000)(self._draw)
         #: Whether anything but the records themselves can change: what is there, when it starts, when it ends.
         self.moves_things = bool(settings.reopened_share or settings.deleted_share or settings.moved_share)
@@ -70,8 +69,6 @@ class Schedule:
         """The skeleton as it stands now; None where it is not yet, or no longer, there."""
         if skeleton.arrival_ms > now_ms or skeleton.start_ms > now_ms:
             return None
-        if self._granted is not None and skeleton.division not in self._granted:
-            return None  # rows of other divisions are left out silently (7)
         if not self.moves_things:
             return skeleton
         later = self.of(skeleton)

@@ -36,14 +36,15 @@ class Settings:
     seed: int = 1
     #: Mean conversations a day, before the working week's curve.
     per_day: Amount = 2000.0
-    #: Seconds that the lake of the jobs is behind (2: hours, officially up to 24).
+    #: Seconds that the lake of the jobs is behind (2: hours, officially up to 24, or 48: row 14).
     watermark_lag_s: Amount = 6 * 3600.0
     #: What `…/jobs/availability` answers.
     availability: Literal["ok", "403", "404"] = "ok"
     #: Whether a job beyond the watermark misses rows silently (3.3), or has everything.
     partial_beyond_watermark: bool = True
 
-    #: Requests a minute and client before 429 (2), and whether the headers tell (row 15).
+    #: Requests a minute and client before 429 (2), and whether the headers tell (row 15). No limit by the second or of the
+    #: whole organisation is known, so there is none (row 16).
     requests_per_minute: Positive = 300
     rate_headers: bool = True
     #: Seconds that a token lives (1.1).
@@ -77,7 +78,7 @@ class Settings:
     #: Polls until a job is done, and seconds; both have to have passed.
     job_polls: Number = 2
     job_seconds: Amount = 0.0
-    #: Rows a result page has by default and at most (2).
+    #: Rows a result page has by default and at most (2, row 7).
     job_page_default: Positive = 1000
     job_page_max: Positive = 10_000
     #: Days a job's interval may have (row 6): 31 work; this only keeps a slip from drawing centuries.

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator
 
 from lastpage_sandbox.draw import draw_hour
 from lastpage_sandbox.later import MOVE_MS_MAX, Schedule
-from lastpage_sandbox.moments import DAY_MS, HOUR_MS
+from lastpage_sandbox.moments import BEYOND_MS, DAY_MS, HOUR_MS
 from lastpage_sandbox.settings import Settings
 from lastpage_sandbox.shelf import Shelf
 from lastpage_sandbox.skeleton import AGENTS, DIVISIONS, LIFE_MS_MAX, QUEUES, Skeleton
 
 __all__ = ["AGENTS", "DAY_MS", "DIVISIONS", "HOUR_MS", "LIFE_MS_MAX", "QUEUES", "Skeleton", "World"]
 
-#: Skeletons kept at most: about 100 MiB.
-KEPT_MAX = 250_000
+#: Skeletons kept at most: about 170 MiB.
+KEPT_MAX = 400_000
 
 
 class World:
@@ -54,12 +54,10 @@ class World:
     def visible(self, start_ms: int, end_ms: int, now_ms: int) -> list[Skeleton]:
         """What starts in `[start, end)` and is there to be seen now, as it stands now, in order of start and id."""
         reach = MOVE_MS_MAX if self.settings.moved_share else 0
-        seen = self._seen
-        found = [
-            skeleton
-            for drawn in self.starting(start_ms, min(end_ms + reach, now_ms + 1))
-            if (skeleton := seen(drawn, now_ms)) is not None
-        ]
+        starting = self.starting(start_ms, min(end_ms + reach, now_ms + 1))
+        if not self.schedule.moves_things and self.settings.divisions is None:
+            return [drawn for drawn in starting if drawn.arrival_ms <= now_ms]
+        found = [skeleton for drawn in starting if (skeleton := self._seen(drawn, now_ms)) is not None]
         if not reach:
             return found
         inside = (skeleton for skeleton in found if start_ms <= skeleton.start_ms < end_ms)
@@ -74,6 +72,8 @@ class World:
         try:
             hour = int(text[:8], 16)
         except ValueError:
+            return None
+        if not 0 <= hour * HOUR_MS < BEYOND_MS:
             return None
         return next((skeleton for skeleton in self._hour(hour) if skeleton.id == text), None)
 

@@ -91,11 +91,11 @@ class Box:
     def state(self, path: str) -> str:
         return str(self.ask("GET", path)[1]["state"])
 
-    def pages(self, path: str, size: int = 70) -> Iterator[Json]:
+    def pages(self, path: str, size: int = 70, *, zipped: bool = False) -> Iterator[Json]:
         """The result pages of a job that is done."""
         cursor: Json = {}
         while True:
-            status, page = self.ask("GET", f"{path}/results", pageSize=size, **cursor)
+            status, page = self.ask("GET", f"{path}/results", zipped=zipped, pageSize=size, **cursor)
             assert status == 200, page
             yield page
             if not page.get("cursor"):

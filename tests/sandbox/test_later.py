@@ -8,7 +8,7 @@ from tests.sandbox.box import DAYS, HOUR, MINUTE, Box, Json, lasting, measured, 
 
 from lastpage_sandbox.later import MOVE_MS_MAX, NIGHT_MS, night_after
 from lastpage_sandbox.moments import stamp
-from lastpage_sandbox.skeleton import LIFE_MS_MAX, Skeleton
+from lastpage_sandbox.skeleton import FATES, LIFE_MS_MAX, Skeleton
 
 NEVER = {
     f"{name}_share": 0.0
@@ -101,6 +101,10 @@ def test_a_thread_opens_again() -> None:
         box.record(thread, at).get("conversationEnd") for at in (first - 1, first, opened - 1, opened, end - 1, end)
     ]
     assert ends == [None, stamp(first), stamp(first), None, None, stamp(end)]
+    again = box.world.schedule.seen(thread, end)
+    assert again is not None
+    as_of = [box.library.record(again, at, attributes=True).get("conversationEnd") for at in (first, opened, end)]
+    assert as_of == [stamp(first), None, stamp(end)]
     segments = agent(box.record(thread, end))["segments"]
     assert (segments[-1]["segmentStart"], segments[-1]["segmentEnd"]) == (stamp(opened), stamp(end))
     assert end - START <= LIFE_MS_MAX
@@ -151,7 +155,8 @@ def test_epochs() -> None:
     """A record kept for its epoch is the record of any moment of that epoch: what is kept is never stale."""
     everything = {name: 0.5 for name in NEVER if name != "deleted_share"}
     box = Box(per_day=150, orphans=0.2, **everything)
-    for drawn in box.day():
+    short = [talk(number, START, 0.2 + number / 10, fate=fate, wait_ms=8_000) for number, fate in enumerate(FATES)]
+    for drawn in (*box.day(), *short):
         end = drawn.end_ms or drawn.start_ms + HOUR
         for after in (
             -MINUTE,
@@ -169,10 +174,9 @@ def test_epochs() -> None:
             skeleton = box.world.schedule.seen(drawn, end + after)
             if skeleton is None:
                 continue
-            epoch = box.library.epoch(skeleton, end + after)
-            assert box.library.record(skeleton, epoch, attributes=True) == box.library.record(
-                skeleton, end + after, attributes=True
-            )
+            record = box.library.record(skeleton, end + after, attributes=True)
+            assert box.library.record(skeleton, box.library.epoch(skeleton, end + after), attributes=True) == record
+            assert msgspec.json.decode(box.library.rendered(skeleton, end + after, attributes=True)) == record
 
 
 def test_the_schedule_knows_no_time() -> None:

@@ -340,6 +340,14 @@ def test_a_callback() -> None:
     assert measured(agent["sessions"][0])["nCallbackAttempts"] == 1
 
 
+def test_a_callback_that_was_given_up() -> None:
+    """5.7: without an agent there is no call, so no second medium."""
+    record = made(media="callback", fate="abandoned")
+    assert [part["purpose"] for part in record["participants"]] == ["customer", "acd"]
+    assert {session["mediaType"] for _, session in sessions(record)} == {"callback"}
+    assert "mediaStatsMinConversationMos" not in record
+
+
 @pytest.mark.parametrize("media", ["voice", "chat", "message", "email", "callback"])
 def test_open_conversations(media: str) -> None:
     """3.4: while it is open there is no end, its last segment has none, and nothing is complete."""

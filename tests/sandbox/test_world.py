@@ -138,9 +138,9 @@ def test_counting_renders_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ten_million_cost_no_storage() -> None:
     """Skeletons are drawn when somebody asks for their hour; the shelf of hours never holds more than its limit."""
-    world = World(Settings(per_day=330_000))
+    world = World(Settings(per_day=600_000))
     for day in (2, 3):
-        assert len(world.visible(ms(day, 9), ms(day, 14), FAR)) > 150_000
+        assert len(world.visible(ms(day, 9), ms(day, 14), FAR)) > 250_000
     assert world._hours.weight <= KEPT_MAX
 
 
