@@ -179,3 +179,21 @@ def test_the_slices_say_why() -> None:
     slices: list[Slice] = world().cloud().plan("2023-10-19/2023-10-20T15:00Z")
     assert [piece.route for piece in slices] == ["cursor", "pages"]
     assert all("watermark" in piece.reason for piece in slices)
+
+
+def test_a_limit_on_submissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API limits submissions, and nobody knows how: a refused one waits, and the run goes on."""
+    monkeypatch.setattr(sys.modules[Slice.__module__], "JOB_ROWS", 20)
+    made = world(per_day=20, jobs_per_minute_max=2)
+    summary = made.cloud().fetch("2023-10-08/2023-10-14", tmp_path)
+    assert summary.coverage == "complete"
+    start = datetime(2023, 10, 8, tzinfo=UTC)
+    assert sorted(ids(tmp_path)) == sorted(made.truth(start, start + timedelta(days=6)))
+
+
+def test_a_submission_that_is_refused_often(tmp_path: Path) -> None:
+    """A submission whose answer may be lost is sent three times; one that is refused for sure, as often as any request."""
+    made = world(per_day=20)
+    made.sandbox.faults.put("jobs.submit", *["return-429"] * 6)
+    assert made.cloud().fetch("2023-10-08", tmp_path).coverage == "complete"
+    assert len(made.sandbox.jobs.live) == 0

@@ -105,7 +105,7 @@ class Cloud:
         rng: random.Random | None = None,
         disk: Disk | None = None,
         requests_per_minute: int | None = None,
-        threads: int = 4,
+        threads: int = 6,
     ) -> None:
         self.threads = threads
         self._disk = disk or Disk()

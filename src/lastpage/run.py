@@ -38,7 +38,7 @@ class Options:
 
     paginate: Paginate = "auto"
     page_size: int | None = None
-    threads: int = 4
+    threads: int = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from lastpage.repair import LOST_MAX, decide
 from lastpage.tally import Account, Verdict, digest, judge, shortfall
 
 #: Jobs in flight; the API's own limit exists and is not known (docs/api.md, 2).
-JOBS_MAX = 3
+JOBS_MAX = 6
 #: Slices that one slice of the plan may be cut into; where that does not help, size is not the trouble.
 CUTS_MAX = 64
 #: Rows of a page-number walk slide; after this long its pages are no longer one answer.

@@ -17,7 +17,7 @@ from lastpage.fetch.auth import Auth, _Grant
 from lastpage.fetch.complaints import CORRELATION, complain, complain_fault
 from lastpage.fetch.pace import Pace
 from lastpage.fetch.retry import RETRY_AFTER_S_MAX, Action, backoff_s, decide, retry_after_s
-from lastpage.fetch.transport import Answer, Call, Transport, TransportError
+from lastpage.fetch.transport import TRIES_MAX, Answer, Call, Transport, TransportError
 from lastpage.regions import Environment
 from lastpage.version import __version__
 
@@ -83,7 +83,7 @@ class Client:
                     refreshed = True
                     tries -= 1
                     continue
-            if action == "give up" or tries >= call.tries or not self._rest(outcome, tries):
+            if action == "give up" or tries >= _tries_max(call, outcome) or not self._rest(outcome, tries):
                 raise (
                     complain(call, outcome, tries)
                     if isinstance(outcome, Answer)
@@ -154,6 +154,12 @@ _COMMON = {
     "Accept-Encoding": "gzip",
     "User-Agent": f"lastpage/{__version__}",
 }
+
+
+def _tries_max(call: Call, outcome: Answer | TransportError) -> int:
+    """A call's own cap is for answers that may have been lost on their way; a 429 says for sure that nothing was done."""
+    throttled = isinstance(outcome, Answer) and outcome.status == 429
+    return max(call.tries, TRIES_MAX) if throttled else call.tries
 
 
 def _log(call: Call, outcome: Answer | TransportError, tries: int, seconds: float) -> None:

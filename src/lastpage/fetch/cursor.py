@@ -26,7 +26,7 @@ PAGE_SIZE_MAX = 10_000
 PAGE_SIZE_MIN = 50
 #: A page's body, decoded; pages grow or shrink towards it.
 PAGE_BYTES = 16 * 1024 * 1024
-POLL_WAITS_S = (2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 30.0)
+POLL_WAITS_S = (2.0, 3.0, 5.0, 8.0, 10.0, 10.0, 12.0, 15.0, 20.0, 30.0)
 POLL_S_MAX = 2 * 3600.0
 #: A submission whose answer is lost may have made a job that nobody knows; so it is repeated less often than a read.
 SUBMIT_TRIES = 3

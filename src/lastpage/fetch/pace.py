@@ -3,8 +3,8 @@
 Every request takes the next free moment of a shared timeline and sleeps until then, outside the lock. The distance between two
 moments follows from what the API says with every answer (`inin-ratelimit-count`, `-allowed`, `-reset`; docs/api.md, 1.2): what
 is left of this window, spread over what is left of its time. Other programs that use the same client make the count grow
-faster than ours; then the rest is spread thinner, and when nothing is left everybody waits for the next window. Without
-headers, or before the first, a little less than 300 a minute is assumed.
+faster than our answers do; what they will take until the window's end is left to them, and when nothing is left everybody waits
+for the next window. Without headers, or before the first, a little less than 300 a minute is assumed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ PER_MINUTE = 300.0
 WINDOW_S = 60.0
 #: Evenly spaced requests drift against the server's window; this much less keeps one window from holding one too many.
 MARGIN = 0.985
-#: What is kept back near the end of a window, for requests of others that are on their way.
+#: What is kept back of a window, for requests that were on their way when it was told of.
 RESERVE = 2
+#: How long a window has to be watched before it says how fast others are: answers come out of order, in small numbers that matters.
+WATCH_S = 10.0
+#: … and how far what it says lags behind what they do.
+LAG_S = 4.0
 
 
 class Pace:
@@ -33,10 +37,12 @@ class Pace:
         self._allowed = PER_MINUTE
         self._next = 0.0
         self._held_until = 0.0
-        #: The window as last heard of: its end, what was left in it then less ours since, and what we took of it.
+        #: The window as last heard of: its end, and what was left in it then, less ours since.
         self._window_end = 0.0
         self._left = 0.0
-        self._ours = 0
+        #: Its count when it was first heard of, and when; None before that. And how often it was heard of since.
+        self._first: tuple[float, float] | None = None
+        self._answers = 0
         #: Requests a second that others with the same client take.
         self._others = 0.0
 
@@ -53,7 +59,6 @@ class Pace:
             at = self._in_window(at)
             self._next = at + self._distance_s(at)
             self._left -= 1
-            self._ours += 1
         if at > now:
             self._clock.sleep(at - now)
 
@@ -69,8 +74,7 @@ class Pace:
             self._allowed = allowed
             now = self._clock.now()
             if count is not None and reset is not None:
-                self._window(now + reset, allowed - count)
-                self._others = max(count - self._ours, 0.0) / max(WINDOW_S - reset, 1.0)
+                self._learn(count, now, now + reset)
             if faster:
                 self._next = min(self._next, now + self._distance_s(now))
 
@@ -79,12 +83,22 @@ class Pace:
         with self._lock:
             self._held_until = max(self._held_until, self._clock.now() + seconds)
 
-    def _window(self, end: float, left: float) -> None:
-        # An answer that was long under way tells of a window that is over; a new window begins with what it says.
+    def _learn(self, count: float, now: float, end: float) -> None:
+        if end < self._window_end - 1.0:
+            return  # an answer that was long under way tells of a window that is over
         if end > self._window_end + 1.0:
-            self._window_end, self._left, self._ours = end, left, min(self._ours, 1)
-        elif end > self._window_end - 1.0:
-            self._left = min(self._left, left)
+            self._begin(end)
+        self._left = min(self._left, self._allowed - count)
+        if self._first is None:
+            self._first, self._answers = (count, now), 0
+            return
+        self._answers += 1
+        watched_s = now - self._first[1]
+        if watched_s >= WATCH_S:
+            self._others = max(count - self._first[0] - self._answers, 0.0) / watched_s
+
+    def _begin(self, end: float) -> None:
+        self._window_end, self._left, self._first = end, self._allowed, None
 
     def _in_window(self, at: float) -> float:
         """If the window that holds `at` is used up, the moment the next one begins."""
@@ -92,17 +106,17 @@ class Pace:
             at = self._window_end
         if at >= self._window_end and self._window_end:
             # The server's next window is not heard of yet; assume it whole until an answer says otherwise.
-            self._window_end, self._left, self._ours = at + WINDOW_S, self._allowed, 0
+            self._begin(at + WINDOW_S)
         return at
 
     def _distance_s(self, at: float) -> float:
         even = WINDOW_S / (self.per_minute * MARGIN)
-        if at >= self._window_end:
+        time_left = self._window_end - at
+        if time_left <= 0:
             return even
         # What others leave of the window, over what is left of its time; never faster than evenly over a whole one.
-        time_left = self._window_end - at
-        left = self._left - RESERVE - self._others * time_left
-        return max(even, time_left / max(left, 0.5))
+        left = self._left - RESERVE - self._others * (time_left + LAG_S)
+        return max(even, time_left / max(left, 1.0))
 
 
 def _number(text: str | None) -> float | None:

@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 
 #: What went wrong below HTTP; `fetch/retry.py` decides by this word.
 Fault = Literal["connect", "timeout", "reset", "truncated", "tls", "proxy", "oversize"]
+#: How often a request is sent in all, unless it has a cap of its own.
+TRIES_MAX = 8
 #: No body of this API is larger; one that is, is not this API (a bomb, a proxy, a stream without end).
 BODY_BYTES_MAX = 256 * 1024 * 1024
 
@@ -39,7 +41,7 @@ class Call:
     #: Statuses the caller wants to see as an answer instead of an error, e.g. a 404 in the middle of a cursor.
     passes: frozenset[int] = frozenset()
     #: How often it may be sent in all. A job submission has a smaller cap than the rest.
-    tries: int = 8
+    tries: int = TRIES_MAX
 
 
 @dataclass(frozen=True)
