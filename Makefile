@@ -19,7 +19,7 @@ test: $(READY) ## the tests
 	@$(BIN)/python -m pytest -n auto
 
 sdk: $(READY) ## the official SDKs against the sandbox: Python's, and JavaScript's where Node is there
-	@$(BIN)/python -m pip install -q -e '.[sdk]'
+	@$(BIN)/python -m pip install -q -e '.[sdk]' || echo "the Python SDK could not be installed; its tests are skipped"
 	@if command -v npm > /dev/null; then \
 	  npm install --silent --no-audit --no-fund --no-save --prefix .node purecloud-platform-client-v2 || \
 	  echo "the JavaScript SDK could not be installed; its tests are skipped"; fi
