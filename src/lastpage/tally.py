@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -216,7 +215,3 @@ def _verdict(sums: Account, coverage: Coverage, finality: Finality, why: str, as
 def digest(text: str) -> bytes:
     """16 bytes that stand for an id: what the ledger keeps as evidence."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def unpack(digests: bytes) -> Iterator[bytes]:
-    return (digests[at : at + 16] for at in range(0, len(digests), 16))

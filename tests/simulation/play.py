@@ -85,7 +85,9 @@ class Play:
     def _weather(self) -> None:
         for endpoint, word in self.scene.words:
             if self.rng.random() < 0.6:
-                self.world.sandbox.faults.put(endpoint, *["pass"] * self.rng.randrange(4), word)
+                # A token that ends as soon as it was issued is not worth another login; here it does not happen.
+                after = ["pass"] if word == "expire-token" else []
+                self.world.sandbox.faults.put(endpoint, *["pass"] * self.rng.randrange(4), word, *after)
 
     def _tear(self) -> None:
         """A power cut: what was written last, and not flushed, is there in part."""

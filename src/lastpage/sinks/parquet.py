@@ -85,7 +85,7 @@ class Parquet:
         except (OSError, pa.ArrowException) as problem:
             raise _failed(self.folder, problem) from None
 
-    def append(self, day: date, pages: Pages) -> None:
+    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
         raise NotImplementedError("Parquet replaces")
 
     def close(self) -> None:
