@@ -70,6 +70,8 @@ class Sandbox:
         self.open_to_others = False
         self._sleep = sleep
         self._lock = threading.Lock()
+        #: Held by whoever looks at the world or changes it.
+        self.turn = threading.RLock()
         self._control = Control(self)
         self._begin()
 
@@ -81,7 +83,7 @@ class Sandbox:
         self.log: list[Entry] = []
         self.library = Library(settings, self.world)
         self._oauth = OAuth(settings)
-        self._handlers = Handlers(self.library, self._oauth)
+        self._handlers = Handlers(self.library, self._oauth, self.turn)
         self.jobs, self.details = self._handlers.jobs, self._handlers.details
         self._limiter = Limiter(settings.requests_per_minute)
         self._victim: tuple[int, int] | None = None
@@ -129,7 +131,7 @@ class Sandbox:
 
     def reset(self) -> None:
         """As it was when it began: the same seed, the same clock, no tokens, no jobs, nothing queued, added or removed."""
-        with self._lock:
+        with self.turn, self._lock:
             self.clock.reset()
             self._begin()
 

@@ -79,7 +79,8 @@ class Control:
 
     def _handled(self, handler: Callable[..., Any], asked: Asked, names: tuple[str, ...]) -> Reply:
         try:
-            body = handler(asked, *names)
+            with self._box.turn:
+                body = handler(asked, *names)
         except msgspec.MsgspecError as problem:
             return _wrong(400, f"the body is not what this takes: {problem}")
         except ValueError as problem:

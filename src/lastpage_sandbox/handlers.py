@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import AbstractContextManager
 
 from lastpage_sandbox.aggregates import AggregatesQuery
 from lastpage_sandbox.jobs import Jobs
@@ -18,11 +18,11 @@ from lastpage_sandbox.replies import Asked, Reply, plain
 class Handlers:
     """Answers requests that were found good: token, allowance and permission are behind them."""
 
-    def __init__(self, library: Library, oauth: OAuth) -> None:
+    def __init__(self, library: Library, oauth: OAuth, turn: AbstractContextManager[object]) -> None:
         settings = library.settings
         self._settings = settings
         self._oauth = oauth
-        self._lock = threading.Lock()
+        self._turn = turn
         self.jobs = Jobs(library)
         self.details = DetailsQuery(library)
         self.lookup = Lookup(library)
@@ -32,7 +32,7 @@ class Handlers:
 
     def answer(self, asked: Asked, endpoint: str, names: tuple[str, ...], now_ms: int) -> Reply:
         """One request; one at a time, since queries may change what they look at."""
-        with self._lock:
+        with self._turn:
             match endpoint:
                 case "token.read":
                     return self.organization.token(self._oauth.ends_at(asked))

@@ -34,6 +34,7 @@ class World:
     def add(self, *skeletons: Skeleton) -> None:
         """Put conversations into the world, beside the drawn ones; the same id again replaces."""
         self._added.update({skeleton.id: skeleton for skeleton in skeletons})
+        self._removed.difference_update(skeleton.id for skeleton in skeletons)
 
     def remove(self, *ids: str) -> None:
         """Delete conversations, as a GDPR request does."""

@@ -1,6 +1,7 @@
 """The control plane: what a test asks of the emulator itself, and who may."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -133,6 +134,19 @@ def test_conversations_by_hand() -> None:
     assert ask(client, "DELETE", f"/conversations/{name}")[0] == 204
     assert client.ask("GET", f"/api/v2/analytics/conversations/{name}/details")[0] == 404
     assert client.query()[1]["totalHits"] == 1
+    assert ask(client, "POST", "/conversations", {**wanted, "id": name})[1] == {"conversationId": name}
+    assert client.query()[1]["totalHits"] == 2
+
+
+def test_changes_wait_for_their_turn() -> None:
+    """While a request looks at the world nobody changes it, so that no answer is half one and half the other."""
+    client = Client()
+    with ThreadPoolExecutor(1) as pool:
+        with client.box.turn:
+            change = pool.submit(ask, client, "POST", "/conversations", {"start": "2023-10-10T09:00:00Z"})
+            with pytest.raises(TimeoutError):
+                change.result(timeout=0.05)
+        assert change.result()[0] == 200
 
 
 def test_reset() -> None:
