@@ -6,7 +6,8 @@
     cursor: watermark, read before submitting   it lies at or after the slice's end
     cursor: counts, before and after            ids that started on the slice's days >= the larger count
     pages: to the absent page                   unique ids >= the larger of the first and the last totalHits
-    pages: stopped beyond the slice             the starts were in order (the walk's own proof), totalHits did not grow
+    pages: stopped beyond the slice             the starts were in order (the walk's own proof), totalHits did not move,
+                                                no row came twice
     records                                     every one could be read
     foreign rows                                every one that another slice owns is there (repair.py, at the end of the run)
 
@@ -153,7 +154,8 @@ def gap(sums: Account, how: str) -> int | None:
         return None
     if how == "absent":
         return max(sums.hits[0], sums.hits[-1]) - sums.unique
-    return max(sums.hits[-1] - sums.hits[0], 0)
+    # Whatever moved while it was read may have moved a row from a page to come to one that was read already.
+    return max(abs(sums.hits[-1] - sums.hits[0]), sums.duplicates)
 
 
 def tolerance(count: int) -> int:
