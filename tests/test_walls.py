@@ -153,7 +153,7 @@ def test_a_page_that_comes_twice(tmp_path: Path, page: int) -> None:
 def test_rows_that_never_stop_sliding(tmp_path: Path) -> None:
     """At every page something arrives: re-readings and cuts are bounded, and what is claimed is no more than what is known."""
     made = world(per_day=600)
-    made.sandbox.faults.put("details.query", *["slide-rows"] * 5000)
+    made.sandbox.faults.put("details.query", *["slide-rows"] * 300)
     summary = made.cloud().fetch("2023-10-20T14:00Z/2023-10-20T15:00Z", tmp_path)
     found = ids(tmp_path)
     assert len(found) == len(set(found))
