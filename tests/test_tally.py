@@ -138,7 +138,7 @@ def test_finality() -> None:
     still = {"conversations": [row("a", ended=False)]}
     assert verdict(account(JOB, still, counts=(1, 1)), "read").finality == "provisional"
     assert verdict(account(JOB, {"conversations": []}, counts=(0, 0)), "read", settled=START).finality == "provisional"
-    sums = Account(JOB, START + timedelta(days=40))
+    sums = Account(JOB, START + timedelta(days=40), counts={"count": 1, "recount": 1})
     sums.take(0, Request(JOB, "results"), Answer(200, raw=json.dumps(still).encode()))
     assert verdict(sums, "read").finality == "final"
 

@@ -182,9 +182,15 @@ class Cloud:
             organization = self.organization()
             ledger.identify(organization=organization, filters=query.fingerprint)
             with place.sink(Identity(organization, query.fingerprint), self._disk) as sink:
-                asked_text = _asked_text(query, options)
-                fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter or Meter())
-                return deliver(fetching, sink, place.text, began)
+                meter, asked_text = meter or Meter(), _asked_text(query, options)
+                fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter)
+                summary = deliver(fetching, sink, place.text, began)
+                if fetching.outgrown() and ledger.unfinished(asked_text) is None:
+                    # What the earlier process began is done; time went on, and the command means more by now.
+                    meter.note("the unfinished run is done; going on with what the command means by now")
+                    fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter)
+                    summary = deliver(fetching, sink, place.text, began)
+                return summary
 
     def verify(
         self, to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False

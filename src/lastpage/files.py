@@ -33,9 +33,11 @@ class Disk:
     def replace(self, source: Path, target: Path) -> None:
         """Put a finished file into its place, in one step."""
         self.seam("file rename")
+        fresh = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
-        self.sync(target.parent)
+        for folder in (target.parent, *(each.parent for each in fresh)):
+            self.sync(folder)
 
     def write(self, target: Path, data: bytes) -> None:
         """A small file, whole or not at all."""

@@ -190,9 +190,12 @@ class Ledger:
                 self.spool.drop(row["id"])
 
     def reopen(self, run: Run, number: int) -> None:
-        """Walk a slice again although it was settled: something is known to be missing."""
+        """Walk a slice again although it was settled: something is known to be missing.
+
+        Slices of the same hours, cut by direction, are replaced together in a destination, so they are walked together.
+        """
         with self._transaction("reopen"):
-            self._run("set_slice", "todo", None, None, run.id, number)
+            self._run("reopen_slices", run.id, number)
 
     def rejudge(self, run: Run, number: int, verdict: str) -> None:
         """Replace a settled slice's verdict: later evidence spoke against it."""

@@ -92,6 +92,11 @@ update slice set state = ?, attempt = ?, verdict = ? where run = ? and number = 
 -- name: commit_slice
 update slice set state = 'committed' where run = ? and number = ?;
 
+-- name: reopen_slices
+update slice set state = 'todo', attempt = null, verdict = null
+where run = ?1 and state in ('settled', 'committed')
+  and (start, stop) = (select start, stop from slice where run = ?1 and number = ?2);
+
 -- name: set_verdict
 update slice set verdict = ? where run = ? and number = ?;
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -26,6 +27,10 @@ class Meter:
     def done(self, slices: int = 1) -> None:
         with self._lock:
             self.slices_done += slices
+
+    def note_all(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.note(text)
 
     def note(self, text: str) -> None:
         """Something a person should know, once: shown above the progress and kept for the summary."""

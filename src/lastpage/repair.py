@@ -37,9 +37,10 @@ def holes(
 ) -> Iterator[tuple[Slice, bytes]]:
     """Conversations that some slice saw and whose owner does not have: the owner, and the id's digest.
 
-    `owned` has the digests of each slice. A slice that was cut by direction owns with its siblings.
+    `owned` has the digests of each slice. Slices of the same hours, cut by direction,
+    own together: nobody knows which of them lacks it.
     """
     for digest, start in sightings:
         owners = [piece for piece in slices if start in piece.interval]
-        if owners and not any(digest in owned.get(piece.number, frozenset()) for piece in owners):
-            yield owners[0], digest
+        if not any(digest in owned.get(piece.number, frozenset()) for piece in owners):
+            yield from ((piece, digest) for piece in owners)

@@ -7,7 +7,7 @@ begin = resume or plan ─▶ settle slices (threads) ─▶ a group is whole �
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -25,7 +25,8 @@ from lastpage.query import Query
 from lastpage.repair import holes
 from lastpage.rows import Rows
 from lastpage.settle import Settler
-from lastpage.sinks.sink import Sink
+from lastpage.sinks.ranges import accepted, minus
+from lastpage.sinks.sink import Range, Sink
 from lastpage.tally import WORST, Coverage, Finality, Verdict
 
 #: Bytes of the spool above which fetching waits for the destination.
@@ -86,7 +87,9 @@ class Fetching:
     options: Options
     meter: Meter
     run: Run
-    lake: Lake
+    planning: Planning
+    #: Whether an earlier process began it.
+    resumed: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
     _ready: int = 0
 
@@ -104,7 +107,8 @@ class Fetching:
         else:
             meter.note(f"going on with the unfinished run of {iso(from_unix(run.began))}: {run.interval}")
             mend(ledger, run)
-        return cls(query, client, ledger, options, meter, run, planning.lake)
+            return cls(query, client, ledger, options, meter, run, planning, resumed=True)
+        return cls(query, client, ledger, options, meter, run, planning)
 
     # The slices -----------------------------------------------------------------------------------------------
 
@@ -136,6 +140,13 @@ class Fetching:
         self._stopped.set()
         self.client.clock.stop()
 
+    def outgrown(self) -> bool:
+        """Whether the same command means more by now than this run, which an earlier process began, has read."""
+        if not self.resumed:
+            return False
+        now, _ = self.planning.resolve()
+        return now.clip(self.run.interval) != now
+
     def finish(self) -> None:
         self.ledger.finish(self.run, self.client.clock.now())
 
@@ -165,7 +176,7 @@ class Fetching:
             self.client,
             self.ledger,
             self.run,
-            self.lake,
+            self.planning.lake,
             self.meter,
             self.options.page_size,
             self._stopped.is_set,
@@ -182,22 +193,22 @@ class Fetching:
             self.client.clock.sleep(1.0)
 
     def _repaired(self) -> Iterator[Group]:
-        """Walk again the owners of rows that other slices saw and they lack."""
+        """Walk again the owners of rows that other slices saw and they lack; what they were cut into counts for them."""
         missing = self._missing()
-        for number, digests in missing.items():
-            self.ledger.reopen(self.run, number)
-            owner = next(planned for planned in self.ledger.slices(self.run) if planned.slice.number == number)
-            self.meter.note(f"{owner.slice} lacks {len(digests)} that others saw; reading it again")
-            for _ in self._settled([owner]):
-                pass
+        parts: set[int] = set()
+        for planned in self.ledger.slices(self.run):
+            if lacking := missing.get(planned.slice.number):
+                self.meter.note(f"{planned.slice} lacks {len(lacking)} that others saw; reading it again")
+                self.ledger.reopen(self.run, planned.slice.number)
+                parts.add(planned.part)
+        todo = [planned for planned in self.ledger.slices(self.run) if planned.state == "todo"]
+        for _ in self._settled(todo):
+            pass
         still = self._missing() if missing else {}
-        for number in missing:
-            for planned in self.ledger.slices(self.run):
-                if planned.slice.number == number and planned.state == "settled":
-                    rows = Rows.settled(self.ledger, planned)
-                    if lacking := still.get(number):
-                        rows.verdict = self._convict(planned, rows.verdict, len(lacking))
-                    yield self._group([rows])
+        for part in sorted(parts):
+            settled = [each for each in self.ledger.slices(self.run) if (each.part, each.state) == (part, "settled")]
+            if settled:
+                yield self._group([self._convicted(planned, still) for planned in settled])
 
     def _missing(self) -> dict[int, set[bytes]]:
         slices = [planned.slice for planned in self.ledger.slices(self.run) if planned.state != "cut"]
@@ -207,19 +218,24 @@ class Fetching:
             missing.setdefault(owner.number, set()).add(lacking)
         return missing
 
-    def _convict(self, planned: Planned, verdict: Verdict, lacking: int) -> Verdict:
-        why = f"{lacking} conversations that another slice saw are not among its own"
-        short = replace(verdict, coverage="short", finality="provisional", why=why)
-        self.ledger.rejudge(self.run, planned.slice.number, short.dump())
-        self.meter.note(f"{planned.slice} is short: {why}")
-        return short
+    def _convicted(self, planned: Planned, missing: Mapping[int, set[bytes]]) -> Rows:
+        """A slice's rows; short if it still lacks what others saw."""
+        rows = Rows.settled(self.ledger, planned)
+        if lacking := missing.get(planned.slice.number):
+            why = f"{len(lacking)} conversations that another slice saw are not among its own"
+            rows.verdict = replace(rows.verdict, coverage="short", finality="provisional", why=why)
+            self.ledger.rejudge(self.run, planned.slice.number, rows.verdict.dump())
+            self.meter.note(f"{planned.slice} is short: {why}")
+        return rows
 
 
 def deliver(fetching: Fetching, sink: Sink, destination: str, began: Began) -> Summary:
     """Run to the end, into a sink; what it did and how far it can be trusted."""
     clock, counts = fetching.client.clock, fetching.client.counts
+    held = {} if sink.appends else sink.committed()
     for group in fetching.groups():
         for day in group.days:
+            fetching.meter.note_all(kept(held.get(day, ()), group.ranges(day)))
             if sink.appends and group.delivered is not None:
                 sink.append(day, group.ranges(day), (fresh(group, page) for page in group.pages(day)))
             else:
@@ -245,6 +261,14 @@ def deliver(fetching: Fetching, sink: Sink, destination: str, began: Began) -> S
         interval=str(fetching.run.interval),
         notes=fetching.meter.notes + reservations(verdicts),
     )
+
+
+def kept(held: Sequence[Range], ranges: Sequence[Range]) -> Iterator[str]:
+    """What is not written, because the destination has a fresher version of it, or a complete one instead of a short one."""
+    taken = accepted(held, ranges)
+    for version in ranges:
+        for part in minus(version.interval, taken):
+            yield f"{part} stays as it was: what is there is fresher, or complete; fetch it again when the watermark has passed"
 
 
 def mend(ledger: Ledger, run: Run) -> None:

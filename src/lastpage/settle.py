@@ -94,8 +94,9 @@ class Settler:
         trusted = planned.slice.route == "pages" or self._reaches(walking.attempt, planned.slice)
         decision = decide(sums, how, lost.ids, lost.rereads) if trusted else "accept"
         if decision == "accept":
-            lake = walking.attempt.watermark
-            verdict = judge(sums, how, as_of=walking.as_of, lake=lake, settled=self.lake.watermark())
+            lake = walking.lake
+            settled = lake if planned.slice.route == "cursor" else self._horizon()
+            verdict = judge(sums, how, as_of=walking.as_of, lake=lake, settled=settled)
             self._record(planned, walking, verdict)
             return []
         lost.ids = sums.digests | (lost.ids or frozenset())
@@ -105,6 +106,9 @@ class Settler:
         self.meter.note(f"{planned.slice}: counts and rows disagree; reading it again")
         walking.abandon("counts and rows disagree")
         return None
+
+    def _horizon(self) -> datetime | None:
+        return self.run.horizon.watermark if self.run.horizon.known else None
 
     def _reaches(self, attempt: Attempt, piece: Slice) -> bool:
         return attempt.watermark is not None and attempt.watermark >= piece.interval.end
@@ -184,7 +188,13 @@ class Walking:
         """How fresh the rows are: when they were asked for, or how far the lake reached before that."""
         if self.sums.piece.route == "pages":
             return self.sums.now
-        return self.attempt.watermark or self.sums.watermark or self.sums.now - LAG_ASSUMED
+        return self.lake or self.sums.watermark or self.sums.now - LAG_ASSUMED
+
+    @property
+    def lake(self) -> datetime | None:
+        """How far the lake reached: as it said before the job was submitted, or less, if the results say less."""
+        known = self.attempt.watermark
+        return min(known, self.sums.watermark or known) if known else None
 
     def go(self) -> Done | Narrow | Again:
         assert self._step is not None

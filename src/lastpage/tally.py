@@ -57,7 +57,7 @@ class Account:
     #: `totalHits` of each page, and the sums of the counts before and after a job (None: refused).
     hits: list[int] = field(default_factory=list)
     counts: dict[str, int | None] = field(default_factory=dict)
-    #: The newest `dataAvailabilityDate` that came with the results.
+    #: The earliest `dataAvailabilityDate` that came with the results.
     watermark: datetime | None = None
 
     def take(self, number: int, request: Request, answer: Answer) -> None:
@@ -77,7 +77,7 @@ class Account:
         if page.total_hits is not None:
             self.hits.append(page.total_hits)
         if page.watermark:
-            self.watermark = max(page.watermark, self.watermark or page.watermark)
+            self.watermark = min(page.watermark, self.watermark or page.watermark)
         for place, head in enumerate(envelope.heads(body), number * POSITIONS):
             self.fetched += 1
             if head is None:
@@ -166,12 +166,14 @@ def tolerance(count: int) -> int:
 def judge(sums: Account, how: str, *, as_of: datetime, lake: datetime | None, settled: datetime | None) -> Verdict:
     """Coverage and finality of an account whose gap, if any, has been walked again and stayed.
 
-    `lake` is the watermark read before a job was submitted (None: not to be had); `settled` the watermark as now known.
+    `lake` is the watermark read before a job was submitted (None: not to be had); `settled` what was known of the watermark before
+    the reading: what it reached meanwhile says nothing of rows that were read earlier. A filter may match later segments, so all
+    that was asked for has to be settled.
     """
     missing = gap(sums, how)
     coverage, why = _coverage(sums, how, missing, lake)
     piece = sums.piece
-    provisional = sums.open or settled is None or piece.interval.end > settled
+    provisional = sums.open or coverage != "complete" or settled is None or piece.asked.end > settled
     return _verdict(sums, coverage, "provisional" if provisional else "final", why, as_of, max(missing or 0, 0))
 
 

@@ -61,3 +61,27 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
     parts = accepted(held, [new])
     assert all(new.interval.clip(part) == part for part in parts)
     assert all(a.end <= b.start for a, b in itertools.pairwise(parts))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stays"),
+    [
+        (("cursor", "complete", "final", 9), ("cursor", "short", "provisional", 5), True),
+        (("pages", "short", "provisional", 5), ("cursor", "complete", "final", 9), False),  # although it is fresher
+        (("cursor", "complete", "final", 9), ("cursor", "unproven", "provisional", 5), True),  # known to lack some
+        (("cursor", "complete", "provisional", 9), ("cursor", "unproven", "provisional", 9), True),  # fresher
+        (("pages", "complete", "provisional", 9), ("cursor", "complete", "final", 9), False),  # settled since
+        (("cursor", "complete", "final", 9), ("pages", "complete", "provisional", 9), True),  # it has attributes
+    ],
+)
+def test_which_version_stays(
+    old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool
+) -> None:
+    """Known to be incomplete loses; settled by the lake wins over provisional; else the fresher. Here the old one is fresher."""
+    hour = Interval(START, START + timedelta(hours=1))
+
+    def version(facts: tuple[str, str, str, int], as_of: datetime) -> Range:
+        route, coverage, finality, rows = facts
+        return Range(hour, as_of, route, coverage, finality, rows)
+
+    assert beats(version(old, START + timedelta(hours=5)), version(new, START + timedelta(hours=4))) is stays

@@ -110,12 +110,15 @@ class JsonLines:
     def _write(self, pages: Pages, seal: Seal | None = None) -> None:
         with _writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = not self.path.exists()
             with self.path.open("ab") as file, compressed(file, self.path.name) as out:
                 for line in lines(pages):
                     out.write(line)
                     if seal:
                         seal.update(line)
             self._disk.sync(self.path)
+            if fresh:
+                self._disk.sync(self.path.parent)
 
     def _keep(self, ranges: list[Range]) -> None:
         with _writing(self.path):

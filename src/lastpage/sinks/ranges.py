@@ -1,6 +1,7 @@
 """Which of two versions of a range wins, and what is left of the other. Pure.
 
-A version never replaces one that is fresher, and rows that are short never replace rows that are complete.
+Rows that are known to be incomplete never replace complete ones. What the lake had settled by the time of a job replaces what
+was provisional, and is not replaced by page numbers, which have no attributes. Otherwise the fresher version stays.
 """
 
 from __future__ import annotations
@@ -27,7 +28,23 @@ def accepted(old: Iterable[Range], new: Iterable[Range]) -> list[Interval]:
 
 def beats(old: Range, new: Range) -> bool:
     """Whether what is there stays."""
-    return old.as_of > new.as_of or (old.coverage == "complete" and new.coverage == "short")
+    if old.coverage == "complete" and _lacks(new, old):
+        return True
+    if old.coverage == "short" and new.coverage != "short":
+        return False
+    if _settled(old) != _settled(new):
+        return _settled(old)
+    return old.as_of > new.as_of
+
+
+def _lacks(new: Range, old: Range) -> bool:
+    """Whether a version is known to have less than a complete one: it is short, or not proved and smaller."""
+    smaller = new.interval == old.interval and new.conversations < old.conversations
+    return new.coverage == "short" or (new.coverage == "unproven" and smaller)
+
+
+def _settled(version: Range) -> bool:
+    return version.route == "cursor" and version.finality == "final"
 
 
 def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:
