@@ -6,7 +6,7 @@ READY := $(V)/.ready
 SEED ?= 1
 RUNS ?= 1
 
-.PHONY: demo test sim lint bench docs clean help
+.PHONY: demo test sdk sim lint bench docs clean help
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -17,6 +17,13 @@ demo: $(READY) ## the main job against the embedded sandbox, no account needed
 
 test: $(READY) ## the tests
 	@$(BIN)/python -m pytest -n auto
+
+sdk: $(READY) ## the official SDKs against the sandbox: Python's, and JavaScript's where Node is there
+	@$(BIN)/python -m pip install -q -e '.[sdk]' || echo "the Python SDK could not be installed; its tests are skipped"
+	@if command -v npm > /dev/null; then \
+	  npm install --silent --no-audit --no-fund --no-save --prefix .node purecloud-platform-client-v2 || \
+	  echo "the JavaScript SDK could not be installed; its tests are skipped"; fi
+	@$(BIN)/python -m pytest tests/sdk -rs
 
 sim: $(READY) ## seeds of the simulation: make sim SEED=1 RUNS=500
 	@$(BIN)/python -m tests.simulation $(SEED) $(RUNS)
@@ -31,7 +38,7 @@ docs: $(READY) ## rewrite the generated parts of docs/
 	@$(BIN)/python docs/generate.py
 
 clean: ## remove what the other verbs made
-	rm -rf $(V) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(V) .node demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # uv is quick where it can be had; pip always works.
 $(READY): pyproject.toml

@@ -179,6 +179,13 @@ def test_jobs_that_die(tmp_path: Path, place: str, words: list[str]) -> None:
     assert any("beginning again" in note for note in summary.notes)
 
 
+def test_a_token_that_ends_while_one_waits(tmp_path: Path) -> None:
+    """Tokens may end twice while one request is repeated; each new one is tried, and only a fresh one that is refused ends it."""
+    box = world(token_lifetime_s=300)
+    box.sandbox.faults.put("jobs.results", "expire-token", "return-503", "expire-token", "return-429-after:400")
+    assert box.cloud().fetch("2023-10-11", tmp_path).coverage == "complete"
+
+
 def test_a_job_that_always_fails(tmp_path: Path) -> None:
     """Resubmission is bounded: after four attempts the slice is short, says why, and is tried again by the same command."""
     box = world()

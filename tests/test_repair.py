@@ -47,7 +47,7 @@ def test_the_decision(sums: Account, earlier: frozenset[bytes] | None, rereads: 
 
 def test_holes() -> None:
     """A row that somebody saw and its owner lacks is a hole; one that lies outside of the run is nobody's."""
-    owned = {1: digest("a"), 2: digest("b") + digest("c")}
+    owned = {1: seen("a"), 2: seen("b", "c")}
     sightings = [
         (digest("a"), START),
         (digest("lost"), START + HOUR),
@@ -60,4 +60,4 @@ def test_holes() -> None:
 def test_parts_by_direction_own_together() -> None:
     """Slices of the same hours, cut by direction: it is enough that one of them has the row."""
     parts = [replace(FIRST, direction="inbound"), replace(FIRST, number=2, direction="outbound")]
-    assert list(holes(parts, {1: b"", 2: digest("a")}, [(digest("a"), START)])) == []
+    assert list(holes(parts, {1: seen(), 2: seen("a")}, [(digest("a"), START)])) == []

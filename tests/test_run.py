@@ -14,7 +14,7 @@ from lastpage.clock import RealClock
 from lastpage.errors import Interrupted
 from lastpage.fetch.transport import Answer, Call
 from tests.inprocess import NOW, InProcess, World, talk, world
-from tests.readback import ids
+from tests.readback import ids, lines
 
 TODAY = NOW.replace(hour=0, minute=0, second=0)
 ACROSS = "2023-10-20T06:00Z/2023-10-20T14:00Z"
@@ -51,6 +51,27 @@ def test_a_hole_that_another_slice_saw(tmp_path: Path) -> None:
     found = ids(tmp_path)
     assert WITNESSED.id in found
     assert sorted(found) == sorted(made.truth(TODAY.replace(hour=6), TODAY.replace(hour=14)))
+
+
+def test_a_hole_in_a_file_that_grows(tmp_path: Path) -> None:
+    """Lines cannot be replaced: what was found late is appended, once, and nothing that is there comes again."""
+    made = world()
+    meddling = Meddling(made.sandbox, at_watermark, lambda: made.sandbox.world.add(WITNESSED))
+    summary = made.cloud(transport=meddling).fetch(ACROSS, tmp_path / "x.jsonl")
+    assert summary.coverage == "complete"
+    found = [record["conversationId"] for record in lines(tmp_path / "x.jsonl")]
+    assert found[-1] == WITNESSED.id
+    assert sorted(found) == sorted(made.truth(TODAY.replace(hour=6), TODAY.replace(hour=14)))
+
+
+def test_a_short_file_that_grows(tmp_path: Path) -> None:
+    """A run that was short goes on into the file that it began: only the rows that were missing are appended."""
+    made = world(per_day=60)
+    made.sandbox.faults.put("jobs.status", *["fail-job"] * 4)
+    place = tmp_path / "x.jsonl"
+    assert made.cloud().fetch("2023-10-10", place).coverage == "short"
+    assert made.cloud().fetch("2023-10-10", place).coverage == "complete"
+    assert sorted(record["conversationId"] for record in lines(place)) == sorted(_truth_of(made, 10))
 
 
 def test_a_hole_that_stays(tmp_path: Path) -> None:

@@ -96,23 +96,19 @@ def test_a_page_walk_to_the_absent_page() -> None:
     assert (sums.unique, sums.duplicates, gap(sums, "absent")) == (2, 1, 1)
 
 
-def test_a_page_walk_that_stopped_beyond() -> None:
-    """Stopped in order it is proved by the order, unless rows arrived meanwhile."""
-    old = row("old", -2)
-    assert (
-        gap(
-            account(PAGES, {"conversations": [row("a")], "totalHits": 9}, {"conversations": [old], "totalHits": 9}),
-            "beyond",
-        )
-        == 0
-    )
-    assert (
-        gap(
-            account(PAGES, {"conversations": [row("a")], "totalHits": 9}, {"conversations": [old], "totalHits": 10}),
-            "beyond",
-        )
-        == 1
-    )
+@pytest.mark.parametrize(
+    ("first", "hits", "missing"),
+    [
+        ([row("a")], (9, 9), 0),
+        ([row("a")], (9, 10), 1),  # rows arrived
+        ([row("a")], (9, 8), 1),  # rows went, and others moved up to a page that was read already
+        ([row("a"), row("a")], (9, 9), 1),  # a row came twice: another may have been skipped
+    ],
+)
+def test_a_page_walk_that_stopped_beyond(first: list[object], hits: tuple[int, int], missing: int) -> None:
+    """Stopped in order it is proved by the order, unless something moved meanwhile."""
+    pages = ({"conversations": first, "totalHits": hits[0]}, {"conversations": [row("old", -2)], "totalHits": hits[1]})
+    assert gap(account(PAGES, *pages), "beyond") == missing
 
 
 def test_ownership() -> None:

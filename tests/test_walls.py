@@ -140,10 +140,20 @@ def test_rows_that_slide(tmp_path: Path, page: int) -> None:
     assert sorted(ids(tmp_path)) == truth(made, 9, 15)
 
 
+@pytest.mark.parametrize("page", [2, 4])
+def test_a_page_that_comes_twice(tmp_path: Path, page: int) -> None:
+    """A page in another's place skips rows, and the order does not show it: a row that came twice does."""
+    made = world(per_day=400)
+    made.sandbox.faults.put("details.query", *["pass"] * (page + 1), "repeat-page")
+    summary = made.cloud().fetch(MORNING, tmp_path, page_size=10)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == truth(made, 9, 15)
+
+
 def test_rows_that_never_stop_sliding(tmp_path: Path) -> None:
     """At every page something arrives: re-readings and cuts are bounded, and what is claimed is no more than what is known."""
     made = world(per_day=600)
-    made.sandbox.faults.put("details.query", *["slide-rows"] * 5000)
+    made.sandbox.faults.put("details.query", *["slide-rows"] * 300)
     summary = made.cloud().fetch("2023-10-20T14:00Z/2023-10-20T15:00Z", tmp_path)
     found = ids(tmp_path)
     assert len(found) == len(set(found))

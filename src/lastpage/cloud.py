@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
@@ -36,7 +36,7 @@ from lastpage.fetch.transport import Transport
 from lastpage.fetch.urllib3_transport import Urllib3Transport
 from lastpage.fetch.walk import Request
 from lastpage.files import Disk
-from lastpage.groups import Group
+from lastpage.groups import Group, fresh
 from lastpage.interval import Interval, Relative, parse_interval, parse_iso
 from lastpage.ledger import Ledger
 from lastpage.meter import Meter
@@ -47,7 +47,6 @@ from lastpage.regions import DEFAULT, Credentials, Environment, credentials_from
 from lastpage.run import Began, Fetching, Options, Summary, deliver
 from lastpage.sdk import LoggedIn, body_of, token_of
 from lastpage.sinks.sink import Identity
-from lastpage.tally import digest
 from lastpage.verify import AMISS, Proof, Verification, mended
 from lastpage.verifying import Extract, differing, opened, proofs, spans
 
@@ -282,11 +281,8 @@ def _asked_text(query: Query, options: Options) -> str:
     return f"{query.interval} {options.paginate}"
 
 
-def _records(raws: Iterable[Raw], group: Group) -> Iterator[Conversation]:
-    for raw in raws:
-        record: Conversation = msgspec.json.decode(raw)
-        if not group.found or digest(record["conversationId"]) in group.found:
-            yield record
+def _records(raws: list[Raw], group: Group) -> Iterator[Conversation]:
+    return (msgspec.json.decode(raw) for raw in fresh(group, raws))
 
 
 def _continuation(request: Request, page: Page) -> int | str | None:

@@ -23,8 +23,8 @@ class Group:
     """Settled slices whose days hang together, ready to be written."""
 
     rows: list[Rows]
-    #: Digests of rows that were found missing after the group had been handed over; empty at the first time.
-    found: frozenset[bytes] = frozenset()
+    #: Digests of the rows that were handed over before, of the same slices; None at the first time.
+    delivered: frozenset[bytes] | None = None
 
     @property
     def days(self) -> list[date]:
@@ -67,11 +67,12 @@ def _merged(one: Range | None, other: Range) -> Range:
     )
 
 
-def found(group: Group, day: date) -> Iterator[list[Raw]]:
-    """Only the rows that had been missing, for a destination that cannot replace the others."""
-    for page in group.pages(day):
-        heads = (envelope.head(raw) for raw in page)
-        yield [raw for raw, head in zip(page, heads, strict=True) if head and digest(head.id) in group.found]
+def fresh(group: Group, page: list[Raw]) -> list[Raw]:
+    """Only the rows of a page that were not handed over before, for those who cannot replace the others."""
+    if group.delivered is None:
+        return page
+    heads = (envelope.head(raw) for raw in page)
+    return [raw for raw, head in zip(page, heads, strict=True) if head and digest(head.id) not in group.delivered]
 
 
 def grouped(slices: Iterable[Planned]) -> list[list[Planned]]:

@@ -37,6 +37,8 @@ from lastpage.spool import Frame, Spool
 #: The schema's version, and the mark that tells our file from any other SQLite file ("lpag").
 VERSION = 1
 APPLICATION = 0x6C706167
+#: Ids are kept as digests of this length, back to back.
+DIGEST_BYTES = 16
 Row = sqlite3.Row
 
 
@@ -145,7 +147,7 @@ class Ledger:
     def finish(self, run: Run, now: float) -> None:
         with self._transaction("end"):
             self._run("end_run", now, run.id)
-            for forgotten in ("forget_owned", "forget_sightings", "forget_pages"):
+            for forgotten in ("forget_owned", "forget_delivered", "forget_sightings", "forget_pages"):
                 self._run(forgotten, run.id)
 
     # Slices ---------------------------------------------------------------------------------------------------
@@ -181,6 +183,8 @@ class Ledger:
         with self._transaction("commit"):
             for planned in slices:
                 self._run("commit_slice", run.id, planned.slice.number)
+                ids = (self.delivered(run, planned.part) or frozenset()) | self.owned(run, planned.slice.number)
+                self._run("set_delivered", run.id, planned.part, b"".join(sorted(ids)))
         for planned in slices:
             for row in self._all("attempts", run.id, planned.slice.number):
                 self.spool.drop(row["id"])
@@ -195,9 +199,15 @@ class Ledger:
         with self._transaction("rejudge"):
             self._run("set_verdict", verdict, run.id, number)
 
-    def owned(self, run: Run, number: int) -> bytes:
+    def owned(self, run: Run, number: int) -> frozenset[bytes]:
+        """Digests of the ids that a settled slice owns."""
         row = self._one("get_owned", run.id, number)
-        return bytes(row["ids"]) if row else b""
+        return frozenset(_unpack(row["ids"])) if row else frozenset()
+
+    def delivered(self, run: Run, part: int) -> frozenset[bytes] | None:
+        """Digests of the rows that the destination was given of a slice of the plan; None where it was given nothing yet."""
+        row = self._one("get_delivered", run.id, part)
+        return frozenset(_unpack(row["ids"])) if row else None
 
     def sightings(self, run: Run) -> Iterator[tuple[bytes, datetime]]:
         for row in self._all("sightings", run.id):
@@ -299,6 +309,10 @@ class Ledger:
     def _all(self, name: str, *values: Any) -> list[Row]:
         with self._lock:
             return self._db.execute(SQL[name], values).fetchall()
+
+
+def _unpack(digests: bytes) -> Iterator[bytes]:
+    return (digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -41,6 +41,10 @@ create table owned (run integer not null, slice integer not null, ids blob not n
 create table sighting (run integer not null, id blob not null, start text not null, primary key (run, id))
   strict, without rowid;
 
+-- What a destination was given of a slice of the plan: digests of the rows, for destinations that cannot replace them.
+create table delivered (run integer not null, part integer not null, ids blob not null, primary key (run, part))
+  strict, without rowid;
+
 -- name: get_meta
 select value from meta where key = ?;
 
@@ -120,6 +124,15 @@ insert into owned (run, slice, ids) values (?, ?, ?) on conflict (run, slice) do
 
 -- name: get_owned
 select ids from owned where run = ? and slice = ?;
+
+-- name: get_delivered
+select ids from delivered where run = ? and part = ?;
+
+-- name: set_delivered
+insert into delivered (run, part, ids) values (?, ?, ?) on conflict (run, part) do update set ids = excluded.ids;
+
+-- name: forget_delivered
+delete from delivered where run = ?;
 
 -- name: add_sighting
 insert into sighting (run, id, start) values (?, ?, ?) on conflict (run, id) do nothing;

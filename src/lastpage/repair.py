@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from lastpage.plan import Slice
-from lastpage.tally import Account, gap, unpack
+from lastpage.tally import Account, gap
 
 Decision = Literal["accept", "again", "narrow"]
 #: Walks of a slice after the first, to fill a gap.
@@ -33,14 +33,13 @@ def decide(sums: Account, how: str, earlier: frozenset[bytes] | None, rereads: i
 
 
 def holes(
-    slices: Sequence[Slice], owned: Mapping[int, bytes], sightings: Iterable[tuple[bytes, datetime]]
+    slices: Sequence[Slice], owned: Mapping[int, frozenset[bytes]], sightings: Iterable[tuple[bytes, datetime]]
 ) -> Iterator[tuple[Slice, bytes]]:
     """Conversations that some slice saw and whose owner does not have: the owner, and the id's digest.
 
-    `owned` has the digests of each slice, back to back. A slice that was cut by direction owns with its siblings.
+    `owned` has the digests of each slice. A slice that was cut by direction owns with its siblings.
     """
-    ids = {number: frozenset(unpack(blob)) for number, blob in owned.items()}
     for digest, start in sightings:
         owners = [piece for piece in slices if start in piece.interval]
-        if owners and not any(digest in ids.get(piece.number, frozenset()) for piece in owners):
+        if owners and not any(digest in owned.get(piece.number, frozenset()) for piece in owners):
             yield owners[0], digest

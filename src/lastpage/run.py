@@ -15,7 +15,7 @@ import msgspec
 
 from lastpage.fetch.client import Client
 from lastpage.fetch.lake import Lake
-from lastpage.groups import Group, found, grouped
+from lastpage.groups import Group, fresh, grouped
 from lastpage.interval import Relative, from_unix, iso
 from lastpage.ledger import Ledger, Planned, Run
 from lastpage.meter import Meter
@@ -149,10 +149,15 @@ class Fetching:
             if part is not None and all(planned.part != part for planned in members):
                 continue
             live = [planned for planned in members if planned.state != "cut"]
-            fresh = [planned for planned in live if planned.state == "settled"]
-            if fresh and all(planned.state != "todo" for planned in live):
-                self._ready += 1
-                yield Group([Rows.settled(self.ledger, planned) for planned in fresh])
+            ready = [planned for planned in live if planned.state == "settled"]
+            if ready and all(planned.state != "todo" for planned in live):
+                yield self._group([Rows.settled(self.ledger, planned) for planned in ready])
+
+    def _group(self, rows: list[Rows]) -> Group:
+        self._ready += 1
+        before = [self.ledger.delivered(self.run, part) for part in {each.planned.part for each in rows}]
+        known = [ids for ids in before if ids is not None]
+        return Group(rows, frozenset().union(*known) if known else None)
 
     def _settled(self, todo: Sequence[Planned]) -> Iterator[Planned]:
         settler = Settler(
@@ -186,14 +191,13 @@ class Fetching:
             for _ in self._settled([owner]):
                 pass
         still = self._missing() if missing else {}
-        for number, digests in missing.items():
+        for number in missing:
             for planned in self.ledger.slices(self.run):
                 if planned.slice.number == number and planned.state == "settled":
                     rows = Rows.settled(self.ledger, planned)
                     if lacking := still.get(number):
                         rows.verdict = self._convict(planned, rows.verdict, len(lacking))
-                    self._ready += 1
-                    yield Group([rows], found=frozenset(digests))
+                    yield self._group([rows])
 
     def _missing(self) -> dict[int, set[bytes]]:
         slices = [planned.slice for planned in self.ledger.slices(self.run) if planned.state != "cut"]
@@ -216,8 +220,8 @@ def deliver(fetching: Fetching, sink: Sink, destination: str, began: Began) -> S
     clock, counts = fetching.client.clock, fetching.client.counts
     for group in fetching.groups():
         for day in group.days:
-            if sink.appends and group.found:
-                sink.append(day, found(group, day))
+            if sink.appends and group.delivered is not None:
+                sink.append(day, group.ranges(day), (fresh(group, page) for page in group.pages(day)))
             else:
                 sink.replace(day, group.ranges(day), group.pages(day))
         fetching.commit(group)

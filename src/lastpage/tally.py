@@ -6,7 +6,8 @@
     cursor: watermark, read before submitting   it lies at or after the slice's end
     cursor: counts, before and after            ids that started on the slice's days >= the larger count
     pages: to the absent page                   unique ids >= the larger of the first and the last totalHits
-    pages: stopped beyond the slice             the starts were in order (the walk's own proof), totalHits did not grow
+    pages: stopped beyond the slice             the starts were in order (the walk's own proof), totalHits did not move,
+                                                no row came twice
     records                                     every one could be read
     foreign rows                                every one that another slice owns is there (repair.py, at the end of the run)
 
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -154,7 +154,8 @@ def gap(sums: Account, how: str) -> int | None:
         return None
     if how == "absent":
         return max(sums.hits[0], sums.hits[-1]) - sums.unique
-    return max(sums.hits[-1] - sums.hits[0], 0)
+    # Whatever moved while it was read may have moved a row from a page to come to one that was read already.
+    return max(abs(sums.hits[-1] - sums.hits[0]), sums.duplicates)
 
 
 def tolerance(count: int) -> int:
@@ -216,7 +217,3 @@ def _verdict(sums: Account, coverage: Coverage, finality: Finality, why: str, as
 def digest(text: str) -> bytes:
     """16 bytes that stand for an id: what the ledger keeps as evidence."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def unpack(digests: bytes) -> Iterator[bytes]:
-    return (digests[at : at + 16] for at in range(0, len(digests), 16))

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +26,14 @@ INTERVAL = "2023-10-10/2023-10-12"
 def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     """A served organisation, its variables set, an empty folder to work in."""
     settings = Settings(seed=7, per_day=60, requests_per_minute=6_000, job_polls=0, orphans=0.0)
-    box = Sandbox(settings, now=NOW.timestamp)
+    released = threading.Event()
+    box = Sandbox(settings, now=NOW.timestamp, sleep=released.wait)
     with box.serve() as server:
         for name, value in zip(VARIABLES, (settings.client_id, settings.client_secret, server.url), strict=True):
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)
         yield box
+        released.set()
 
 
 def test_fetch(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,8 @@ class Scene:
     seed: int
     now: datetime
     settings: dict[str, Any]
-    interval: str
+    #: One command after the other, into one place; they overlap.
+    intervals: tuple[str, ...]
     asked: dict[str, Any]
     #: How many rows the planner puts into a slice of either route.
     pages_rows: int
@@ -61,7 +62,7 @@ class Scene:
             seed,
             now,
             _settings(rng, seed),
-            _interval(rng, now),
+            tuple(_interval(rng, now) for _ in range(rng.choice((1, 1, 2, 3)))),
             {
                 "paginate": rng.choice(("auto", "auto", "auto", "pages", "cursor")),
                 "page_size": rng.choice((3, 7, 20, 100)),

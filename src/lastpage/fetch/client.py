@@ -68,22 +68,23 @@ class Client:
         return self.clock.now() + self._ahead_s
 
     def _attempts(self, base: str, call: Call, headers: Mapping[str, str] | None) -> Answer:
-        refreshed = False
+        refused = False
         tries = 0
         while True:
             tries += 1
+            # The token is taken after the wait: it may end while one waits.
+            self.pace.wait()
             token = "" if headers is not None else self._auth.token(self._log_in)
             outcome = self._once(base, call, headers if headers is not None else _bearer(token, call), tries)
             if isinstance(outcome, Answer) and (200 <= outcome.status < 300 or outcome.status in call.passes):
                 return outcome
             action = self._action(outcome)
-            if action == "refresh":
-                action = "give up"
-                if not refreshed and token and self._auth.renew(token, self._log_in) is not None:
-                    refreshed = True
-                    tries -= 1
-                    continue
-            if action == "give up" or tries >= _tries_max(call, outcome) or not self._rest(outcome, tries):
+            if action == "refresh" and token and not refused and self._auth.renew(token, self._log_in) is not None:
+                # Once: a token that is refused as soon as it was issued is not worth another.
+                refused, tries = True, tries - 1
+                continue
+            refused = False
+            if action != "retry" or tries >= _tries_max(call, outcome) or not self._rest(outcome, tries):
                 raise (
                     complain(call, outcome, tries)
                     if isinstance(outcome, Answer)
@@ -91,7 +92,6 @@ class Client:
                 )
 
     def _once(self, base: str, call: Call, headers: Mapping[str, str], tries: int) -> Answer | TransportError:
-        self.pace.wait()
         self.counts.sent(call, tries)
         began = self.clock.now()
         outcome = self._sent(base, call, headers)

@@ -91,7 +91,7 @@ class Folder:
         except (OSError, pa.ArrowException) as problem:
             raise _failed(self.folder, problem) from None
 
-    def append(self, day: date, pages: Pages) -> None:
+    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
         raise NotImplementedError("tables are replaced")
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ zstd frame of its own; readers take them for one stream. What went to stdout is 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -25,6 +26,7 @@ from lastpage.sinks.sink import Identity, Pages, Range
 
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 6
+Seal = hashlib.blake2b
 
 
 class JsonLines:
@@ -38,6 +40,8 @@ class JsonLines:
         self._record = state / "jsonl.json"
         self._disk = disk or Disk()
         self._length = 0
+        #: What was appended late to a day, as a digest: rows that were appended already are known again.
+        self._late: dict[str, str] = {}
         self._ranges: list[Range] = []
 
     def open(self) -> None:
@@ -60,9 +64,7 @@ class JsonLines:
                 self._save(0, [])
         if size > self._length:
             with _writing(self.path):
-                with self.path.open("r+b") as file:
-                    file.truncate(self._length)
-                self._disk.sync(self.path)
+                self._cut(self._length)
 
     def committed(self) -> dict[date, list[Range]]:
         days: dict[date, list[Range]] = {}
@@ -83,21 +85,46 @@ class JsonLines:
                 )
         self._append(pages, [*self._ranges, *ranges])
 
-    def append(self, day: date, pages: Pages) -> None:  # noqa: ARG002 - lines know no days
-        """Rows of a range that is there already, found late."""
-        self._append(pages, self._ranges)
+    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
+        """Rows of ranges that are there already, found late; what is known of the ranges is replaced.
+
+        The same rows again (a crash came between the file and the ledger) are taken back.
+        """
+        before, seal = self._length, hashlib.blake2b(digest_size=16)
+        kept = [old for old in self._ranges if not any(old.interval.clip(new.interval) for new in ranges)]
+        self._write(pages, seal)
+        if self._late.get(str(day)) == seal.hexdigest():
+            with _writing(self.path):
+                self._cut(before)
+            return
+        self._late[str(day)] = seal.hexdigest()
+        self._keep(sorted([*kept, *ranges], key=lambda version: version.interval))
 
     def close(self) -> None:
         pass
 
     def _append(self, pages: Pages, ranges: list[Range]) -> None:
+        self._write(pages)
+        self._keep(ranges)
+
+    def _write(self, pages: Pages, seal: Seal | None = None) -> None:
         with _writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file, compressed(file, self.path.name) as out:
                 for line in lines(pages):
                     out.write(line)
+                    if seal:
+                        seal.update(line)
             self._disk.sync(self.path)
+
+    def _keep(self, ranges: list[Range]) -> None:
+        with _writing(self.path):
             self._save(self.path.stat().st_size, ranges)
+
+    def _cut(self, length: int) -> None:
+        with self.path.open("r+b") as file:
+            file.truncate(length)
+        self._disk.sync(self.path)
 
     def _save(self, length: int, ranges: list[Range]) -> None:
         record = {
@@ -105,6 +132,7 @@ class JsonLines:
             "filters": self._identity.filters,
             "length": length,
             "ranges": [version.record() for version in ranges],
+            "late": self._late,
         }
         self._disk.write(self._record, msgspec.json.encode(record))
         self._length, self._ranges = length, ranges
@@ -115,6 +143,7 @@ class JsonLines:
         try:
             record: dict[str, Any] = msgspec.json.decode(self._record.read_bytes())
             self._length = record["length"]
+            self._late = record["late"]
             self._ranges = [Range.from_record(version) for version in record["ranges"]]
         except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
             raise DestinationError(f"{self._record} cannot be read; remove it together with {self.path}") from None
@@ -140,10 +169,10 @@ class Stdout:
     def committed(self) -> dict[date, list[Range]]:
         return {}
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:  # noqa: ARG002 - a stream has no ranges
-        self.append(day, pages)
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
+        self.append(day, ranges, pages)
 
-    def append(self, day: date, pages: Pages) -> None:  # noqa: ARG002 - a stream has no days
+    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:  # noqa: ARG002 - nor days
         for line in lines(pages):
             self._out.write(line)
         self._out.flush()

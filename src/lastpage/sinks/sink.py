@@ -55,7 +55,7 @@ class Sink(Protocol):
     """A destination. `replace` is atomic and idempotent; `pages` is consumed once, page by page.
 
     `appends` says that what is written cannot be replaced: then `replace` refuses a range it has, and rows that are found
-    late are given to `append`.
+    late are given to `append`, which is idempotent, too.
     """
 
     appends: bool
@@ -66,6 +66,6 @@ class Sink(Protocol):
 
     def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None: ...
 
-    def append(self, day: date, pages: Pages) -> None: ...
+    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None: ...
 
     def close(self) -> None: ...
