@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import zstandard
 
+from lastpage.sinks.folder import Folder
 from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Identity, Range
 
@@ -47,5 +48,5 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def ranges(folder: Path) -> list[Range]:
     """What the files themselves say they hold."""
-    days = Parquet(folder, folder / ".lastpage", Identity("", "")).committed()
+    days = Folder(folder, folder / ".lastpage", Identity("", ""), Parquet()).committed()
     return [version for day in sorted(days) for version in days[day]]

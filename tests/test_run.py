@@ -109,7 +109,7 @@ def test_a_spool_that_the_disk_damaged(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lastpage.sinks.parquet.Parquet.replace", lambda _self, *rest: full(*rest))
+        patch.setattr("lastpage.sinks.folder.Folder.replace", lambda _self, *rest: full(*rest))
         with pytest.raises(OSError, match="space"):
             made.cloud().fetch("2023-10-10", tmp_path)
     segment = next((tmp_path / ".lastpage" / "spool").glob("*.pages"))

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk
+from lastpage.sinks.folder import Folder
 from lastpage.sinks.jsonl import JsonLines, Stdout
 from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Identity, Sink
@@ -82,4 +83,4 @@ class Destination:
             return Stdout()
         if self.text.endswith(FILES):
             return JsonLines(Path(self.text), self.state, identity, disk)
-        return Parquet(Path(self.text), self.state, identity, disk)
+        return Folder(Path(self.text), self.state, identity, Parquet(), disk)

@@ -14,6 +14,7 @@ from tests.readback import everything, lines, table
 from lastpage.errors import DestinationError, LastpageError, UsageError
 from lastpage.files import Disk
 from lastpage.interval import Interval
+from lastpage.sinks.folder import Folder
 from lastpage.sinks.jsonl import JsonLines
 from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Identity, Range, Sink
@@ -26,7 +27,7 @@ Make = Callable[[Path, Disk], Sink]
 
 
 def parquet(folder: Path, disk: Disk) -> Sink:
-    return Parquet(folder / "out", folder / "out" / ".lastpage", US, disk)
+    return Folder(folder / "out", folder / "out" / ".lastpage", US, Parquet(), disk)
 
 
 def jsonl(name: str) -> Make:
@@ -173,6 +174,19 @@ def test_short_never_replaces_complete(replacing: Make, tmp_path: Path) -> None:
     assert stored(tmp_path) == {"h1-0": "one", "h2-0": "one"}
     sink.replace(DAY, [hours(0, 24, as_of=AS_OF + timedelta(days=2))], [[record(2, "two")]])
     assert stored(tmp_path) == {"h2-0": "two"}
+
+
+def test_broken_records_come_once(replacing: Make, tmp_path: Path) -> None:
+    """Records that could not be read are replaced with their range, also when they do not say when they started."""
+    broken = msgspec.Raw(bytes(record(5)).replace(b'"participantId": "p"', b'"participantId": {}'))
+    nobody = msgspec.Raw(b'{"conversationStart": 7}')
+    for _ in range(2):
+        opened(replacing, tmp_path).replace(DAY, [hours(0, 24)], [[record(1), broken, nobody]])
+        assert [row["conversation_id"] for row in table(tmp_path / "out", "broken")] == ["", "h5-0"]
+    opened(replacing, tmp_path).replace(DAY, [hours(8, 24)], [])
+    assert len(table(tmp_path / "out", "broken")) == 2
+    opened(replacing, tmp_path).replace(DAY, [hours(0, 8)], [[record(5)]])
+    assert [row["conversation_id"] for row in table(tmp_path / "out", "broken")] == [""]
 
 
 def test_lines_refuse_an_overlap(tmp_path: Path) -> None:

@@ -1,0 +1,112 @@
+"""One change of a day: which rows come, which go, and what the day holds afterwards. The same for every sink that has tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lastpage.fetch import envelope
+from lastpage.fetch.envelope import Raw
+from lastpage.interval import Interval
+from lastpage.sinks.ranges import accepted, merged, minus
+from lastpage.sinks.sink import Pages, Range
+from lastpage.tables.schema import TABLES
+from lastpage.tables.shred import Tables, shred
+
+START = "conversation_start"
+#: Conversations handed over at once: small enough for flat memory, large enough for scans.
+BATCH = 2_000
+
+
+@dataclass(slots=True)
+class Change:
+    """New ranges of a day, held against those that are there."""
+
+    before: Sequence[Range]
+    ranges: Sequence[Range]
+    #: The parts of the new ranges that are to be written; elsewhere something stronger stays.
+    taken: list[Interval] = field(init=False)
+    after: list[Range] = field(init=False)
+    _fresh: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.taken = accepted(self.before, self.ranges)
+        self.after = merged(self.before, self.ranges)
+
+    def tables(self, pages: Pages) -> Iterator[Tables]:
+        """The rows that come, every table of them, page by page."""
+        for page in pages:
+            tables = shred(self._chosen(page))
+            self._fresh.update(tables["broken"].column("record").to_pylist())
+            yield tables
+
+    def stays(self, starts: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Of rows that are there, by their starts: which stay."""
+        return outside(starts, self.taken)
+
+    def stays_broken(self, record: str) -> bool:
+        """The same for a record that could not be read; ask once the new rows were taken.
+
+        Where it does not even say when it started, it goes when the same record has come again.
+        """
+        head = envelope.head(Raw(record.encode()))
+        if head is None:
+            return record not in self._fresh
+        return not any(head.start in part for part in self.taken)
+
+    def counted(self, counts: Sequence[int]) -> list[Range]:
+        """What the day holds now, with the conversations that were counted in each range."""
+        return [replace(version, conversations=count) for version, count in zip(self.after, counts, strict=True)]
+
+    def _chosen(self, page: Sequence[Raw]) -> Sequence[Raw]:
+        """The records whose range is to be written: all, unless something stronger is there."""
+        if all(not minus(version.interval, self.taken) for version in self.ranges):
+            return page
+        heads = (envelope.head(raw) for raw in page)
+        return [
+            raw
+            for raw, head in zip(page, heads, strict=True)
+            if head is None or any(head.start in part for part in self.taken)
+        ]
+
+
+def outside(starts: pa.ChunkedArray, parts: Sequence[Interval]) -> pa.ChunkedArray:
+    """Which starts lie in none of these parts."""
+    found = pc.is_valid(starts)
+    for part in parts:
+        inside = pc.and_(pc.greater_equal(starts, _scalar(part.start)), pc.less(starts, _scalar(part.end)))
+        found = pc.and_(found, pc.invert(inside))
+    return found
+
+
+def batched(tables: Iterable[Tables]) -> Iterator[Tables]:
+    """Tables of small pages put together to about `BATCH` conversations, none of them left out."""
+    waiting: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+    conversations = 0
+    for each in tables:
+        for name, table in each.items():
+            waiting[name].append(table)
+        # Rows that belong to no conversation here are taken for a share of one.
+        conversations += len(each.get("conversations", ())) or BATCH // 4
+        if conversations >= BATCH:
+            yield _joined(waiting)
+            conversations = 0
+    if conversations:
+        yield _joined(waiting)
+
+
+def _joined(waiting: dict[str, list[pa.Table]]) -> Tables:
+    joined = {
+        name: pa.concat_tables(tables) if tables else TABLES[name].empty_table() for name, tables in waiting.items()
+    }
+    for tables in waiting.values():
+        tables.clear()
+    return joined
+
+
+def _scalar(moment: datetime) -> pa.Scalar:
+    return pa.scalar(moment, TABLES["conversations"].field(START).type)

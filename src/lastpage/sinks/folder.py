@@ -1,0 +1,216 @@
+"""A folder of tables: `DEST/<table>/day=YYYY-MM-DD/<file>`, one file a table and day, in a format of choice.
+
+What a day holds is said with its conversations: start ranges, their freshness, coverage, finality and counts. So the destination
+knows what it has even without a ledger, and a reader can see it. A day's files change together (`staging.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lastpage.errors import DestinationError, UsageError
+from lastpage.files import Disk
+from lastpage.sinks.change import START, Change, batched, outside
+from lastpage.sinks.sink import Identity, Pages, Range
+from lastpage.sinks.staging import Staging
+from lastpage.tables.schema import TABLES
+from lastpage.tables.shred import KEY, Tables
+
+#: The version of what a day says of itself.
+VERSION = 1
+MAIN = "conversations"
+
+
+class Writer(Protocol):
+    """One file on its way; leaving the block closes it."""
+
+    def write(self, table: pa.Table) -> None: ...
+
+    def describe(self, facts: bytes) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *problem: object) -> None: ...
+
+
+class Format(Protocol):
+    """How tables are files. `read` gives today's columns, a part at a time; what an older version did not know is null."""
+
+    file: str
+
+    def create(self, path: Path, schema: pa.Schema) -> Writer: ...
+
+    def read(self, path: Path, schema: pa.Schema) -> Iterator[pa.Table]: ...
+
+    def rows(self, path: Path) -> int: ...
+
+    def facts(self, path: Path) -> bytes | None: ...
+
+
+class Folder:
+    """A destination of files that are replaced day by day."""
+
+    appends = False
+
+    def __init__(self, folder: Path, state: Path, identity: Identity, form: Format, disk: Disk | None = None) -> None:
+        self.folder = folder
+        self._identity = identity
+        self._form = form
+        self._state = state
+        self._staging = Staging(folder, state / "staging", disk or Disk())
+
+    def open(self) -> None:
+        """Finish or undo what a crash left; refuse a folder of another organisation or other filters, or of other software."""
+        try:
+            self._staging.recover()
+        except OSError as problem:
+            raise _failed(self.folder, problem) from None
+        for path in self._mains()[:1]:
+            self._check_identity(self._facts(path))
+        self._check_foreign()
+
+    def committed(self) -> dict[date, list[Range]]:
+        return {date.fromisoformat(path.parent.name.removeprefix("day=")): self._ranges(path) for path in self._mains()}
+
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
+        """Replace exactly these start ranges of a day; the rest of the day is carried over."""
+        main = self._path(MAIN, day)
+        try:
+            change = Change(self._ranges(main) if main.exists() else [], ranges)
+            with self._staging.change(_part(day)) as place:
+                rows = self._write(place, day, change, pages)
+                self._read_back(place(f"{MAIN}/{_part(day)}/{self._form.file}"), rows)
+        except (OSError, pa.ArrowException) as problem:
+            raise _failed(self.folder, problem) from None
+
+    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
+        raise NotImplementedError("tables are replaced")
+
+    def close(self) -> None:
+        pass
+
+    def _write(self, place: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
+        """Every table of a day; how many conversations it has."""
+        rows = 0
+        counts = [0] * len(change.after)
+        with ExitStack() as open_files:
+            writers = {
+                name: open_files.enter_context(
+                    self._form.create(place(f"{name}/{_part(day)}/{self._form.file}"), schema)
+                )
+                for name, schema in TABLES.items()
+            }
+            for tables in batched(self._rows(day, change, pages)):
+                for name, table in tables.items():
+                    if len(table):
+                        writers[name].write(table)
+                rows += len(tables[MAIN])
+                _count(counts, change.after, tables[MAIN].column(START))
+            writers[MAIN].describe(self._told(change.counted(counts)))
+        return rows
+
+    def _rows(self, day: date, change: Change, pages: Pages) -> Iterator[Tables]:
+        """What is there and stays, first the conversations, then what belongs to those that do not go; then what comes."""
+        if change.before:
+            gone: list[pa.Array] = []
+            for batch in self._read(MAIN, day):
+                stays = change.stays(batch.column(START))
+                gone.append(batch.filter(pc.invert(stays)).column(KEY).combine_chunks())
+                yield {MAIN: batch.filter(stays)}
+            leaving = pa.chunked_array(gone, pa.string())
+            for name in TABLES:
+                if name not in (MAIN, "broken"):
+                    for batch in self._read(name, day):
+                        yield {name: batch.filter(pc.invert(pc.is_in(batch.column(KEY), value_set=leaving)))}
+        yield from change.tables(pages)
+        if change.before:
+            for batch in self._read("broken", day):
+                stays = [change.stays_broken(record) for record in batch.column("record").to_pylist()]
+                yield {"broken": batch.filter(pa.array(stays, pa.bool_()))}
+
+    def _read(self, name: str, day: date) -> Iterator[pa.Table]:
+        path = self._path(name, day)
+        return self._form.read(path, TABLES[name]) if path.exists() else iter(())
+
+    def _path(self, table: str, day: date) -> Path:
+        return self.folder / table / _part(day) / self._form.file
+
+    def _mains(self) -> list[Path]:
+        return sorted((self.folder / MAIN).glob(f"day=*/{self._form.file}"))
+
+    def _told(self, ranges: Sequence[Range]) -> bytes:
+        return msgspec.json.encode(
+            {
+                "version": VERSION,
+                "organization": self._identity.organization,
+                "filters": self._identity.filters,
+                "ranges": [version.record() for version in ranges],
+            }
+        )
+
+    def _facts(self, path: Path) -> dict[str, Any]:
+        try:
+            found = self._form.facts(path)
+            facts: dict[str, Any] = msgspec.json.decode(found) if found else {}
+        except (OSError, pa.ArrowException, msgspec.DecodeError):
+            facts = {}
+        if not facts:
+            raise DestinationError(f"{path} was not written by lastpage; give another destination, or remove it")
+        if facts["version"] > VERSION:
+            raise UsageError(f"{path} was written by a newer lastpage; update this one, or give another destination")
+        return facts
+
+    def _ranges(self, path: Path) -> list[Range]:
+        return [Range.from_record(record) for record in self._facts(path)["ranges"]]
+
+    def _read_back(self, path: Path, rows: int) -> None:
+        found = self._form.rows(path)
+        if found != rows:
+            raise DestinationError(
+                f"{path} has {found} rows instead of the {rows} that were written; the disk may be at fault"
+            )
+
+    def _check_identity(self, known: dict[str, Any]) -> None:
+        for key in ("organization", "filters"):
+            if known.get(key) != getattr(self._identity, key):
+                raise UsageError(f"{self.folder} holds data of another {key}; give another destination with --to")
+
+    def _check_foreign(self) -> None:
+        others = [path for path in sorted((self.folder / MAIN).glob("day=*/part.*")) if path.name != self._form.file]
+        if others:
+            raise UsageError(
+                f"{self.folder} holds {others[0].suffix} files, and one folder has one format; "
+                f"give another folder, or the format that is there"
+            )
+        ours = {*TABLES, self._state.name}
+        strange = [
+            path.name for path in self.folder.iterdir() if path.name not in ours and not path.name.startswith(".")
+        ]
+        if strange and not (self.folder / MAIN).exists():
+            raise DestinationError(
+                f"{self.folder} has other things in it ({', '.join(sorted(strange)[:3])}); give an empty or a new folder"
+            )
+
+
+def _part(day: date) -> str:
+    return f"day={day.isoformat()}"
+
+
+def _count(counts: list[int], ranges: Sequence[Range], starts: pa.ChunkedArray) -> None:
+    for number, version in enumerate(ranges if len(starts) else ()):
+        counts[number] += pc.sum(pc.invert(outside(starts, [version.interval]))).as_py() or 0
+
+
+def _failed(folder: Path, problem: Exception) -> DestinationError:
+    what = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
+    return DestinationError(
+        f"cannot write to {folder}: {what}; mend that, then run the same command again: it goes on where it stopped"
+    )
