@@ -3,6 +3,7 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,9 +75,7 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
         (("cursor", "complete", "final", 9), ("pages", "complete", "provisional", 9), True),  # it has attributes
     ],
 )
-def test_which_version_stays(
-    old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool
-) -> None:
+def test_which_version_stays(old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool) -> None:
     """Known to be incomplete loses; settled by the lake wins over provisional; else the fresher. Here the old one is fresher."""
     hour = Interval(START, START + timedelta(hours=1))
 
