@@ -215,3 +215,60 @@ def _pages_asked(made: World) -> list[int]:
     """The page numbers that were asked for, in order; probes have a page size of 1."""
     asked = (entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query" and entry.json)
     return [paging["pageNumber"] for paging in asked if paging["pageSize"] > 1]
+
+
+def test_a_command_that_means_more_by_now(tmp_path: Path) -> None:
+    """`24h`, left unfinished yesterday: today's finishes that, and then reads what it means today; no hour is lost between."""
+    made = world(per_day=60)
+    made.sandbox.faults.put("jobs.results", *["return-503"] * 8)
+    with pytest.raises(UnavailableError):
+        made.cloud().fetch("24h", tmp_path)
+    made.clock.sleep(86_400)
+    summary = made.cloud().fetch("24h", tmp_path)
+    assert any("by now" in note for note in summary.notes)
+    until = datetime.fromtimestamp(made.clock.now(), UTC) - timedelta(minutes=2)
+    assert made.truth(NOW - timedelta(hours=24), until) <= set(ids(tmp_path))
+
+
+def test_a_day_that_was_not_over(tmp_path: Path) -> None:
+    """A day begun while it was running, and finished days later, is the whole day."""
+    made = world(per_day=60)
+    made.sandbox.faults.put("jobs.results", *["return-503"] * 8)
+    with pytest.raises(UnavailableError):
+        made.cloud().fetch("2023-10-20", tmp_path)
+    made.clock.sleep(5 * 86_400)
+    summary = made.cloud().fetch("2023-10-20", tmp_path)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == sorted(_truth_of(made, 20))
+
+
+def test_slices_of_the_same_hours_stay_together(tmp_path: Path) -> None:
+    """A minute cut by direction, of which one part was short: the same command again brings all, and drops none."""
+    made = world(per_day=0, pagination_cap=200)
+    minute = TODAY.replace(hour=10)
+    directions: list[str | None] = ["inbound"] * 250 + ["outbound"] * 90 + [None] * 40
+    made.sandbox.world.add(
+        *(
+            talk(number, minute + timedelta(milliseconds=number), direction=each)
+            for number, each in enumerate(directions)
+        )
+    )
+    span = "2023-10-20T10:00Z/2023-10-20T10:01Z"
+    assert made.cloud().fetch(span, tmp_path, paginate="pages").coverage == "short"
+    made.clock.sleep(600)
+    object.__setattr__(made.sandbox.settings, "pagination_cap", 100_000)
+    assert made.cloud().fetch(span, tmp_path, paginate="pages").coverage == "complete"
+    assert len(ids(tmp_path)) == len(directions)
+
+
+def test_a_repair_that_has_to_be_cut(tmp_path: Path) -> None:
+    """The owner of a hole is too large at the second reading: what its parts bring is written, too."""
+    made = world()
+
+    def add() -> None:
+        made.sandbox.world.add(WITNESSED)
+        made.sandbox.faults.put("jobs.results", *[] if made.sandbox.faults.receipts else ["wall-400"])
+
+    summary = made.cloud(transport=Meddling(made.sandbox, at_watermark, add)).fetch(ACROSS, tmp_path)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == sorted(made.truth(TODAY.replace(hour=6), TODAY.replace(hour=14)))
