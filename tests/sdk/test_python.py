@@ -24,7 +24,9 @@ UNKNOWN = "outdated_sdk_version"
 @pytest.fixture(scope="module")
 def box() -> Iterator[tuple[Sandbox, Any]]:
     """An organisation on a socket, and the SDK's client, logged in."""
-    settings = Settings(seed=11, per_day=250, requests_per_minute=60_000, job_polls=1, evaluated_share=0.2, surveyed_share=0.2)
+    settings = Settings(
+        seed=11, per_day=250, requests_per_minute=60_000, job_polls=1, evaluated_share=0.2, surveyed_share=0.2
+    )
     box = Sandbox(settings, now=NOW.timestamp)
     with box.serve() as server:
         sdk.configuration.host = server.url

@@ -106,7 +106,9 @@ class Play:
         assert not doubled, f"{len(doubled)} came twice"
         there = self._visible(span, self.world.clock.now())
         inside = len(there & set(found))
-        assert summary.conversations == inside or summary.coverage == "short", f"{summary.conversations} are claimed, {inside} are there"
+        assert summary.conversations == inside or summary.coverage == "short", (
+            f"{summary.conversations} are claimed, {inside} are there"
+        )
         strangers = set(found) - self._visible(EVER, self.world.clock.now())
         assert not strangers, f"{len(strangers)} do not exist"
         assert self.began is not None
