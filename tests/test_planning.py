@@ -1,11 +1,12 @@
 """The interval against the server's clock and the organisation's retention; the plan's probes answered."""
 
+import inspect
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from lastpage import UsageError
+from lastpage import Cloud, UsageError
 from tests.inprocess import NOW, world
 from tests.readback import ids
 
@@ -65,3 +66,14 @@ def test_the_retention_is_asked_only_where_it_matters() -> None:
     made = world(retention_days=100)
     made.cloud().plan("2023-10-01")
     assert not made.sandbox.counters["retention"]
+
+
+def test_a_keyword_that_is_none() -> None:
+    """A keyword with a typing error is no filter that matches everything: it is refused by name."""
+    with pytest.raises(UsageError, match=r"no option 'medai'.*media"):
+        world().cloud().fetch_all("2023-10-10", medai="voice")  # type: ignore[call-arg]
+
+
+def test_no_secret_in_a_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What help() shows of `from_env` holds nothing of the environment."""
+    assert "environ" not in str(inspect.signature(Cloud.from_env))

@@ -115,9 +115,9 @@ class Cloud:
         self._organization: str | None = None
 
     @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ, **options: Any) -> Self:
+    def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
         """Credentials from `GENESYS_CLIENT_ID`, `GENESYS_CLIENT_SECRET` and `GENESYS_ENVIRONMENT` (default `us-east-1`)."""
-        credentials, where = credentials_from_env(variables)
+        credentials, where = credentials_from_env(os.environ if variables is None else variables)
         return cls(credentials, where, **options)
 
     # The verbs ------------------------------------------------------------------------------------------------
@@ -259,6 +259,9 @@ def _identified(
 
 def ask(interval: When, asked: Asked) -> tuple[Query, Options]:
     """The keywords of every verb as a checked query and options."""
+    for name in asked:
+        if name not in Asked.__annotations__:
+            raise UsageError(f"there is no option {name!r}; there are {', '.join(Asked.__annotations__)}")
     when = parse_interval(interval, asked.get("tz", UTC)) if isinstance(interval, str) else interval
     query = Query(
         when,
