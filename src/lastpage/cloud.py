@@ -185,7 +185,8 @@ class Cloud:
                 meter, asked_text = meter or Meter(), _asked_text(query, options)
                 fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter)
                 summary = deliver(fetching, sink, place.text, began)
-                if fetching.outgrown() and ledger.unfinished(asked_text) is None:
+                # What grows cannot be given the same hours again; its summary says which it has.
+                if not sink.appends and fetching.outgrown() and ledger.unfinished(asked_text) is None:
                     # What the earlier process began is done; time went on, and the command means more by now.
                     meter.note("the unfinished run is done; going on with what the command means by now")
                     fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter)
