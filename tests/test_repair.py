@@ -1,21 +1,19 @@
 """What is walked again, and where it ends."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lastpage.digests import Digests, digest
 from lastpage.interval import Interval
 from lastpage.plan import Slice
 from lastpage.repair import REREADS_MAX, decide, holes
-from lastpage.tally import Account, digest
+from lastpage.tally import Account
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 NOON = Interval(START, START + 12 * HOUR)
-NIGHT = Interval(START + 12 * HOUR, START + 24 * HOUR)
 FIRST = Slice(1, NOON, NOON, "pages", "")
-SECOND = Slice(2, NIGHT, NIGHT, "pages", "")
 
 
 def account(*ids: str, hits: int) -> Account:
@@ -26,6 +24,10 @@ def account(*ids: str, hits: int) -> Account:
 
 def seen(*ids: str) -> frozenset[bytes]:
     return frozenset(digest(text) for text in ids)
+
+
+def packed(*ids: str) -> Digests:
+    return Digests(b"".join(sorted(seen(*ids))))
 
 
 @pytest.mark.parametrize(
@@ -46,18 +48,11 @@ def test_the_decision(sums: Account, earlier: frozenset[bytes] | None, rereads: 
 
 
 def test_holes() -> None:
-    """A row that somebody saw and its owner lacks is a hole; one that lies outside of the run is nobody's."""
-    owned = {1: seen("a"), 2: seen("b", "c")}
-    sightings = [
-        (digest("a"), START),
-        (digest("lost"), START + HOUR),
-        (digest("c"), START + 13 * HOUR),
-        (digest("outside"), START - HOUR),
-    ]
-    assert list(holes([FIRST, SECOND], owned, sightings)) == [(FIRST, digest("lost"))]
+    """A row that somebody saw and its owner lacks is a hole."""
+    lost = ("lost", START + HOUR)
+    assert list(holes([packed("a", "b")], [("a", START), lost, ("b", START)])) == [lost]
 
 
 def test_parts_by_direction_own_together() -> None:
     """Slices of the same hours, cut by direction: it is enough that one of them has the row."""
-    parts = [replace(FIRST, direction="inbound"), replace(FIRST, number=2, direction="outbound")]
-    assert list(holes(parts, {1: seen(), 2: seen("a")}, [(digest("a"), START)])) == []
+    assert list(holes([packed(), packed("a")], [("a", START)])) == []

@@ -77,28 +77,44 @@ def test_a_short_file_that_grows(tmp_path: Path) -> None:
 def test_a_hole_that_stays(tmp_path: Path) -> None:
     """Where the owner's own route never brings it, the run says short: it is evidence."""
     made = world()
-    unseen = talk(1, TODAY.replace(hour=8, minute=30), minutes=120, arrival_ms=WITNESSED.start_ms + 10**12)
-    meddling = Meddling(made.sandbox, at_watermark, lambda: made.sandbox.world.add(WITNESSED))
-    forgetful = Meddling(made.sandbox, _submits, lambda: made.sandbox.world.add(unseen))
-    both = Both(made.sandbox, meddling, forgetful)
-    summary = made.cloud(transport=both).fetch(ACROSS, tmp_path)
+    summary = made.cloud(transport=Hidden(made.sandbox, _by_job)).fetch(ACROSS, tmp_path)
     assert summary.coverage == "short"
     assert any("another slice saw" in note for note in summary.notes)
 
 
-def _submits(call: Call) -> bool:
-    return call.path.endswith("/jobs")
+def test_a_hole_that_was_deleted(tmp_path: Path) -> None:
+    """What was seen and then deleted is not missing: asked for by id it is gone, nothing is read again, and the run says so."""
+    made = world()
+    summary = made.cloud(transport=Hidden(made.sandbox, lambda call: not at_watermark(call))).fetch(ACROSS, tmp_path)
+    assert summary.coverage == "complete"
+    assert any("gone by now" in note for note in summary.notes)
+    assert made.sandbox.counters["jobs.submit"] == 1
+    assert WITNESSED.id not in ids(tmp_path)
+
+
+def test_a_hole_that_is_deleted_before_the_next_run(tmp_path: Path) -> None:
+    """A run that a sighting made short is not short for ever: once the conversation is deleted, the same command is complete."""
+    made = world()
+    hidden = Hidden(made.sandbox, _by_job)
+    assert made.cloud(transport=hidden).fetch(ACROSS, tmp_path).coverage == "short"
+    made.sandbox.world.remove(WITNESSED.id)
+    assert made.cloud().fetch(ACROSS, tmp_path).coverage == "complete"
+
+
+def _by_job(call: Call) -> bool:
+    return "/jobs" in call.path
 
 
 @dataclass
-class Both(InProcess):
-    """Two meddlers, each for its own requests."""
+class Hidden(InProcess):
+    """The witnessed conversation is there, but not to the requests that it hides from."""
 
-    one: Meddling
-    other: Meddling
+    hides: Callable[[Call], bool]
 
     def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
-        return (self.other if _submits(call) else self.one).send(base, call, headers)
+        change = self.sandbox.world.remove if self.hides(call) else self.sandbox.world.add
+        change(WITNESSED.id if self.hides(call) else WITNESSED)
+        return super().send(base, call, headers)
 
 
 def test_a_spool_that_the_disk_damaged(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from lastpage.digests import digest
 from lastpage.fetch import envelope
 from lastpage.fetch.envelope import Raw
 from lastpage.interval import MS, Interval
 from lastpage.ledger import Planned
 from lastpage.rows import Rows
 from lastpage.sinks.sink import Range
-from lastpage.tally import WORST, digest
+from lastpage.tally import WORST
 
 
 @dataclass(slots=True)

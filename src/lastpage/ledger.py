@@ -27,6 +27,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
+from lastpage.digests import Digests
 from lastpage.errors import DestinationError, UsageError
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import Request
@@ -37,8 +38,6 @@ from lastpage.spool import Frame, Spool
 #: The schema's version, and the mark that tells our file from any other SQLite file ("lpag").
 VERSION = 1
 APPLICATION = 0x6C706167
-#: Ids are kept as digests of this length, back to back.
-DIGEST_BYTES = 16
 Row = sqlite3.Row
 
 
@@ -167,15 +166,13 @@ class Ledger:
                 self._add_slice(run.id, cut[-1].slice, whole.part)
         return cut
 
-    def settle(
-        self, run: Run, number: int, attempt: int, verdict: str, ids: bytes, sightings: dict[bytes, str]
-    ) -> None:
+    def settle(self, run: Run, number: int, attempt: int, verdict: str, ids: bytes, sightings: dict[str, str]) -> None:
         """A slice's walk is at its end and was judged."""
         with self._transaction("settle"):
             self._run("set_slice", "settled", attempt, verdict, run.id, number)
             self._run("set_owned", run.id, number, ids)
-            for digest, start in sightings.items():
-                self._run("add_sighting", run.id, digest, start)
+            for text, start in sightings.items():
+                self._run("add_sighting", run.id, start, text)
 
     def committed(self, run: Run, slices: Iterable[Planned]) -> None:
         """The destination has these slices; their spool may go."""
@@ -183,7 +180,7 @@ class Ledger:
         with self._transaction("commit"):
             for planned in slices:
                 self._run("commit_slice", run.id, planned.slice.number)
-                ids = (self.delivered(run, planned.part) or frozenset()) | self.owned(run, planned.slice.number)
+                ids = (self.delivered(run, planned.part) or frozenset()) | set(self.owned(run, planned.slice.number))
                 self._run("set_delivered", run.id, planned.part, b"".join(sorted(ids)))
         for planned in slices:
             for row in self._all("attempts", run.id, planned.slice.number):
@@ -202,19 +199,27 @@ class Ledger:
         with self._transaction("rejudge"):
             self._run("set_verdict", verdict, run.id, number)
 
-    def owned(self, run: Run, number: int) -> frozenset[bytes]:
-        """Digests of the ids that a settled slice owns."""
+    def owned(self, run: Run, number: int) -> Digests:
+        """Of the ids that a settled slice owns."""
         row = self._one("get_owned", run.id, number)
-        return frozenset(_unpack(row["ids"])) if row else frozenset()
+        return Digests(row["ids"] if row else b"")
 
     def delivered(self, run: Run, part: int) -> frozenset[bytes] | None:
         """Digests of the rows that the destination was given of a slice of the plan; None where it was given nothing yet."""
         row = self._one("get_delivered", run.id, part)
-        return frozenset(_unpack(row["ids"])) if row else None
+        return frozenset(Digests(row["ids"])) if row else None
 
-    def sightings(self, run: Run) -> Iterator[tuple[bytes, datetime]]:
-        for row in self._all("sightings", run.id):
-            yield bytes(row["id"]), parse_iso(row["start"])
+    def sightings(self, run: Run, interval: Interval) -> Iterator[tuple[str, datetime]]:
+        """What slices saw that starts in the interval and was not their own, a few rows in memory at a time."""
+        start, text = iso(interval.start), ""
+        while rows := self._all("sightings", run.id, start, text, iso(interval.end)):
+            yield from ((row["id"], parse_iso(row["start"])) for row in rows)
+            start, text = rows[-1]["start"], rows[-1]["id"]
+
+    def forget_sightings(self, run: Run, ids: Iterable[str]) -> None:
+        with self._transaction("forget"):
+            for text in ids:
+                self._run("forget_sighting", run.id, text)
 
     # Attempts and pages ---------------------------------------------------------------------------------------
 
@@ -312,10 +317,6 @@ class Ledger:
     def _all(self, name: str, *values: Any) -> list[Row]:
         with self._lock:
             return self._db.execute(SQL[name], values).fetchall()
-
-
-def _unpack(digests: bytes) -> Iterator[bytes]:
-    return (digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES))
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -35,10 +35,10 @@ create table page (
   primary key (attempt, ordinal)
 ) strict, without rowid;
 
--- Evidence, until the run is closed: digests of the ids each slice owns, and of those it saw that others own.
+-- Evidence, until the run is closed: digests of the ids each slice owns, and the ids it saw that others own.
 create table owned (run integer not null, slice integer not null, ids blob not null, primary key (run, slice))
   strict, without rowid;
-create table sighting (run integer not null, id blob not null, start text not null, primary key (run, id))
+create table sighting (run integer not null, start text not null, id text not null, primary key (run, start, id))
   strict, without rowid;
 
 -- What a destination was given of a slice of the plan: digests of the rows, for destinations that cannot replace them.
@@ -140,7 +140,11 @@ insert into delivered (run, part, ids) values (?, ?, ?) on conflict (run, part) 
 delete from delivered where run = ?;
 
 -- name: add_sighting
-insert into sighting (run, id, start) values (?, ?, ?) on conflict (run, id) do nothing;
+insert into sighting (run, start, id) values (?, ?, ?) on conflict (run, start, id) do nothing;
 
 -- name: sightings
-select id, start from sighting where run = ?;
+select id, start from sighting where run = ?1 and (start, id) > (?2, ?3) and start < ?4
+order by start, id limit 1000;
+
+-- name: forget_sighting
+delete from sighting where run = ? and id = ?;

@@ -6,14 +6,16 @@ walk finds them), the count is off (another walk brings the same rows), or the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
-from lastpage.plan import Slice
+from lastpage.digests import Digests, digest
 from lastpage.tally import Account, gap
 
 Decision = Literal["accept", "again", "narrow"]
+#: An id, and when the conversation started as it was seen.
+Sighting = tuple[str, datetime]
 #: Walks of a slice after the first, to fill a gap.
 REREADS_MAX = 3
 #: Attempts of a slice that may be lost to failed or vanished jobs.
@@ -32,15 +34,12 @@ def decide(sums: Account, how: str, earlier: frozenset[bytes] | None, rereads: i
     return "again" if rereads < REREADS_MAX else "narrow"
 
 
-def holes(
-    slices: Sequence[Slice], owned: Mapping[int, frozenset[bytes]], sightings: Iterable[tuple[bytes, datetime]]
-) -> Iterator[tuple[Slice, bytes]]:
-    """Conversations that some slice saw and whose owner does not have: the owner, and the id's digest.
+def holes(owned: Sequence[Digests], sightings: Iterable[Sighting]) -> Iterator[Sighting]:
+    """Conversations that some slice saw and none of their owners has.
 
-    `owned` has the digests of each slice. Slices of the same hours, cut by direction,
-    own together: nobody knows which of them lacks it.
+    Slices of the same hours, cut by direction, own together: nobody knows which of them lacks it.
     """
-    for digest, start in sightings:
-        owners = [piece for piece in slices if start in piece.interval]
-        if not any(digest in owned.get(piece.number, frozenset()) for piece in owners):
-            yield from ((piece, digest) for piece in owners)
+    for text, start in sightings:
+        name = digest(text)
+        if not any(name in digests for digests in owned):
+            yield text, start

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from lastpage.evidence import Evidence
 from lastpage.fetch.client import Client
 from lastpage.fetch.lake import Lake
 from lastpage.groups import Group, fresh, grouped
@@ -22,7 +23,6 @@ from lastpage.meter import Meter
 from lastpage.plan import Paginate
 from lastpage.planning import Planning
 from lastpage.query import Query
-from lastpage.repair import holes
 from lastpage.rows import Rows
 from lastpage.settle import Settler
 from lastpage.sinks.ranges import accepted, minus
@@ -198,31 +198,26 @@ class Fetching:
         parts: set[int] = set()
         for planned in self.ledger.slices(self.run):
             if lacking := missing.get(planned.slice.number):
-                self.meter.note(f"{planned.slice} lacks {len(lacking)} that others saw; reading it again")
+                self.meter.note(f"{planned.slice} lacks {lacking:,} that others saw; reading it again")
                 self.ledger.reopen(self.run, planned.slice.number)
                 parts.add(planned.part)
         todo = [planned for planned in self.ledger.slices(self.run) if planned.state == "todo"]
         for _ in self._settled(todo):
             pass
-        still = self._missing() if missing else {}
+        still = self._missing() if missing else missing
         for part in sorted(parts):
             settled = [each for each in self.ledger.slices(self.run) if (each.part, each.state) == (part, "settled")]
             if settled:
                 yield self._group([self._convicted(planned, still) for planned in settled])
 
-    def _missing(self) -> dict[int, set[bytes]]:
-        slices = [planned.slice for planned in self.ledger.slices(self.run) if planned.state != "cut"]
-        owned = {piece.number: self.ledger.owned(self.run, piece.number) for piece in slices}
-        missing: dict[int, set[bytes]] = {}
-        for owner, lacking in holes(slices, owned, self.ledger.sightings(self.run)):
-            missing.setdefault(owner.number, set()).add(lacking)
-        return missing
+    def _missing(self) -> Mapping[int, int]:
+        return Evidence(self.ledger, self.run, self.client, self.meter.note).missing()
 
-    def _convicted(self, planned: Planned, missing: Mapping[int, set[bytes]]) -> Rows:
+    def _convicted(self, planned: Planned, missing: Mapping[int, int]) -> Rows:
         """A slice's rows; short if it still lacks what others saw."""
         rows = Rows.settled(self.ledger, planned)
         if lacking := missing.get(planned.slice.number):
-            why = f"{len(lacking)} conversations that another slice saw are not among its own"
+            why = f"{lacking:,} conversations that another slice saw are not among its own"
             rows.verdict = replace(rows.verdict, coverage="short", finality="provisional", why=why)
             self.ledger.rejudge(self.run, planned.slice.number, rows.verdict.dump())
             self.meter.note(f"{planned.slice} is short: {why}")

@@ -25,7 +25,7 @@ from lastpage.meter import Meter
 from lastpage.plan import LAG_ASSUMED, Slice, narrower
 from lastpage.query import Query
 from lastpage.repair import LOST_MAX, decide
-from lastpage.tally import Account, Verdict, digest, judge, shortfall
+from lastpage.tally import Account, Verdict, judge, shortfall
 
 #: Jobs in flight; the API's own limit exists and is not known (docs/api.md, 2).
 JOBS_MAX = 6
@@ -129,9 +129,7 @@ class Settler:
 
     def _record(self, planned: Planned, walking: Walking, verdict: Verdict) -> None:
         self.ledger.end_attempt(walking.attempt, "ended", verdict.why)
-        inside = {
-            digest(text): iso(start) for text, start in walking.sums.foreign.items() if start in self.run.interval
-        }
+        inside = {text: iso(start) for text, start in walking.sums.foreign.items() if start in self.run.interval}
         ids = b"".join(sorted(walking.sums.digests))
         self.ledger.settle(self.run, planned.slice.number, walking.attempt.id, verdict.dump(), ids, inside)
         self.meter.done()

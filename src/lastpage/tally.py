@@ -9,7 +9,7 @@
     pages: stopped beyond the slice             the starts were in order (the walk's own proof), totalHits did not move,
                                                 no row came twice
     records                                     every one could be read
-    foreign rows                                every one that another slice owns is there (repair.py, at the end of the run)
+    foreign rows                                every one that another slice owns is there (evidence.py, at the end of the run)
 
 A gap in a count asks for another walk; the same ids again and a gap within `tolerance` are complete, since counts are officially
 approximate (docs/api.md, 3.2). Complete means: as visible to this client's divisions.
@@ -17,7 +17,6 @@ approximate (docs/api.md, 3.2). Complete means: as visible to this client's divi
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
@@ -25,6 +24,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from lastpage.digests import digest
 from lastpage.fetch import envelope
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import READS, Request
@@ -214,8 +214,3 @@ def _verdict(sums: Account, coverage: Coverage, finality: Finality, why: str, as
         expected=sums.piece.expected,
         days=sums.days,
     )
-
-
-def digest(text: str) -> bytes:
-    """16 bytes that stand for an id: what the ledger keeps as evidence."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
