@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from tests.inprocess import NOW, talk, world
 
 from lastpage.fetch.lookup import standing
-from tests.inprocess import NOW, talk, world
 
 HOUR_AGO = NOW - timedelta(hours=1)
 ONE, TWO, NOBODY = (talk(number, HOUR_AGO).id for number in (1, 2, 3))
