@@ -35,7 +35,7 @@ bench: $(READY) ## the benchmarks; prints tables
 	@$(BIN)/python -m benchmarks
 
 docs: $(READY) ## rewrite the generated parts of docs/
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m docs.generate
 
 clean: ## remove what the other verbs made
 	rm -rf $(V) .node demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from docs.generate import rewritten
 
 from lastpage_sandbox import Sandbox, Settings
 
@@ -54,3 +55,11 @@ def test_the_example_is_typed() -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "examples"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_the_generated_parts_are_fresh(page: Path) -> None:
+    """What stands between the marks is what `make docs` would write now."""
+    text = page.read_text("utf-8")
+    assert rewritten(text) == text, f"{page.name} is stale; run: make docs"
+    assert text.count("<!-- end -->") == len(re.findall(r"<!-- \w+: ", text))

@@ -13,6 +13,7 @@ from typing import Literal
 from lastpage.errors import ApiError, RefusedError
 from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
+from lastpage.fetch.complaints import understood
 from lastpage.fetch.lake import Lake
 from lastpage.fetch.organization import organization, retention_days
 from lastpage.fetch.pages import count_call
@@ -64,7 +65,8 @@ def _culprit(problem: ApiError) -> str:
 
 def _count_last_hour(client: Client, now: datetime) -> int:
     hour = Interval(now - HOUR - MINUTE, now - MINUTE)
-    return envelope.page(client.send(count_call(Query(hour), Probe(hour))).body).total_hits or 0
+    call = count_call(Query(hour), Probe(hour))
+    return understood(call, client.send(call), envelope.page).total_hits or 0
 
 
 def _clock(client: Client) -> Finding:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from lastpage.errors import UsageError
 from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
+from lastpage.fetch.complaints import understood
 from lastpage.fetch.lake import Lake
 from lastpage.fetch.organization import RETENTION_DAYS_MIN, retention_days
 from lastpage.fetch.pages import count_call
@@ -85,4 +86,5 @@ class Planning:
             return answer
 
     def _count(self, probe: Probe) -> int:
-        return envelope.page(self.client.send(count_call(self.query, probe)).body).total_hits or 0
+        call = count_call(self.query, probe)
+        return understood(call, self.client.send(call), envelope.page).total_hits or 0

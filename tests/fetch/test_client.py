@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lastpage.clock import SimClock
-from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError
+from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError, UsageError
 from lastpage.fetch.auth import ClientCredentials, StaticToken
 from lastpage.fetch.client import Client
 from lastpage.fetch.pace import Pace
@@ -240,5 +240,7 @@ def test_a_token_that_is_none() -> None:
     """A login host that answers without a token, or with one that would break the headers, is refused without showing it."""
     with pytest.raises(RefusedError, match="without a token"):
         client(Script(Answer(200, {}, b'{"token":"x"}')), token=None).send(CALL)
-    with pytest.raises(UnavailableError, match="token that is none"):
-        client(Script(), token="a\r\nX: y").send(CALL)
+    with pytest.raises(RefusedError, match="without a token"):
+        client(Script(Answer(200, {}, b'{"access_token":"a\\r\\nX: y"}')), token=None).send(CALL)
+    with pytest.raises(UsageError, match="the token is none"):
+        client(Script(), token="a\r\nX: y")

@@ -54,6 +54,8 @@ def test_backoff() -> None:
         (None, None),
         ("", None),
         ("soon", None),
+        ("nan", None),
+        ("inf", None),
         ("Fri, 20 Oct 2023 15:30:30 GMT", 10.0),
     ],
 )

@@ -14,7 +14,8 @@ from typing import Protocol
 import msgspec
 
 from lastpage.clock import Clock
-from lastpage.errors import RefusedError
+from lastpage.errors import UsageError
+from lastpage.fetch.complaints import complain_tokenless
 from lastpage.fetch.transport import Answer, Call
 from lastpage.regions import Credentials
 
@@ -78,20 +79,30 @@ class ClientCredentials:
             "Authorization": f"Basic {base64.b64encode(pair).decode()}",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        answer = yield Call("POST", "/oauth/token", body=b"grant_type=client_credentials", endpoint=ENDPOINT), headers
+        call = Call("POST", "/oauth/token", body=b"grant_type=client_credentials", endpoint=ENDPOINT)
+        answer = yield call, headers
         try:
-            return msgspec.json.decode(answer.body, type=_Grant)
-        except msgspec.MsgspecError:
-            # The body may hold a token, so it is not shown.
-            raise RefusedError(
-                "the login host answered without a token; check GENESYS_ENVIRONMENT", endpoint=ENDPOINT
-            ) from None
+            grant = msgspec.json.decode(answer.body, type=_Grant)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            grant = _Grant("")
+        if not sendable(grant.access_token):
+            raise complain_tokenless(call, answer)
+        return grant
+
+
+def sendable(token: str) -> bool:
+    """Whether a token can stand in a header."""
+    return bool(token) and token.isascii() and token.isprintable()
 
 
 class StaticToken:
     """A token somebody else obtained; it cannot be renewed."""
 
     def __init__(self, token: str) -> None:
+        if not sendable(token):
+            raise UsageError(
+                "the token is none: it is empty, or has a line break or odd characters in it; copy it again"
+            )
         self._token = token
 
     def token(self, login: Login) -> str:  # noqa: ARG002 - the seam's shape

@@ -6,11 +6,12 @@ anything is kept, so an answer that cannot be read never counts as progress.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 
 import msgspec
 
-from lastpage.errors import UnavailableError
+from lastpage.fetch.complaints import complain_unreadable
 from lastpage.fetch.transport import Answer, TransportError
 from lastpage.fetch.walk import Again, Done, Narrow, Request, Step, Walk
 
@@ -46,19 +47,14 @@ def drive(
 
 
 def _ask(walk: Walk, request: Request, send: Callable[[Request], Answer]) -> tuple[Answer, Step]:
-    problem: Exception | None = None
-    for _ in range(UNREADABLE_MAX):
+    for tries in itertools.count(1):
         answer = send(request)
         try:
             return answer, walk.after(request, answer)
-        except (msgspec.MsgspecError, UnicodeDecodeError, TransportError) as unreadable:
-            problem = unreadable
-    endpoint = walk.call(request).endpoint
-    raise UnavailableError(
-        f"{endpoint} answers with something that is not this API's JSON ({problem}), {UNREADABLE_MAX} times in a row; "
-        "a proxy may be in the way",
-        endpoint=endpoint,
-    )
+        except (msgspec.MsgspecError, UnicodeDecodeError, TransportError) as problem:
+            if tries == UNREADABLE_MAX:
+                raise complain_unreadable(walk.call(request), answer, problem, tries) from None
+    raise AssertionError
 
 
 def _key(request: Request) -> tuple[str, str, str, str, int]:

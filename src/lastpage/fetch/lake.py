@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
+from lastpage.fetch.complaints import understood
 from lastpage.fetch.cursor import JOBS
 from lastpage.fetch.transport import Call
 
@@ -34,4 +35,6 @@ class Lake:
     def _ask(self) -> datetime | None:
         call = Call("GET", f"{JOBS}/availability", endpoint=ENDPOINT, passes=frozenset({403, 404}))
         answer = self._client.send(call)
-        return envelope.availability(answer.body).watermark.astimezone(UTC) if answer.status == 200 else None
+        if answer.status != 200:
+            return None
+        return understood(call, answer, envelope.availability).watermark.astimezone(UTC)

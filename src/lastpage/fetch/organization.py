@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lastpage.fetch.client import Client
+from lastpage.fetch.complaints import understood
 from lastpage.fetch.transport import Call
 
 UNTOLD = frozenset({403, 404})
@@ -30,13 +31,17 @@ class _Retention(msgspec.Struct, frozen=True):
     days: int | None = msgspec.field(name="retentionDays", default=None)
 
 
+_ORGANIZATION = msgspec.json.Decoder(Organization).decode
+_RETENTION = msgspec.json.Decoder(_Retention).decode
+
+
 def organization(client: Client) -> Organization | None:
     """Who is behind the token; None where the API will not tell."""
     answer = client.send(WHO)
-    return msgspec.json.decode(answer.body, type=Organization) if answer.status == 200 else None
+    return understood(WHO, answer, _ORGANIZATION) if answer.status == 200 else None
 
 
 def retention_days(client: Client) -> int | None:
     """Days after which conversations are deleted; None where nobody set it, or the API will not tell."""
     answer = client.send(RETENTION)
-    return msgspec.json.decode(answer.body, type=_Retention).days if answer.status == 200 else None
+    return understood(RETENTION, answer, _RETENTION).days if answer.status == 200 else None

@@ -9,6 +9,7 @@ for the next window. Without headers, or before the first, a little less than 30
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 
@@ -121,6 +122,7 @@ class Pace:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else math.nan
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -78,7 +79,9 @@ def retry_after_s(header: str | None, now: float) -> float | None:
     if not header:
         return None
     try:
-        return max(float(header), 0.0)
+        seconds = float(header)
+        # "nan" is a number to Python, and nothing to wait for.
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:

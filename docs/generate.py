@@ -1,0 +1,47 @@
+"""Rewrite the generated parts of docs/: `make docs`. A test fails while a page is not what this would write.
+
+A page may be prose with generated blocks in it. A block stands between two marks, and only what is between them is rewritten:
+
+    <!-- errors: answers -->
+    …
+    <!-- end -->
+
+To add one: write the marks into the page, and the function that makes its text into `BLOCKS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from docs import errors_page
+
+DOCS = Path(__file__).parent
+#: The name of each block, and what makes its text.
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    "errors: classes": errors_page.classes,
+    "errors: answers": errors_page.answers,
+    "errors: others": errors_page.others,
+    "errors: faults": errors_page.faults,
+}
+MARKED = re.compile(r"<!-- (?P<name>\w+: [^>]*?) -->\n(.*?)<!-- end -->", re.DOTALL)
+
+
+def rewritten(text: str) -> str:
+    """A page with its blocks as they should be; KeyError for a mark that names no block."""
+    return MARKED.sub(lambda found: f"<!-- {found['name']} -->\n{BLOCKS[found['name']]()}\n<!-- end -->", text)
+
+
+def main() -> None:
+    """Rewrite what is stale, and say what it was."""
+    for page in sorted(DOCS.glob("*.md")):
+        before = page.read_text("utf-8")
+        after = rewritten(before)
+        if after != before:
+            page.write_text(after, "utf-8")
+            print(f"docs/{page.name} is rewritten")
+
+
+if __name__ == "__main__":
+    main()
