@@ -1,7 +1,7 @@
 """The run as a whole: what evidence does to a verdict, and what is left behind when it ends early."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from lastpage import RejectedError, UnavailableError
 from lastpage.clock import RealClock
 from lastpage.errors import Interrupted
 from lastpage.fetch.transport import Answer, Call
+from lastpage_sandbox import Skeleton
 from tests.inprocess import NOW, InProcess, World, talk, world
 from tests.readback import ids, lines
 
@@ -101,19 +102,34 @@ def test_a_hole_that_is_deleted_before_the_next_run(tmp_path: Path) -> None:
     assert made.cloud().fetch(ACROSS, tmp_path).coverage == "complete"
 
 
+@pytest.mark.parametrize("counts", ["day+overlap", "exact-start", "whole-day"])
+def test_a_job_that_lacks_rows_of_a_part_of_a_day(tmp_path: Path, counts: str) -> None:
+    """Threads of the morning that live into the slice hide nothing: whatever the API counts there, a deficit is noticed."""
+    made = world(per_day=0, sync_interval=counts)
+    morning = datetime(2023, 10, 10, 7, tzinfo=UTC)
+    talks = [talk(number, morning + number * timedelta(minutes=5), minutes=900) for number in range(120)]
+    made.sandbox.world.add(*talks)
+    lacking = Hidden(made.sandbox, _by_job, talks[100:110])
+    summary = made.cloud(transport=lacking).fetch("2023-10-10T12:00Z/2023-10-11", tmp_path)
+    assert (summary.coverage, summary.conversations) == ("unproven", 50)
+
+
 def _by_job(call: Call) -> bool:
     return "/jobs" in call.path
 
 
 @dataclass
 class Hidden(InProcess):
-    """The witnessed conversation is there, but not to the requests that it hides from."""
+    """Some conversations are there, but not to the requests that they hide from."""
 
     hides: Callable[[Call], bool]
+    hidden: Sequence[Skeleton] = (WITNESSED,)
 
     def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
-        change = self.sandbox.world.remove if self.hides(call) else self.sandbox.world.add
-        change(WITNESSED.id if self.hides(call) else WITNESSED)
+        if self.hides(call):
+            self.sandbox.world.remove(*(each.id for each in self.hidden))
+        else:
+            self.sandbox.world.add(*self.hidden)
         return super().send(base, call, headers)
 
 

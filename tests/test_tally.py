@@ -31,7 +31,8 @@ def account(piece: Slice, *pages: dict[str, Any], counts: tuple[int, ...] = ()) 
     kind: Any = "page" if piece.route == "pages" else "results"
     for number, body in enumerate(pages):
         sums.take(number, Request(piece, kind), Answer(200, raw=json.dumps(body).encode()))
-    for kind, count in zip(("count", "recount"), counts, strict=False):
+    for place, count in enumerate(counts):
+        kind = "count" if place < len(counts) / 2 else "recount"
         sums.take(99, Request(piece, kind), Answer(200, raw=json.dumps({"totalHits": count}).encode()))
     return sums
 
@@ -118,12 +119,36 @@ def test_ownership() -> None:
     assert set(sums.foreign) == {"b", "c"}
 
 
-def test_part_of_a_day_is_counted_by_its_day() -> None:
-    """A count from midday on counts what started that morning too, so foreign rows of the same day count."""
+@pytest.mark.parametrize(
+    ("counts", "missing"),
+    [
+        # From noon on, from midnight to the end, from midnight to noon; the morning has 5, of which one lives past noon.
+        ((3, 7, 5), 0),  # by life: the morning's counts too
+        ((4, 8, 5), 1),  # … and one is missing
+        ((2, 7, 5), 0),  # by start
+        ((3, 8, 5), 1),  # … and one is missing, which the morning's row would hide
+        ((7, 7, 7), 4),  # all of the day, whatever the part: proves nothing
+    ],
+)
+def test_part_of_a_day(counts: tuple[int, int, int], missing: int) -> None:
+    """Whatever a count of a part of a day counts, a row that is missing is a gap."""
     half = Slice(1, Interval(START + timedelta(hours=12), DAY.end), DAY, "cursor", "test")
-    sums = account(half, {"conversations": [row("morning", 8), row("noon", 13), row("eve", -3)]}, counts=(2, 2))
-    assert sums.countable == 2
-    assert gap(sums, "read") == 0
+    rows = [row("morning", 8), row("noon", 13), row("later", 14), row("eve", -3)]
+    assert gap(account(half, {"conversations": rows}, counts=counts * 2), "read") == missing
+
+
+def test_part_of_a_day_and_more() -> None:
+    """Days after a broken first one are counted as they are, in parts."""
+    weeks = Interval(START + timedelta(hours=12), START + timedelta(days=10))
+    rows = [row("noon", 13), row("second week", 24 * 8)]
+    assert (
+        gap(account(Slice(1, weeks, weeks, "cursor", ""), {"conversations": rows}, counts=(1, 1, 6, 5) * 2), "read")
+        == 0
+    )
+    assert (
+        gap(account(Slice(1, weeks, weeks, "cursor", ""), {"conversations": rows}, counts=(1, 2, 6, 5) * 2), "read")
+        == 1
+    )
 
 
 def test_the_last_copy_wins() -> None:
@@ -138,7 +163,7 @@ def test_finality() -> None:
     still = {"conversations": [row("a", ended=False)]}
     assert verdict(account(JOB, still, counts=(1, 1)), "read").finality == "provisional"
     assert verdict(account(JOB, {"conversations": []}, counts=(0, 0)), "read", settled=START).finality == "provisional"
-    sums = Account(JOB, START + timedelta(days=40), counts={"count": 1, "recount": 1})
+    sums = Account(JOB, START + timedelta(days=40), counts={"count": [1], "recount": [1]})
     sums.take(0, Request(JOB, "results"), Answer(200, raw=json.dumps(still).encode()))
     assert verdict(sums, "read").finality == "final"
 

@@ -4,7 +4,8 @@
     ------------------------------------------  -------------------------------------------------------------------
     the walk                                    it reached its true end (repair.py sees to the others)
     cursor: watermark, read before submitting   it lies at or after the slice's end
-    cursor: counts, before and after            ids that started on the slice's days >= the larger count
+    cursor: counts, before and after            ids that live in the slice >= the larger count, and owned ids >= the larger
+                                                difference of the counts from midnight to its ends
     pages: to the absent page                   unique ids >= the larger of the first and the last totalHits
     pages: stopped beyond the slice             the starts were in order (the walk's own proof), totalHits did not move,
                                                 no row came twice
@@ -54,9 +55,9 @@ class Account:
     foreign: dict[str, datetime] = field(default_factory=dict)
     #: Where records stand that nobody can own, because id or start cannot be read. They are kept as they came.
     broken: list[int] = field(default_factory=list)
-    #: `totalHits` of each page, and the sums of the counts before and after a job (None: refused).
+    #: `totalHits` of each page, and the counts before and after a job, in the order of their requests (None: refused).
     hits: list[int] = field(default_factory=list)
-    counts: dict[str, int | None] = field(default_factory=dict)
+    counts: dict[str, list[int | None]] = field(default_factory=dict)
     #: The earliest `dataAvailabilityDate` that came with the results.
     watermark: datetime | None = None
 
@@ -69,8 +70,7 @@ class Account:
 
     def _count(self, request: Request, answer: Answer) -> None:
         hits = envelope.page(answer.body).total_hits if answer.status == 200 else None
-        before = self.counts.get(request.kind, 0)
-        self.counts[request.kind] = None if hits is None or before is None else before + hits
+        self.counts.setdefault(request.kind, []).append(hits)
 
     def _read(self, number: int, body: bytes) -> None:
         page = envelope.page(body)
@@ -94,9 +94,23 @@ class Account:
 
     @property
     def countable(self) -> int:
-        """Ids that started on the slice's days, whether owned or not: what a count of those days counts."""
+        """Ids that started on the slice's days, whether owned or not: what counts of the slice count, if they go by life."""
         first, end = floor_day(self.piece.interval.start), self.piece.interval.end
         return len(self.owned) + sum(1 for start in self.foreign.values() if first <= start < end)
+
+    @property
+    def deficits(self) -> list[int]:
+        """Rows that counts before and after a job have more: of what lives in the slice, and of what starts there.
+
+        Where the slice begins in the middle of a day the two differ, and nobody knows which the API counts there: both rule.
+        """
+        known = [
+            [count for count in counts if count is not None] for counts in self.counts.values() if None not in counts
+        ]
+        if floor_day(self.piece.interval.start) == self.piece.interval.start:
+            return [sum(parts) - self.countable for parts in known]
+        living = [sum(parts) - self.countable for *parts, _, _ in known]
+        return living + [to_end - to_start + sum(parts) - len(self.owned) for _, *parts, to_end, to_start in known]
 
     @property
     def duplicates(self) -> int:
@@ -148,8 +162,7 @@ class Verdict:
 def gap(sums: Account, how: str) -> int | None:
     """How many conversations the API counts that are not here: 0 or less is none, None is nobody knows."""
     if how == "read":
-        counts = [count for count in sums.counts.values() if count is not None]
-        return max(counts) - sums.countable if counts else None
+        return max(sums.deficits, default=None)
     if not sums.hits:
         return None
     if how == "absent":

@@ -16,7 +16,7 @@ from lastpage.fetch import envelope
 from lastpage.fetch.pages import count_call
 from lastpage.fetch.transport import Answer, Call
 from lastpage.fetch.walk import DETAILS, Again, Done, Narrow, Request, Step
-from lastpage.interval import Interval
+from lastpage.interval import Interval, floor_day
 from lastpage.plan import PROBE_DAYS_MAX, Probe, Slice
 from lastpage.query import Query
 
@@ -104,8 +104,17 @@ class CursorWalk:
 
 
 def counted_intervals(piece: Slice) -> list[Interval]:
-    """What is counted before and after a job: the slice, in parts that an unfiltered count may cover."""
-    return list(piece.interval.pieces(PROBE_DAYS_MAX))
+    """What is counted before and after a job: the slice, in parts that an unfiltered count may cover.
+
+    A count of a part of a day counts what lives there, or what starts there, or all of the day (docs/api.md, 11, row 5). So where
+    the slice begins in the middle of a day, that day is also counted from midnight to the end of the first part, and to the
+    slice's start: the difference is what started in between.
+    """
+    parts = list(piece.interval.pieces(PROBE_DAYS_MAX))
+    midnight = floor_day(piece.interval.start)
+    if midnight < piece.interval.start:
+        parts += [Interval(midnight, parts[0].end), Interval(midnight, piece.interval.start)]
+    return parts
 
 
 def _poll(request: Request, waited_s: float) -> Request:
