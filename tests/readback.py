@@ -12,7 +12,7 @@ import zstandard
 
 from lastpage.sinks.folder import Folder
 from lastpage.sinks.parquet import Parquet
-from lastpage.sinks.sink import Identity, Range
+from lastpage.sinks.sink import Range
 
 
 def table(folder: Path, name: str = "conversations") -> list[dict[str, Any]]:
@@ -48,5 +48,5 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def ranges(folder: Path) -> list[Range]:
     """What the files themselves say they hold."""
-    days = Folder(folder, folder / ".lastpage", Identity("", ""), Parquet()).committed()
+    days = Folder(folder, folder / ".lastpage", Parquet()).committed()
     return [version for day in sorted(days) for version in days[day]]

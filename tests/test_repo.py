@@ -72,6 +72,7 @@ def test_exported_names() -> None:
             "UnavailableError",
             "UsageError",
             "Verification",
+            "Wanted",
             "__version__",
             "doctor",
             "fetch",

@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 from typing import Any, Unpack
 
-from lastpage.cloud import Asked, Cloud, FetchedPage, When
+from lastpage.asking import Asked, Wanted, When
+from lastpage.cloud import Cloud, FetchedPage
+from lastpage.destination import Format
 from lastpage.doctor import Finding
 from lastpage.errors import (
     ApiError,
@@ -54,6 +56,7 @@ __all__ = [
     "UnavailableError",
     "UsageError",
     "Verification",
+    "Wanted",
     "__version__",
     "doctor",
     "fetch",
@@ -63,9 +66,15 @@ __all__ = [
 ]
 
 
-def fetch(interval: When, to: str | os.PathLike[str] = "conversations", **asked: Unpack[Asked]) -> Summary:
+def fetch(
+    interval: When,
+    to: str | os.PathLike[str] = "conversations",
+    *,
+    format: Format | None = None,  # noqa: A002 - the option's name
+    **wanted: Unpack[Wanted],
+) -> Summary:
     """`Cloud.from_env().fetch(…)`: an interval into a destination; again after a crash, and it goes on."""
-    return Cloud.from_env().fetch(interval, to, **asked)
+    return Cloud.from_env().fetch(interval, to, format=format, **wanted)
 
 
 def fetch_all(interval: When, **asked: Unpack[Asked]) -> list[dict[str, Any]]:

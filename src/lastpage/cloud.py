@@ -16,16 +16,18 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 import msgspec
+import pyarrow as pa
 
+from lastpage.asking import Asked, Wanted, When, ask, choose
 from lastpage.clock import Clock, RealClock
-from lastpage.destination import Destination
+from lastpage.destination import Destination, Format
 from lastpage.doctor import Finding, examine
 from lastpage.errors import ShortError, UsageError
+from lastpage.extracting import Extracting, asked_text, shredder_for
 from lastpage.fetch.auth import Auth, ClientCredentials, StaticToken
 from lastpage.fetch.client import Client
 from lastpage.fetch.envelope import Page, Raw
@@ -36,41 +38,21 @@ from lastpage.fetch.transport import Transport
 from lastpage.fetch.urllib3_transport import Urllib3Transport
 from lastpage.fetch.walk import Request
 from lastpage.files import Disk
-from lastpage.groups import Group, fresh
-from lastpage.interval import Interval, Relative, parse_interval, parse_iso
+from lastpage.groups import fresh
+from lastpage.interval import Interval, parse_iso
 from lastpage.ledger import Ledger
 from lastpage.meter import Meter
-from lastpage.plan import Paginate, Slice
+from lastpage.plan import Slice
 from lastpage.planning import Planning
 from lastpage.query import Query
 from lastpage.regions import DEFAULT, Credentials, Environment, credentials_from_env, environment
-from lastpage.run import Began, Fetching, Options, Summary, deliver
-from lastpage.sdk import LoggedIn, body_of, token_of
-from lastpage.sinks.sink import Identity
+from lastpage.run import Fetching, Options, Summary
+from lastpage.sdk import LoggedIn, token_of
+from lastpage.tables.selection import EVERYTHING, Selection
 from lastpage.verify import AMISS, Proof, Verification, mended
 from lastpage.verifying import Extract, differing, opened, proofs, spans
 
 Conversation = dict[str, Any]
-When = str | Interval | Relative
-
-
-class Asked(TypedDict, total=False):
-    """What every verb takes beside the interval: filters, and how to fetch."""
-
-    #: Media types, such as "voice"; one or several.
-    media: str | Sequence[str]
-    #: "inbound" or "outbound", as the conversation began.
-    direction: str | None
-    #: Ids; one or several.
-    queue: str | Sequence[str]
-    user: str | Sequence[str]
-    division: str | Sequence[str]
-    #: A query body as the vendor's query builder makes it: a dict, or the official SDK's `ConversationQuery`.
-    query: Any
-    #: The zone whose days plain dates mean.
-    tz: tzinfo
-    paginate: Paginate
-    page_size: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +111,8 @@ class Cloud:
         says that rows are missing.
         """
         with self._fetching(interval, asked) as fetching:
-            for group in fetching.groups():
-                for day in group.days:
-                    for raws in group.pages(day):
-                        yield from _records(raws, group)
-                fetching.commit(group)
-            _raise_if_short(fetching)
+            for page in _raws(fetching):
+                yield from map(msgspec.json.decode, page)
 
     def fetch_all(self, interval: When, **asked: Unpack[Asked]) -> list[Conversation]:
         """The same as a list, for small things: it holds everything in memory."""
@@ -148,7 +126,7 @@ class Cloud:
                     for request, page, chosen in rows.views():
                         yield FetchedPage(
                             rows.planned.slice,
-                            list(_records(chosen, group)),
+                            [msgspec.json.decode(raw) for raw in fresh(group, chosen)],
                             len(page.conversations or ()),
                             page.total_hits,
                             _continuation(request, page),
@@ -162,49 +140,57 @@ class Cloud:
         planning = Planning(query, self.client, Lake(self.client), Meter(), options.paginate)
         return planning.plan(*planning.resolve())
 
+    def tables(self, interval: When, **wanted: Unpack[Wanted]) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """The same conversations as Arrow: (table, batch), as the tables of a destination would have them (docs/tables.md).
+
+        Batches come page by page; those of a page belong together. Raises `ShortError` as `conversations` does.
+        """
+        shredder = shredder_for(choose(wanted) or EVERYTHING)
+        with self._fetching(interval, wanted) as fetching:
+            for page in _raws(fetching):
+                for name, table in shredder(page).items():
+                    yield from ((name, batch) for batch in table.to_batches())
+
+    def read(self, piece: Slice, table: str = "conversations", **asked: Unpack[Asked]) -> Iterator[pa.RecordBatch]:
+        """One slice of a plan, as batches of one table: for engines that read slices on several machines.
+
+        The filters are those that `plan` was given. Raises `ShortError` at the end where the slice is short.
+        """
+        shredder = shredder_for(Selection(tables=(table,)))
+        with self._fetching(piece.interval, asked, [piece]) as fetching:
+            for page in _raws(fetching):
+                yield from shredder(page)[table].to_batches()
+
     def fetch(
         self,
         interval: When,
         to: str | os.PathLike[str] = "conversations",
         *,
+        format: Format | None = None,  # noqa: A002 - the option's name
         meter: Meter | None = None,
-        **asked: Unpack[Asked],
+        **wanted: Unpack[Wanted],
     ) -> Summary:
         """Fetch the interval into a destination; the same call after a crash finishes the job.
 
         Raises `UsageError`, `ApiError`, `DestinationError` (see `lastpage.errors`); a short result is returned, not raised.
         """
-        query, options = ask(interval, asked)
-        options = replace(options, threads=self.threads)
-        place = Destination.parse(os.fspath(to))
-        began = Began.now(self.client)
-        with place.held() as state, closing(Ledger(state, self._disk.seam)) as ledger:
-            organization = self.organization()
-            ledger.identify(organization=organization, filters=query.fingerprint)
-            with place.sink(Identity(organization, query.fingerprint), self._disk) as sink:
-                meter, asked_text = meter or Meter(), _asked_text(query, options)
-                fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter)
-                summary = deliver(fetching, sink, place.text, began)
-                # What grows cannot be given the same hours again; its summary says which it has.
-                if not sink.appends and fetching.outgrown() and ledger.unfinished(asked_text) is None:
-                    # What the earlier process began is done; time went on, and the command means more by now.
-                    meter.note("the unfinished run is done; going on with what the command means by now")
-                    fetching = Fetching.begin(asked_text, query, self.client, ledger, options, meter)
-                    summary = deliver(fetching, sink, place.text, began)
-                return summary
+        query, options = ask(interval, wanted)
+        place, selection = Destination.parse(os.fspath(to), format), choose(wanted)
+        place.takes(selection or EVERYTHING)
+        return self._extracting(query, options, place, selection, meter or Meter()).run(self.organization())
 
     def verify(
         self, to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False
     ) -> Verification:
         """Hold a destination against what the API counts now; with `repair`, days that changed are read again.
 
-        `content` reads everything a second time and compares all tables (folders only). Raises as `fetch` does.
+        `content` reads everything a second time and compares all tables. Raises as `fetch` does.
         """
         place = Destination.parse(os.fspath(to))
         if (content or repair) and place.grows:
             raise UsageError(f"{place.text} holds JSON lines, which can be counted but not compared or replaced")
         extract = opened(place, self.organization(), self._disk)
-        found = self._proofs(extract, Path(place.text) if content else None)
+        found = self._proofs(extract, place if content else None)
         changed = [Interval(*map(parse_iso, each.interval.split("/"))) for each in found if each.state in AMISS]
         if not (repair and changed):
             return Verification(found, [])
@@ -214,14 +200,22 @@ class Cloud:
         extract = opened(place, self.organization(), self._disk)
         return Verification(self._proofs(extract, None), [str(span) for span in again])
 
-    def _proofs(self, extract: Extract, folder: Path | None) -> list[Proof]:
+    def _proofs(self, extract: Extract, place: Destination | None) -> list[Proof]:
         found = proofs(extract, self.client)
-        if folder is None:
+        if place is None:
             return found
-        with tempfile.TemporaryDirectory(prefix="lastpage-") as fresh:
+        with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
+            fresh = Destination.parse(folder)
             for span in spans(each.interval for each in extract.held):
-                self.fetch(span, fresh, query=extract.filters)
-            return mended(found, differing(folder, Path(fresh), extract.held))
+                query, options = ask(span, {"query": extract.filters})
+                self._extracting(query, options, fresh, extract.selection, Meter()).run(self.organization())
+            return mended(found, differing(place, fresh, extract, self._disk))
+
+    def _extracting(
+        self, query: Query, options: Options, place: Destination, selection: Selection | None, meter: Meter
+    ) -> Extracting:
+        options = replace(options, threads=self.threads)
+        return Extracting(query, options, place, selection, self.client, self._disk, meter)
 
     def doctor(self) -> list[Finding]:
         """Whether a fetch can work here: environment, network, credentials, role, clock, watermark, retention, allowance."""
@@ -235,14 +229,14 @@ class Cloud:
         return self._organization
 
     @contextmanager
-    def _fetching(self, interval: When, asked: Asked) -> Iterator[Fetching]:
+    def _fetching(self, interval: When, asked: Asked, slices: Sequence[Slice] | None = None) -> Iterator[Fetching]:
         """A run with a ledger of its own that is gone afterwards: for those who want rows, not files."""
         query, options = ask(interval, asked)
         options = replace(options, threads=self.threads)
         # A thread that is still reading when the caller has seen enough may write once more into a folder that goes.
         place = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)
         with place as folder, closing(Ledger(Path(folder))) as ledger:
-            yield Fetching.begin(_asked_text(query, options), query, self.client, ledger, options, Meter())
+            yield Fetching.begin(asked_text(query, options), query, self.client, ledger, options, Meter(), slices)
 
 
 def _identified(
@@ -258,41 +252,14 @@ def _identified(
     return StaticToken(token), where, f"a token of {where.name}"
 
 
-def ask(interval: When, asked: Asked) -> tuple[Query, Options]:
-    """The keywords of every verb as a checked query and options."""
-    for name in asked:
-        if name not in Asked.__annotations__:
-            raise UsageError(f"there is no option {name!r}; there are {', '.join(Asked.__annotations__)}")
-    when = parse_interval(interval, asked.get("tz", UTC)) if isinstance(interval, str) else interval
-    query = Query(
-        when,
-        media=_several(asked.get("media", ())),
-        direction=asked.get("direction"),
-        queues=_several(asked.get("queue", ())),
-        users=_several(asked.get("user", ())),
-        divisions=_several(asked.get("division", ())),
-        body={} if asked.get("query") is None else body_of(asked["query"]),
-    )
-    return query, Options(asked.get("paginate", "auto"), _page_size(asked.get("page_size")))
-
-
-def _page_size(rows: int | None) -> int | None:
-    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
-        raise UsageError(f"a page size of {rows!r} makes no sense; give at least 1 row a page, or leave it to lastpage")
-    return rows
-
-
-def _several(values: str | Sequence[str]) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
-
-
-def _asked_text(query: Query, options: Options) -> str:
-    """What makes a repeated command the same one; the filters are the destination's."""
-    return f"{query.interval} {options.paginate}"
-
-
-def _records(raws: list[Raw], group: Group) -> Iterator[Conversation]:
-    return (msgspec.json.decode(raw) for raw in fresh(group, raws))
+def _raws(fetching: Fetching) -> Iterator[list[Raw]]:
+    """Every conversation of a run, raw, a page at a time; raises `ShortError` at the end where rows are missing."""
+    for group in fetching.groups():
+        for rows in group.rows:
+            for page in rows.of(rows.planned.slice.interval):
+                yield fresh(group, page)
+        fetching.commit(group)
+    _raise_if_short(fetching)
 
 
 def _continuation(request: Request, page: Page) -> int | str | None:

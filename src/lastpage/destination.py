@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -15,9 +16,14 @@ from lastpage.files import Disk
 from lastpage.sinks.folder import Folder
 from lastpage.sinks.jsonl import JsonLines, Stdout
 from lastpage.sinks.parquet import Parquet
-from lastpage.sinks.sink import Identity, Sink
+from lastpage.sinks.sink import Sink
+from lastpage.tables.selection import EVERYTHING, Selection
 
-FILES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+#: How the tables of a folder are files.
+Format = Literal["parquet"]
+Kind = Literal["parquet", "lines", "stdout"]
+WANTED = f"give a folder, a file that ends in {', '.join(LINES)}, or -"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +31,41 @@ class Destination:
     """`text` as given; `state` is the folder of its ledger, spool and lock, None where nothing outlives the run."""
 
     text: str
+    kind: Kind
     state: Path | None
 
     @classmethod
-    def parse(cls, text: str) -> Destination:
+    def parse(cls, text: str, form: Format | None = None) -> Destination:
         """Raises `UsageError` for what no destination looks like; nothing is created yet."""
-        if text == "-":
-            return cls(text, None)
-        if not text or "://" in text:
-            raise UsageError(f"cannot write to {text!r}; give a folder, a file that ends in {', '.join(FILES)}, or -")
         path = Path(text)
-        if text.endswith(FILES):
-            return cls(text, path.with_name(path.name + ".lastpage"))
-        if path.suffix in (".json", ".csv", ".parquet", ".gz", ".zst"):
-            raise UsageError(f"{text!r} is no destination; give a folder for Parquet, or a file in {', '.join(FILES)}")
-        if path.exists() and not path.is_dir():
-            raise UsageError(f"{text!r} is a file, but no JSON lines; give a folder for Parquet")
-        return cls(text, path / ".lastpage")
+        if text == "-":
+            made = cls(text, "stdout", None)
+        elif not text or "://" in text:
+            raise UsageError(f"cannot write to {text!r}; {WANTED}")
+        elif text.endswith(LINES):
+            made = cls(text, "lines", path.with_name(path.name + ".lastpage"))
+        elif path.suffix in (".json", ".csv", ".parquet", ".gz", ".zst"):
+            raise UsageError(f"{text!r} is no destination; {WANTED}")
+        elif path.exists() and not path.is_dir():
+            raise UsageError(f"{text!r} is a file, but none of lastpage's; {WANTED}")
+        else:
+            return cls(text, form or "parquet", path / ".lastpage")
+        if form:
+            raise UsageError(f"--format {form} is how a folder's files are; {text!r} is no folder")
+        return made
 
     @property
     def grows(self) -> bool:
         """Whether what is written there cannot be replaced."""
-        return self.state is None or self.text.endswith(FILES)
+        return self.kind in ("lines", "stdout")
+
+    def takes(self, selection: Selection) -> None:
+        """Raises `UsageError` where a selection of tables and columns makes no sense here."""
+        if self.grows and selection not in (EVERYTHING, Selection(keep_raw=True)):
+            raise UsageError(
+                f"{self.text} gets the API's own records, one a line, untouched; --tables, --columns, --drop, --hash and "
+                "--attributes are for destinations with tables, such as a folder"
+            )
 
     @contextmanager
     def held(self) -> Iterator[Path]:
@@ -73,14 +92,15 @@ class Destination:
             lock.release()
 
     @contextmanager
-    def sink(self, identity: Identity, disk: Disk) -> Iterator[Sink]:
-        with closing(self._sink(identity, disk)) as sink:
+    def sink(self, state: Path, disk: Disk) -> Iterator[Sink]:
+        """The sink, opened; it has to be claimed before anything is written."""
+        with closing(SINKS[self.kind](Path(self.text), state, disk)) as sink:
             sink.open()
             yield sink
 
-    def _sink(self, identity: Identity, disk: Disk) -> Sink:
-        if self.state is None:
-            return Stdout()
-        if self.text.endswith(FILES):
-            return JsonLines(Path(self.text), self.state, identity, disk)
-        return Folder(Path(self.text), self.state, identity, Parquet(), disk)
+
+SINKS: dict[Kind, Callable[[Path, Path, Disk], Sink]] = {
+    "parquet": lambda path, state, disk: Folder(path, state, Parquet(), disk),
+    "lines": JsonLines,
+    "stdout": lambda _path, _state, _disk: Stdout(),
+}

@@ -20,15 +20,17 @@ from lastpage.groups import Group, fresh, grouped
 from lastpage.interval import Relative, from_unix, iso
 from lastpage.ledger import Ledger, Planned, Run
 from lastpage.meter import Meter
-from lastpage.plan import Paginate
+from lastpage.plan import Paginate, Slice
 from lastpage.planning import Planning
 from lastpage.query import Query
 from lastpage.rows import Rows
 from lastpage.settle import Settler
 from lastpage.sinks.ranges import accepted, minus
-from lastpage.sinks.sink import Range, Sink
+from lastpage.sinks.sink import Range, Sink, Unread
 from lastpage.tally import WORST, Coverage, Finality, Verdict
 
+#: Records that could not be read are named one by one up to so many.
+UNREAD_TOLD = 10
 #: Bytes of the spool above which fetching waits for the destination.
 SPOOL_BYTES_MAX = 20 * 1024**3
 
@@ -95,14 +97,21 @@ class Fetching:
 
     @classmethod
     def begin(
-        cls, asked: str, query: Query, client: Client, ledger: Ledger, options: Options, meter: Meter
+        cls,
+        asked: str,
+        query: Query,
+        client: Client,
+        ledger: Ledger,
+        options: Options,
+        meter: Meter,
+        slices: Sequence[Slice] | None = None,
     ) -> Fetching:
-        """Take up the unfinished run of the same command, or plan a new one and commit the plan."""
+        """Take up the unfinished run of the same command, or plan a new one (of `slices`, if given) and commit the plan."""
         planning = Planning(query, client, Lake(client), meter, options.paginate)
         run = ledger.unfinished(asked)
         if run is None:
             interval, horizon = planning.resolve()
-            slices = planning.plan(interval, horizon)
+            slices = planning.plan(interval, horizon) if slices is None else slices
             run = ledger.begin(asked, interval, horizon, slices, client.server_now())
         else:
             meter.note(f"going on with the unfinished run of {iso(from_unix(run.began))}: {run.interval}")
@@ -134,6 +143,22 @@ class Fetching:
     def commit(self, group: Group) -> None:
         self._ready -= 1
         self.ledger.committed(self.run, [rows.planned for rows in group.rows])
+
+    def unread(self, group: Group, records: Sequence[Unread]) -> None:
+        """What the tables could not take is there, but not in them: a slice that lacks one is not proved to be whole."""
+        for record in records[:UNREAD_TOLD]:
+            self.meter.note(
+                f"conversation {record.conversation_id or '(no id)'} is no row: {record.error or 'it cannot be read'}"
+            )
+        for rows in group.rows:
+            interval, verdict = rows.planned.slice.interval, rows.verdict
+            lacking = sum(1 for record in records if record.start is not None and record.start in interval)
+            if lacking and verdict.coverage == "complete":
+                why = (
+                    f"{lacking} conversations could not be read into tables; they are in the table broken as they came"
+                )
+                rows.verdict = replace(verdict, coverage="unproven", finality="provisional", why=why)
+                self.ledger.rejudge(self.run, rows.planned.slice.number, rows.verdict.dump())
 
     def stop(self) -> None:
         """Let the threads end at their next step; what they have kept stays."""
@@ -234,7 +259,7 @@ def deliver(fetching: Fetching, sink: Sink, destination: str, began: Began) -> S
             if sink.appends and group.delivered is not None:
                 sink.append(day, group.ranges(day), (fresh(group, page) for page in group.pages(day)))
             else:
-                sink.replace(day, group.ranges(day), group.pages(day))
+                fetching.unread(group, sink.replace(day, group.ranges(day), group.pages(day)))
         fetching.commit(group)
     verdicts = fetching.verdicts()
     coverage, finality = worst(verdicts)

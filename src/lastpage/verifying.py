@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lastpage.destination import Destination
 from lastpage.errors import UsageError
+from lastpage.extracting import shredder_for, taken_up
 from lastpage.fetch.client import Client
 from lastpage.fetch.lake import Lake
 from lastpage.files import Disk
 from lastpage.interval import Interval
-from lastpage.ledger import Ledger
 from lastpage.meter import Meter
 from lastpage.planning import Planning
 from lastpage.query import Query
-from lastpage.sinks.sink import Identity
+from lastpage.sinks.sink import Identity, Tabular
 from lastpage.tables.schema import TABLES
+from lastpage.tables.selection import Selection
 from lastpage.verify import Held, Proof, pieces, prove
 
 KEYS = "conversation_id"
@@ -30,10 +32,19 @@ KEYS = "conversation_id"
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What a destination holds, and for which filters."""
+    """What a destination holds, and whose it is."""
 
-    filters: dict[str, object]
+    identity: Identity
     held: list[Held]
+
+    @property
+    def filters(self) -> dict[str, object]:
+        filters: dict[str, object] = json.loads(self.identity.filters)
+        return filters
+
+    @property
+    def selection(self) -> Selection:
+        return taken_up(self.identity)
 
     def query(self) -> Query:
         span = Interval(self.held[0].interval.start, self.held[-1].interval.end)
@@ -42,16 +53,14 @@ class Extract:
 
 def opened(place: Destination, organization: str, disk: Disk) -> Extract:
     """Read what a destination holds; raises `UsageError` where there is nothing to verify, or it is another's."""
-    if place.state is None or not place.state.exists():
+    if not Path(place.text).exists():
         raise UsageError(f"nothing was fetched into {place.text} yet; there is nothing to verify")
-    with place.held() as state, closing(Ledger(state, disk.seam)) as ledger:
-        filters = ledger.identity().get("filters", "{}")
-        ledger.identify(organization=organization, filters=filters)
-        with place.sink(Identity(organization, filters), disk) as sink:
-            held = pieces(sink.committed())
-    if not held:
-        raise UsageError(f"{place.text} holds nothing yet; there is nothing to verify")
-    return Extract(json.loads(filters), held)
+    with place.held() as state, place.sink(state, disk) as sink:
+        held = pieces(sink.committed())
+        if sink.known is None or not held:
+            raise UsageError(f"{place.text} holds nothing yet; there is nothing to verify")
+        replace(sink.known, organization=organization).check(sink.known, place.text)
+        return Extract(sink.known, held)
 
 
 def proofs(extract: Extract, client: Client) -> list[Proof]:
@@ -70,27 +79,33 @@ def spans(days: Iterable[Interval]) -> list[Interval]:
     return joined
 
 
-def differing(ours: Path, fresh: Path, held: Iterable[Held]) -> dict[str, str]:
-    """Of each day of a folder that is not what a second reading brought: the tables that differ."""
+def differing(ours: Destination, fresh: Destination, extract: Extract, disk: Disk) -> dict[str, str]:
+    """Of each day that is not what a second reading brought: the tables that differ, of those that do not follow from others."""
     found = {}
-    for day in sorted({str(each.day) for each in held}):
-        tables = [name for name in TABLES if not _same(ours / name / f"day={day}", fresh / name / f"day={day}")]
-        if tables:
-            found[day] = f"a second reading differs in {', '.join(tables)}"
+    with _tables(ours, extract, disk) as one, _tables(fresh, extract, disk) as other:
+        for day in sorted({each.day for each in extract.held}):
+            names = [name for name in extract.selection.schemas if name in TABLES]
+            if tables := [name for name in names if not _same(_read(one, name, day), _read(other, name, day))]:
+                found[str(day)] = f"a second reading differs in {', '.join(tables)}"
     return found
 
 
-def _same(one: Path, other: Path) -> bool:
-    first, second = (_read(folder) for folder in (one, other))
-    if first is None or second is None:
-        return first is second
-    shared = [name for name in first.column_names if name in second.column_names]
-    return bool(_sorted(first.select(shared)).equals(_sorted(second.select(shared))))
+@contextmanager
+def _tables(place: Destination, extract: Extract, disk: Disk) -> Iterator[Tabular]:
+    with place.held() as state, place.sink(state, disk) as sink:
+        sink.claim(extract.identity, shredder_for(extract.selection))
+        yield cast("Tabular", sink)
 
 
-def _read(folder: Path) -> pa.Table | None:
-    files = sorted(folder.glob("*.parquet"))
-    return pa.concat_tables(pq.ParquetFile(file).read() for file in files) if files else None
+def _same(one: pa.Table | None, other: pa.Table | None) -> bool:
+    if one is None or other is None:
+        return not one and not other
+    return bool(_sorted(one).equals(_sorted(other)))
+
+
+def _read(sink: Tabular, table: str, day: date) -> pa.Table | None:
+    parts = list(sink.read(table, day))
+    return pa.concat_tables(parts) if parts else None
 
 
 def _sorted(table: pa.Table) -> pa.Table:

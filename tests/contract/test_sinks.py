@@ -1,7 +1,6 @@
 """What every sink promises, asked of every sink."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,58 +8,31 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.readback import everything, lines, table
+from tests.contract.kinds import SINKS, Kind
+from tests.readback import everything
 
 from lastpage.errors import DestinationError, LastpageError, UsageError
 from lastpage.files import Disk
 from lastpage.interval import Interval
-from lastpage.sinks.folder import Folder
-from lastpage.sinks.jsonl import JsonLines
-from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Identity, Range, Sink
+from lastpage.tables.shredder import Shredder
 
 DAY = date(2023, 10, 10)
 START = datetime(2023, 10, 10, tzinfo=UTC)
 AS_OF = START + timedelta(days=3)
 US = Identity("org-1", "{}")
-Make = Callable[[Path, Disk], Sink]
 
 
-def parquet(folder: Path, disk: Disk) -> Sink:
-    return Folder(folder / "out", folder / "out" / ".lastpage", US, Parquet(), disk)
-
-
-def jsonl(name: str) -> Make:
-    def make(folder: Path, disk: Disk) -> Sink:
-        state = folder / f"{name}.lastpage"
-        state.mkdir(exist_ok=True)
-        return JsonLines(folder / name, state, US, disk)
-
-    return make
-
-
-SINKS: dict[str, Make] = {
-    "parquet": parquet,
-    "jsonl": jsonl("x.jsonl"),
-    "gz": jsonl("x.jsonl.gz"),
-    "zst": jsonl("x.jsonl.zst"),
-}
-REPLACING = ["parquet"]
-
-
-def opened(make: Make, folder: Path, disk: Disk | None = None) -> Sink:
-    sink = make(folder, disk or Disk())
+def opened(kind: Kind, folder: Path, disk: Disk | None = None, who: Identity = US) -> Sink:
+    sink = kind.make(folder, disk or Disk())
     sink.open()
+    sink.claim(who, Shredder())
     return sink
 
 
-def stored(folder: Path) -> dict[str, str]:
+def stored(kind: Kind, folder: Path) -> dict[str, str]:
     """What is there: external tag by conversation id; a row that is there twice is an error."""
-    if (folder / "out").exists():
-        rows = [(row["conversation_id"], row["external_tag"]) for row in table(folder / "out")]
-    else:
-        path = next((path for path in folder.glob("x.jsonl*") if path.is_file()), None)
-        rows = [(row["conversationId"], row["externalTag"]) for row in lines(path)] if path else []
+    rows = [(row["conversation_id"], row["external_tag"]) for row in kind.read(folder, "conversations")]
     assert len(rows) == len(dict(rows))
     return dict(rows)
 
@@ -85,54 +57,54 @@ def hours(first: float, last: float, **more: Any) -> Range:
 
 
 @pytest.fixture(params=SINKS)
-def make(request: pytest.FixtureRequest) -> Make:
+def kind(request: pytest.FixtureRequest) -> Kind:
     return SINKS[request.param]
 
 
-@pytest.fixture(params=REPLACING)
-def replacing(request: pytest.FixtureRequest) -> Make:
+@pytest.fixture(params=[name for name, kind in SINKS.items() if kind.replaces])
+def replacing(request: pytest.FixtureRequest) -> Kind:
     return SINKS[request.param]
 
 
-def test_what_is_written_is_there(make: Make, tmp_path: Path) -> None:
+def test_what_is_written_is_there(kind: Kind, tmp_path: Path) -> None:
     """Rows, ranges and counts are there again after reopening."""
-    sink = opened(make, tmp_path)
+    sink = opened(kind, tmp_path)
     sink.replace(DAY, [hours(0, 24, conversations=3)], [[record(1), record(2)], [record(23)]])
     sink.close()
-    assert stored(tmp_path) == {"h1-0": "one", "h2-0": "one", "h23-0": "one"}
-    assert opened(make, tmp_path).committed() == {DAY: [hours(0, 24, conversations=3)]}
+    assert stored(kind, tmp_path) == {"h1-0": "one", "h2-0": "one", "h23-0": "one"}
+    assert opened(kind, tmp_path).committed() == {DAY: [hours(0, 24, conversations=3)]}
 
 
-def test_an_empty_range(make: Make, tmp_path: Path) -> None:
+def test_an_empty_range(kind: Kind, tmp_path: Path) -> None:
     """A range without rows is recorded as such."""
-    sink = opened(make, tmp_path)
+    sink = opened(kind, tmp_path)
     sink.replace(DAY, [hours(0, 24)], [])
-    assert opened(make, tmp_path).committed() == {DAY: [hours(0, 24)]}
-    assert stored(tmp_path) == {}
+    assert opened(kind, tmp_path).committed() == {DAY: [hours(0, 24)]}
+    assert stored(kind, tmp_path) == {}
 
 
-def test_again_changes_nothing(make: Make, tmp_path: Path) -> None:
+def test_again_changes_nothing(kind: Kind, tmp_path: Path) -> None:
     """The same range of the same version again: the same rows, once."""
-    sink = opened(make, tmp_path)
+    sink = opened(kind, tmp_path)
     for _ in range(2):
         sink.replace(DAY, [hours(0, 24, conversations=1)], [[record(5)]])
-    assert stored(tmp_path) == {"h5-0": "one"}
+    assert stored(kind, tmp_path) == {"h5-0": "one"}
 
 
-def test_several_days(make: Make, tmp_path: Path) -> None:
+def test_several_days(kind: Kind, tmp_path: Path) -> None:
     """Days do not touch each other."""
-    sink = opened(make, tmp_path)
+    sink = opened(kind, tmp_path)
     tomorrow = Interval(START + timedelta(days=1), START + timedelta(days=2))
     sink.replace(DAY, [hours(0, 24)], [[record(5)]])
     sink.replace(DAY + timedelta(days=1), [replace(hours(0, 24), interval=tomorrow)], [[record(30)]])
-    assert stored(tmp_path) == {"h5-0": "one", "h30-0": "one"}
+    assert stored(kind, tmp_path) == {"h5-0": "one", "h30-0": "one"}
 
 
 @pytest.mark.parametrize("text", ['"q"', "a\nb", "\u2028", "nul\x00", "👩‍👩‍👧", "x" * 200_000])
-def test_wide_text(make: Make, tmp_path: Path, text: str) -> None:
+def test_wide_text(kind: Kind, tmp_path: Path, text: str) -> None:
     """Any text comes back as it was."""
-    opened(make, tmp_path).replace(DAY, [hours(0, 24)], [[record(5, text)]])
-    assert stored(tmp_path) == {"h5-0": text}
+    opened(kind, tmp_path).replace(DAY, [hours(0, 24)], [[record(5, text)]])
+    assert stored(kind, tmp_path) == {"h5-0": text}
 
 
 def test_a_raw_line_break(tmp_path: Path) -> None:
@@ -140,16 +112,16 @@ def test_a_raw_line_break(tmp_path: Path) -> None:
     sink = opened(SINKS["jsonl"], tmp_path)
     pretty = msgspec.Raw(json.dumps(json.loads(bytes(record(5))), indent=1).encode())
     sink.replace(DAY, [hours(0, 24)], [[pretty]])
-    assert stored(tmp_path) == {"h5-0": "one"}
+    assert stored(SINKS["jsonl"], tmp_path) == {"h5-0": "one"}
 
 
-def test_a_start_range_is_replaced(replacing: Make, tmp_path: Path) -> None:
+def test_a_start_range_is_replaced(replacing: Kind, tmp_path: Path) -> None:
     """Exactly the range is replaced, in every table; the rest of the day is carried over."""
     sink = opened(replacing, tmp_path)
     sink.replace(DAY, [hours(0, 24)], [[record(hour) for hour in (1, 8, 12, 20)]])
     sink.replace(DAY, [hours(8, 13)], [[record(9, "two")]])
-    assert stored(tmp_path) == {"h1-0": "one", "h9-0": "two", "h20-0": "one"}
-    assert [row["session_id"] for row in table(tmp_path / "out", "sessions")] == ["one", "one", "two"]
+    assert stored(replacing, tmp_path) == {"h1-0": "one", "h9-0": "two", "h20-0": "one"}
+    assert [row["session_id"] for row in replacing.read(tmp_path, "sessions")] == ["one", "one", "two"]
     kept = opened(replacing, tmp_path).committed()[DAY]
     assert [(version.interval, version.conversations) for version in kept] == [
         (hours(0, 8).interval, 1),
@@ -158,35 +130,35 @@ def test_a_start_range_is_replaced(replacing: Make, tmp_path: Path) -> None:
     ]
 
 
-def test_fresher_stays(replacing: Make, tmp_path: Path) -> None:
+def test_fresher_stays(replacing: Kind, tmp_path: Path) -> None:
     """A version never replaces a fresher one, where they overlap; elsewhere it is written."""
     sink = opened(replacing, tmp_path)
     sink.replace(DAY, [hours(8, 12, as_of=AS_OF + timedelta(hours=1))], [[record(9, "fresh")]])
     sink.replace(DAY, [hours(0, 24)], [[record(1, "old"), record(9, "old"), record(10, "old", 1), record(20, "old")]])
-    assert stored(tmp_path) == {"h1-0": "old", "h9-0": "fresh", "h20-0": "old"}
+    assert stored(replacing, tmp_path) == {"h1-0": "old", "h9-0": "fresh", "h20-0": "old"}
 
 
-def test_short_never_replaces_complete(replacing: Make, tmp_path: Path) -> None:
+def test_short_never_replaces_complete(replacing: Kind, tmp_path: Path) -> None:
     """Rows that are known to be short never stand in for rows that are complete, however fresh."""
     sink = opened(replacing, tmp_path)
     sink.replace(DAY, [hours(0, 24)], [[record(1), record(2)]])
     sink.replace(DAY, [hours(0, 24, coverage="short", as_of=AS_OF + timedelta(days=1))], [[record(1, "two")]])
-    assert stored(tmp_path) == {"h1-0": "one", "h2-0": "one"}
+    assert stored(replacing, tmp_path) == {"h1-0": "one", "h2-0": "one"}
     sink.replace(DAY, [hours(0, 24, as_of=AS_OF + timedelta(days=2))], [[record(2, "two")]])
-    assert stored(tmp_path) == {"h2-0": "two"}
+    assert stored(replacing, tmp_path) == {"h2-0": "two"}
 
 
-def test_broken_records_come_once(replacing: Make, tmp_path: Path) -> None:
+def test_broken_records_come_once(replacing: Kind, tmp_path: Path) -> None:
     """Records that could not be read are replaced with their range, also when they do not say when they started."""
     broken = msgspec.Raw(bytes(record(5)).replace(b'"participantId": "p"', b'"participantId": {}'))
     nobody = msgspec.Raw(b'{"conversationStart": 7}')
     for _ in range(2):
         opened(replacing, tmp_path).replace(DAY, [hours(0, 24)], [[record(1), broken, nobody]])
-        assert [row["conversation_id"] for row in table(tmp_path / "out", "broken")] == ["", "h5-0"]
+        assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == ["", "h5-0"]
     opened(replacing, tmp_path).replace(DAY, [hours(8, 24)], [])
-    assert len(table(tmp_path / "out", "broken")) == 2
+    assert len(replacing.read(tmp_path, "broken")) == 2
     opened(replacing, tmp_path).replace(DAY, [hours(0, 8)], [[record(5)]])
-    assert [row["conversation_id"] for row in table(tmp_path / "out", "broken")] == [""]
+    assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == [""]
 
 
 def test_lines_refuse_an_overlap(tmp_path: Path) -> None:
@@ -195,7 +167,7 @@ def test_lines_refuse_an_overlap(tmp_path: Path) -> None:
     sink.replace(DAY, [hours(0, 24)], [[record(1)]])
     with pytest.raises(UsageError, match="give another file"):
         sink.replace(DAY, [hours(12, 24, as_of=AS_OF + timedelta(days=1))], [[record(13)]])
-    assert stored(tmp_path) == {"h1-0": "one"}
+    assert stored(SINKS["jsonl"], tmp_path) == {"h1-0": "one"}
 
 
 class Crash(BaseException):
@@ -215,7 +187,7 @@ class Steps:
 
 
 @pytest.mark.parametrize("problem", [Crash(), OSError(28, "No space left on device")], ids=["crash", "full"])
-def test_crash_at_every_step(make: Make, tmp_path: Path, problem: BaseException) -> None:
+def test_crash_at_every_step(kind: Kind, tmp_path: Path, problem: BaseException) -> None:
     """Stopped at step 1, 2, 3 … until it runs through: reopened, the day is at the old or the new version, never between;
     and written again it is at the new one.
     """
@@ -224,65 +196,64 @@ def test_crash_at_every_step(make: Make, tmp_path: Path, problem: BaseException)
         step += 1
         folder = tmp_path / str(step)
         folder.mkdir()
-        sink = opened(make, folder)
+        sink = opened(kind, folder)
         sink.replace(DAY, [hours(0, 12)], [[record(1), record(2)]])
-        old = stored(folder)
+        old = stored(kind, folder)
         steps = Steps(step, problem)
         try:
-            again = opened(make, folder, Disk(steps))
+            again = opened(kind, folder, Disk(steps))
             again.replace(DAY, [hours(12, 24)], [[record(13)], [record(14)]])
             again.close()
         except (Crash, DestinationError):
             pass
         last = steps.count < step
-        after = opened(make, folder)
+        after = opened(kind, folder)
         new = old | {"h13-0": "one", "h14-0": "one"}
-        assert stored(folder) in (old, new)
+        assert stored(kind, folder) in (old, new)
         held = after.committed()[DAY]
-        assert (stored(folder) == new) == (hours(12, 24).interval in [version.interval for version in held])
+        assert (stored(kind, folder) == new) == (hours(12, 24).interval in [version.interval for version in held])
         after.replace(DAY, [hours(12, 24)], [[record(13)], [record(14)]])
-        assert stored(folder) == new
+        assert stored(kind, folder) == new
         if last:
             break
     assert step > 3
 
 
-def test_pages_that_fail(make: Make, tmp_path: Path) -> None:
+def test_pages_that_fail(kind: Kind, tmp_path: Path) -> None:
     """If the rows stop coming in the middle, nothing of them is there afterwards."""
 
     def pages() -> Any:
         yield [record(1)]
         raise KeyboardInterrupt
 
-    sink = opened(make, tmp_path)
+    sink = opened(kind, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         sink.replace(DAY, [hours(0, 24)], pages())
-    assert opened(make, tmp_path).committed() == {}
-    assert stored(tmp_path) == {}
+    assert opened(kind, tmp_path).committed() == {}
+    assert stored(kind, tmp_path) == {}
 
 
-@pytest.mark.parametrize("other", [Identity("org-2", "{}"), Identity("org-1", '{"segmentFilters":[]}')])
-def test_another_identity(make: Make, tmp_path: Path, other: Identity) -> None:
-    """A destination of another organisation or of other filters is refused, exit 2, and not changed."""
-    sink = opened(make, tmp_path)
-    sink.replace(DAY, [hours(0, 24)], [[record(1)]])
-    stranger = make(tmp_path, Disk())
-    stranger._identity = other  # type: ignore[attr-defined]
-    with pytest.raises(UsageError, match="another"):
-        stranger.open()
-    assert stored(tmp_path) == {"h1-0": "one"}
+@pytest.mark.parametrize(
+    "other",
+    [Identity("org-2", "{}"), Identity("org-1", '{"segmentFilters":[]}'), Identity("org-1", "{}", '{"drop":["ani"]}')],
+)
+def test_another_identity(kind: Kind, tmp_path: Path, other: Identity) -> None:
+    """A destination of another organisation of other filters or of another selection is refused, exit 2, and not changed."""
+    opened(kind, tmp_path).replace(DAY, [hours(0, 24)], [[record(1)]])
+    with pytest.raises(UsageError, match="give another destination"):
+        opened(kind, tmp_path, who=other)
+    assert stored(kind, tmp_path) == {"h1-0": "one"}
 
 
-def test_a_foreign_place(make: Make, tmp_path: Path) -> None:
+def test_a_foreign_place(kind: Kind, tmp_path: Path) -> None:
     """What is there and not ours is refused, exit 6, and not touched."""
-    if make is SINKS["parquet"]:
-        (tmp_path / "out").mkdir()
-        (tmp_path / "out" / "thesis.docx").write_text("years of work")
-    else:
-        for name in ("x.jsonl", "x.jsonl.gz", "x.jsonl.zst"):
-            (tmp_path / name).write_text("years of work")
+    place = tmp_path / kind.place
+    if not place.suffix:
+        place.mkdir()
+        place /= "thesis.docx"
+    place.write_text("years of work")
     with pytest.raises(LastpageError) as refused:
-        opened(make, tmp_path)
+        opened(kind, tmp_path)
     assert refused.value.exit_code == 6
 
 
@@ -315,7 +286,7 @@ def test_an_older_version_without_a_column(tmp_path: Path) -> None:
     older = pq.read_table(path, partitioning=None).drop_columns(["self_served", "external_tag"])
     pq.write_table(older.replace_schema_metadata(pq.read_metadata(path).metadata), path)
     opened(SINKS["parquet"], tmp_path).replace(DAY, [hours(12, 24)], [[record(13, "two")]])
-    assert stored(tmp_path) == {"h1-0": None, "h13-0": "two"}
+    assert stored(SINKS["parquet"], tmp_path) == {"h1-0": None, "h13-0": "two"}
 
 
 def test_read_by_others(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lastpage.cli.options import ANY, FULL, Filters, Sending
+from lastpage.cli.options import ALL, ANY, FULL, Filters, Keeping, Sending
 from lastpage.cli.progress import showing
 from lastpage.cli.summary import show
 from lastpage.cli.telling import PLAINLY, Telling
@@ -18,6 +18,7 @@ def fetch(
     interval: str,
     filters: Filters = ANY,
     sending: Sending = FULL,
+    keeping: Keeping = ALL,
     telling: Telling = PLAINLY,
     *,
     to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
@@ -40,7 +41,7 @@ def fetch(
     """
     asked, cloud, meter = filters.asked(), sending.cloud(), Meter()
     with showing(meter, cloud.client, telling):
-        summary = cloud.fetch(interval, to, meter=meter, **asked)
+        summary = cloud.fetch(interval, to, meter=meter, **asked, **keeping.kept())
     show(summary, sys.stderr if to == "-" else sys.stdout, as_json=json)
     missing = summary.coverage == "short" or (strict and summary.coverage == "unproven")
     return 3 if missing else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -10,12 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cyclopts import Parameter
 
-from lastpage.cloud import Asked, Cloud
+from lastpage.asking import Asked, Kept
+from lastpage.cloud import Cloud
 from lastpage.errors import UsageError
 from lastpage.query import read_body
 
 FILTERS = "Which conversations"
 HOW = "How to fetch"
+WHAT = "What to keep"
 
 
 @Parameter(name="*")
@@ -73,6 +76,40 @@ class Sending:
         return Cloud.from_env(requests_per_minute=self.requests_per_minute)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Which tables and columns a destination has; the first fetch decides, later ones take it up."""
+
+    tables: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
+    "A table to keep, such as segments; repeatable. conversations is always there."
+    columns: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
+    "A column to keep, as column or table.column; of a table that is named, only these. Repeatable."
+    drop: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
+    "A column to leave out, or attributes.NAME; repeatable."
+    hash: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
+    "A column of text, or attributes.NAME, to hash with the key in LASTPAGE_HASH_KEY, so that it still joins; repeatable."
+    attributes: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
+    "A participant attribute that gets a column of its own in participants_with_attributes; repeatable."
+    keep_raw: Annotated[bool, Parameter(group=WHAT, negative="")] = False
+    "Keep every record as it came, too, in the table raw."
+
+    def kept(self) -> Kept:
+        """As the Python verbs take them; lists may be written with commas."""
+        return Kept(
+            tables=_apart(self.tables),
+            columns=_apart(self.columns),
+            drop=_apart(self.drop),
+            hash=_apart(self.hash),
+            attributes=_apart(self.attributes),
+            keep_raw=self.keep_raw,
+        )
+
+
+def _apart(values: Iterable[str]) -> list[str]:
+    return [name for text in values for name in text.split(",") if name]
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
@@ -88,4 +125,4 @@ def _text(path: Path) -> bytes:
 
 
 #: What a verb takes when nothing is typed.
-ANY, FULL = Filters(), Sending()
+ANY, FULL, ALL = Filters(), Sending(), Keeping()

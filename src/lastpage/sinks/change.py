@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,9 +13,10 @@ from lastpage.fetch import envelope
 from lastpage.fetch.envelope import Raw
 from lastpage.interval import Interval
 from lastpage.sinks.ranges import accepted, merged, minus
-from lastpage.sinks.sink import Pages, Range
+from lastpage.sinks.sink import Pages, Range, Unread
 from lastpage.tables.schema import TABLES
-from lastpage.tables.shred import Tables, shred
+from lastpage.tables.shred import Tables
+from lastpage.tables.shredder import Shredder
 
 START = "conversation_start"
 #: Conversations handed over at once: small enough for flat memory, large enough for scans.
@@ -28,10 +29,13 @@ class Change:
 
     before: Sequence[Range]
     ranges: Sequence[Range]
+    shredder: Shredder
     #: The parts of the new ranges that are to be written; elsewhere something stronger stays.
     taken: list[Interval] = field(init=False)
     after: list[Range] = field(init=False)
-    _fresh: set[str] = field(default_factory=set)
+    #: What the tables could not take among the rows that came.
+    unread: list[Unread] = field(default_factory=list)
+    _nobodys: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.taken = accepted(self.before, self.ranges)
@@ -40,27 +44,39 @@ class Change:
     def tables(self, pages: Pages) -> Iterator[Tables]:
         """The rows that come, every table of them, page by page."""
         for page in pages:
-            tables = shred(self._chosen(page))
-            self._fresh.update(tables["broken"].column("record").to_pylist())
+            tables = self.shredder(self._chosen(page))
+            self._note(tables["broken"])
             yield tables
 
     def stays(self, starts: pa.ChunkedArray) -> pa.ChunkedArray:
         """Of rows that are there, by their starts: which stay."""
         return outside(starts, self.taken)
 
-    def stays_broken(self, record: str) -> bool:
-        """The same for a record that could not be read; ask once the new rows were taken.
+    def stays_broken(self, broken: pa.Table) -> pa.ChunkedArray:
+        """The same for records that could not be read; ask once the new rows were taken.
 
-        Where it does not even say when it started, it goes when the same record has come again.
+        One that does not even say when it started goes when the same record has come again.
         """
-        head = envelope.head(Raw(record.encode()))
-        if head is None:
-            return record not in self._fresh
-        return not any(head.start in part for part in self.taken)
+        again = pc.is_in(broken.column("record"), value_set=pa.array(sorted(self._nobodys), pa.string()))
+        nobodys = pc.is_null(broken.column(START))
+        return pc.if_else(nobodys, pc.invert(again), self.stays(broken.column(START)))
 
     def counted(self, counts: Sequence[int]) -> list[Range]:
-        """What the day holds now, with the conversations that were counted in each range."""
-        return [replace(version, conversations=count) for version, count in zip(self.after, counts, strict=True)]
+        """What the day holds now, with the conversations that were counted in each range; none is whole that could not be read."""
+        return [
+            replace(version, conversations=count, coverage=self._coverage(version))
+            for version, count in zip(self.after, counts, strict=True)
+        ]
+
+    def _coverage(self, version: Range) -> str:
+        lacking = any(each.start is not None and each.start in version.interval for each in self.unread)
+        return "unproven" if lacking and version.coverage == "complete" else version.coverage
+
+    def _note(self, broken: pa.Table) -> None:
+        for row in broken.to_pylist():
+            if row[START] is None:
+                self._nobodys.add(row["record"])
+            self.unread.append(Unread(row["conversation_id"], row[START], row["error"] or ""))
 
     def _chosen(self, page: Sequence[Raw]) -> Sequence[Raw]:
         """The records whose range is to be written: all, unless something stronger is there."""
@@ -83,9 +99,9 @@ def outside(starts: pa.ChunkedArray, parts: Sequence[Interval]) -> pa.ChunkedArr
     return found
 
 
-def batched(tables: Iterable[Tables]) -> Iterator[Tables]:
+def batched(tables: Iterable[Tables], schemas: Mapping[str, pa.Schema]) -> Iterator[Tables]:
     """Tables of small pages put together to about `BATCH` conversations, none of them left out."""
-    waiting: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+    waiting: dict[str, list[pa.Table]] = {name: [] for name in schemas}
     conversations = 0
     for each in tables:
         for name, table in each.items():
@@ -93,15 +109,15 @@ def batched(tables: Iterable[Tables]) -> Iterator[Tables]:
         # Rows that belong to no conversation here are taken for a share of one.
         conversations += len(each.get("conversations", ())) or BATCH // 4
         if conversations >= BATCH:
-            yield _joined(waiting)
+            yield _joined(waiting, schemas)
             conversations = 0
     if conversations:
-        yield _joined(waiting)
+        yield _joined(waiting, schemas)
 
 
-def _joined(waiting: dict[str, list[pa.Table]]) -> Tables:
+def _joined(waiting: dict[str, list[pa.Table]], schemas: Mapping[str, pa.Schema]) -> Tables:
     joined = {
-        name: pa.concat_tables(tables) if tables else TABLES[name].empty_table() for name, tables in waiting.items()
+        name: pa.concat_tables(tables) if tables else schemas[name].empty_table() for name, tables in waiting.items()
     }
     for tables in waiting.values():
         tables.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -19,10 +20,13 @@ import pyarrow.compute as pc
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.change import START, Change, batched, outside
-from lastpage.sinks.sink import Identity, Pages, Range
+from lastpage.sinks.sink import Identity, Pages, Range, Unread
 from lastpage.sinks.staging import Staging
-from lastpage.tables.schema import TABLES
+from lastpage.tables import pivot
+from lastpage.tables.names import LISTS, Names
+from lastpage.tables.selection import ALL
 from lastpage.tables.shred import KEY, Tables
+from lastpage.tables.shredder import Shredder
 
 #: The version of what a day says of itself.
 VERSION = 1
@@ -60,39 +64,60 @@ class Folder:
 
     appends = False
 
-    def __init__(self, folder: Path, state: Path, identity: Identity, form: Format, disk: Disk | None = None) -> None:
+    def __init__(self, folder: Path, state: Path, form: Format, disk: Disk | None = None) -> None:
         self.folder = folder
-        self._identity = identity
+        self.known: Identity | None = None
         self._form = form
         self._state = state
         self._staging = Staging(folder, state / "staging", disk or Disk())
 
     def open(self) -> None:
-        """Finish or undo what a crash left; refuse a folder of another organisation or other filters, or of other software."""
+        """Finish or undo what a crash left; refuse a folder of other software."""
         try:
             self._staging.recover()
         except OSError as problem:
             raise _failed(self.folder, problem) from None
         for path in self._mains()[:1]:
-            self._check_identity(self._facts(path))
+            self.known = Identity.from_record(self._facts(path))
         self._check_foreign()
+
+    def claim(self, identity: Identity, shredder: Shredder) -> None:
+        """Refuse a folder of another organisation, other filters or another selection."""
+        identity.check(self.known, self.folder)
+        self._identity, self._shredder = identity, shredder
 
     def committed(self) -> dict[date, list[Range]]:
         return {date.fromisoformat(path.parent.name.removeprefix("day=")): self._ranges(path) for path in self._mains()}
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:
         """Replace exactly these start ranges of a day; the rest of the day is carried over."""
         main = self._path(MAIN, day)
         try:
-            change = Change(self._ranges(main) if main.exists() else [], ranges)
+            change = Change(self._ranges(main) if main.exists() else [], ranges, self._shredder)
             with self._staging.change(_part(day)) as place:
                 rows = self._write(place, day, change, pages)
                 self._read_back(place(f"{MAIN}/{_part(day)}/{self._form.file}"), rows)
         except (OSError, pa.ArrowException) as problem:
             raise _failed(self.folder, problem) from None
+        return change.unread
 
     def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
         raise NotImplementedError("tables are replaced")
+
+    def refresh(self, names: Names) -> None:
+        """One file a list: `DEST/<list>/<file>`."""
+        try:
+            with self._staging.change("names") as place:
+                for name, table in names.lists.items():
+                    with self._form.create(place(f"{name}/{self._form.file}"), table.schema) as writer:
+                        writer.write(table)
+        except (OSError, pa.ArrowException) as problem:
+            raise _failed(self.folder, problem) from None
+
+    def read(self, table: str, day: date) -> Iterator[pa.Table]:
+        """A day of a table, a part at a time, with the columns of this selection."""
+        path = self._path(table, day)
+        return self._form.read(path, self._shredder.schemas[table]) if path.exists() else iter(())
 
     def close(self) -> None:
         pass
@@ -106,9 +131,9 @@ class Folder:
                 name: open_files.enter_context(
                     self._form.create(place(f"{name}/{_part(day)}/{self._form.file}"), schema)
                 )
-                for name, schema in TABLES.items()
+                for name, schema in self._shredder.schemas.items()
             }
-            for tables in batched(self._rows(day, change, pages)):
+            for tables in batched(self._rows(day, change, pages), self._shredder.schemas):
                 for name, table in tables.items():
                     if len(table):
                         writers[name].write(table)
@@ -121,24 +146,19 @@ class Folder:
         """What is there and stays, first the conversations, then what belongs to those that do not go; then what comes."""
         if change.before:
             gone: list[pa.Array] = []
-            for batch in self._read(MAIN, day):
+            for batch in self.read(MAIN, day):
                 stays = change.stays(batch.column(START))
                 gone.append(batch.filter(pc.invert(stays)).column(KEY).combine_chunks())
                 yield {MAIN: batch.filter(stays)}
             leaving = pa.chunked_array(gone, pa.string())
-            for name in TABLES:
+            for name in self._shredder.schemas:
                 if name not in (MAIN, "broken"):
-                    for batch in self._read(name, day):
+                    for batch in self.read(name, day):
                         yield {name: batch.filter(pc.invert(pc.is_in(batch.column(KEY), value_set=leaving)))}
         yield from change.tables(pages)
         if change.before:
-            for batch in self._read("broken", day):
-                stays = [change.stays_broken(record) for record in batch.column("record").to_pylist()]
-                yield {"broken": batch.filter(pa.array(stays, pa.bool_()))}
-
-    def _read(self, name: str, day: date) -> Iterator[pa.Table]:
-        path = self._path(name, day)
-        return self._form.read(path, TABLES[name]) if path.exists() else iter(())
+            for batch in self.read("broken", day):
+                yield {"broken": batch.filter(change.stays_broken(batch))}
 
     def _path(self, table: str, day: date) -> Path:
         return self.folder / table / _part(day) / self._form.file
@@ -150,8 +170,7 @@ class Folder:
         return msgspec.json.encode(
             {
                 "version": VERSION,
-                "organization": self._identity.organization,
-                "filters": self._identity.filters,
+                **asdict(self._identity),
                 "ranges": [version.record() for version in ranges],
             }
         )
@@ -178,11 +197,6 @@ class Folder:
                 f"{path} has {found} rows instead of the {rows} that were written; the disk may be at fault"
             )
 
-    def _check_identity(self, known: dict[str, Any]) -> None:
-        for key in ("organization", "filters"):
-            if known.get(key) != getattr(self._identity, key):
-                raise UsageError(f"{self.folder} holds data of another {key}; give another destination with --to")
-
     def _check_foreign(self) -> None:
         others = [path for path in sorted((self.folder / MAIN).glob("day=*/part.*")) if path.name != self._form.file]
         if others:
@@ -190,7 +204,7 @@ class Folder:
                 f"{self.folder} holds {others[0].suffix} files, and one folder has one format; "
                 f"give another folder, or the format that is there"
             )
-        ours = {*TABLES, self._state.name}
+        ours = {*ALL, *LISTS, "raw", pivot.NAME, self._state.name}
         strange = [
             path.name for path in self.folder.iterdir() if path.name not in ours and not path.name.startswith(".")
         ]

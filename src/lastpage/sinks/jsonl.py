@@ -12,6 +12,7 @@ import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import IO, Any, cast
@@ -22,7 +23,9 @@ import zstandard
 from lastpage.errors import DestinationError, UsageError
 from lastpage.fetch.envelope import Raw
 from lastpage.files import Disk
-from lastpage.sinks.sink import Identity, Pages, Range
+from lastpage.sinks.sink import Identity, Pages, Range, Unread
+from lastpage.tables.names import Names
+from lastpage.tables.shredder import Shredder
 
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 6
@@ -34,9 +37,9 @@ class JsonLines:
 
     appends = True
 
-    def __init__(self, path: Path, state: Path, identity: Identity, disk: Disk | None = None) -> None:
+    def __init__(self, path: Path, state: Path, disk: Disk | None = None) -> None:
         self.path = path
-        self._identity = identity
+        self.known: Identity | None = None
         self._record = state / "jsonl.json"
         self._disk = disk or Disk()
         self._length = 0
@@ -57,14 +60,19 @@ class JsonLines:
                 f"{self.path} is shorter than what was written to it; remove it together with {self._record.parent}, "
                 "or put it back"
             )
-        self._check_identity(known)
-        if known is None:
-            # Claimed before it is touched: what a crash leaves behind is known to be ours.
-            with _writing(self.path):
-                self._save(0, [])
+        if known is not None:
+            self.known = Identity.from_record(known)
         if size > self._length:
             with _writing(self.path):
                 self._cut(self._length)
+
+    def claim(self, identity: Identity, shredder: Shredder) -> None:  # noqa: ARG002 - lines are the API's own records
+        """Refuse another's file; a new one is claimed before it is touched, so that what a crash leaves is known to be ours."""
+        identity.check(self.known, self.path)
+        self._identity = identity
+        if self.known is None:
+            with _writing(self.path):
+                self._save(0, [])
 
     def committed(self) -> dict[date, list[Range]]:
         days: dict[date, list[Range]] = {}
@@ -72,11 +80,11 @@ class JsonLines:
             days.setdefault(version.interval.start.date(), []).append(version)
         return days
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:
         """Append a day's new ranges; a range that is there already is refused, unless it is this very one."""
         known = {(version.interval, version.as_of) for version in self._ranges}
         if all((version.interval, version.as_of) in known for version in ranges):
-            return
+            return []
         for version in ranges:
             if any(version.interval.clip(other.interval) for other in self._ranges):
                 raise UsageError(
@@ -84,6 +92,7 @@ class JsonLines:
                     "give another file, or a folder (Parquet), which can"
                 )
         self._append(pages, [*self._ranges, *ranges])
+        return []
 
     def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
         """Rows of ranges that are there already, found late; what is known of the ranges is replaced.
@@ -99,6 +108,9 @@ class JsonLines:
             return
         self._late[str(day)] = seal.hexdigest()
         self._keep(sorted([*kept, *ranges], key=lambda version: version.interval))
+
+    def refresh(self, names: Names) -> None:
+        """Lines hold ids only."""
 
     def close(self) -> None:
         pass
@@ -131,8 +143,7 @@ class JsonLines:
 
     def _save(self, length: int, ranges: list[Range]) -> None:
         record = {
-            "organization": self._identity.organization,
-            "filters": self._identity.filters,
+            **asdict(self._identity),
             "length": length,
             "ranges": [version.record() for version in ranges],
             "late": self._late,
@@ -152,16 +163,12 @@ class JsonLines:
             raise DestinationError(f"{self._record} cannot be read; remove it together with {self.path}") from None
         return record
 
-    def _check_identity(self, known: dict[str, Any] | None) -> None:
-        for key in ("organization", "filters"):
-            if known is not None and known[key] != getattr(self._identity, key):
-                raise UsageError(f"{self.path} holds data of another {key}; give another file with --to")
-
 
 class Stdout:
     """JSON lines to whoever reads stdout; nothing is remembered."""
 
     appends = True
+    known: Identity | None = None
 
     def __init__(self, out: IO[bytes] | None = None) -> None:
         self._out = out or sys.stdout.buffer
@@ -169,16 +176,23 @@ class Stdout:
     def open(self) -> None:
         pass
 
+    def claim(self, identity: Identity, shredder: Shredder) -> None:
+        pass
+
     def committed(self) -> dict[date, list[Range]]:
         return {}
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:
         self.append(day, ranges, pages)
+        return []
 
     def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:  # noqa: ARG002 - nor days
         for line in lines(pages):
             self._out.write(line)
         self._out.flush()
+
+    def refresh(self, names: Names) -> None:
+        pass
 
     def close(self) -> None:
         pass

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
+import pyarrow as pa
+
+from lastpage.errors import UsageError
 from lastpage.fetch.envelope import Raw
 from lastpage.interval import Interval, iso, parse_iso
+from lastpage.tables.names import Names
+from lastpage.tables.shredder import Shredder
 
 Pages = Iterable[Sequence[Raw]]
 
@@ -44,28 +49,74 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A conversation that the tables could not take; it is kept as it came."""
+
+    conversation_id: str
+    start: datetime | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose data a destination holds: one organisation, one set of filters (canonical JSON)."""
+    """Whose data a destination holds: one organisation, one set of filters, one selection of tables and columns."""
 
     organization: str
+    #: Canonical JSON.
     filters: str
+    selection: str = "{}"
+    #: What tells the key of its hashes from another one; empty where nothing is hashed.
+    key: str = ""
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        return cls(record["organization"], record["filters"], record["selection"], record["key"])
+
+    def check(self, known: Identity | None, place: object) -> None:
+        """Raises `UsageError` where a destination is known to be another's."""
+        for name in fields(self) if known else ():
+            if getattr(known, name.name) != getattr(self, name.name):
+                raise UsageError(
+                    f"{place} holds data of {ANOTHER[name.name]}; give another destination with --to, or remove this one"
+                )
+
+
+ANOTHER = {
+    "organization": "another organization",
+    "filters": "other filters",
+    "selection": "another selection of tables and columns (give none, and it is taken up)",
+    "key": "another LASTPAGE_HASH_KEY",
+}
 
 
 class Sink(Protocol):
     """A destination. `replace` is atomic and idempotent; `pages` is consumed once, page by page.
 
+    `open` settles what a crash left, refuses what is not ours, and learns whose it is (`known`); `claim` makes it ours or refuses.
     `appends` says that what is written cannot be replaced: then `replace` refuses a range it has, and rows that are found
     late are given to `append`, which is idempotent, too.
     """
 
     appends: bool
+    known: Identity | None
 
     def open(self) -> None: ...
 
+    def claim(self, identity: Identity, shredder: Shredder) -> None: ...
+
     def committed(self) -> dict[date, list[Range]]: ...
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> None: ...
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]: ...
 
     def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None: ...
 
+    def refresh(self, names: Names) -> None:
+        """Put the organisation's lists beside the tables, in place of older ones."""
+
     def close(self) -> None: ...
+
+
+class Tabular(Sink, Protocol):
+    """A destination with tables, which can be read again: a day of a table, a part at a time."""
+
+    def read(self, table: str, day: date) -> Iterator[pa.Table]: ...

@@ -184,10 +184,11 @@ CONVERSATION = Level(
         _PARTICIPANT,
     ),
 )
+_RECORD = [("conversation_id", pa.string()), ("conversation_start", TYPES["time"])]
 #: Records that could not be read, as they came.
-BROKEN = pa.schema(
-    [("conversation_id", pa.string()), ("error", pa.string()), ("record", pa.string())],
-)
+BROKEN = pa.schema([*_RECORD, ("error", pa.string()), ("record", pa.string())])
+#: Every record as it came, for those who want to keep it.
+RAW = pa.schema([*_RECORD, ("record", pa.string())])
 #: Every table by name, `conversations` first.
 TABLES: dict[str, pa.Schema] = {**dict(CONVERSATION.tables()), "broken": BROKEN}
 #: What the parser reads: a page as one record.

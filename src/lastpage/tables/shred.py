@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 
 import arro3.core
@@ -29,6 +30,7 @@ class Broken:
     """A record that does not fit, and why."""
 
     conversation_id: str
+    start: datetime | None
     error: str
     record: bytes
 
@@ -127,13 +129,16 @@ def _checked(values: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 def _one_broken(raw: Raw, problem: Exception) -> Broken:
     head = envelope.head(raw)
-    return Broken(head.id if head else "", str(problem)[:500], bytes(raw))
+    return Broken(head.id if head else "", head.start if head else None, str(problem)[:500], bytes(raw))
 
 
 def _broken(records: Sequence[Broken]) -> pa.Table:
     columns = [
         [each.conversation_id for each in records],
+        [each.start for each in records],
         [each.error for each in records],
         [each.record.decode("utf-8", "backslashreplace") for each in records],
     ]
-    return pa.table([pa.array(values, pa.string()) for values in columns], schema=BROKEN)
+    return pa.table(
+        [pa.array(values, field.type) for values, field in zip(columns, BROKEN, strict=True)], schema=BROKEN
+    )

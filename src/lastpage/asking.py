@@ -1,0 +1,102 @@
+"""The keywords of the verbs, as checked values: what is asked of the API, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, tzinfo
+from typing import Any, TypedDict
+
+from lastpage.errors import UsageError
+from lastpage.interval import Interval, Relative, parse_interval
+from lastpage.plan import Paginate
+from lastpage.query import Query
+from lastpage.run import Options
+from lastpage.sdk import body_of
+from lastpage.tables.selection import Selection
+
+When = str | Interval | Relative
+
+
+class Asked(TypedDict, total=False):
+    """What every verb takes beside the interval: filters, and how to fetch."""
+
+    #: Media types, such as "voice"; one or several.
+    media: str | Sequence[str]
+    #: "inbound" or "outbound", as the conversation began.
+    direction: str | None
+    #: Ids; one or several.
+    queue: str | Sequence[str]
+    user: str | Sequence[str]
+    division: str | Sequence[str]
+    #: A query body as the vendor's query builder makes it: a dict, or the official SDK's `ConversationQuery`.
+    query: Any
+    #: The zone whose days plain dates mean.
+    tz: tzinfo
+    paginate: Paginate
+    page_size: int | None
+
+
+class Kept(TypedDict, total=False):
+    """Which tables and columns are kept (docs/tables.md); nothing given means all of them, untouched."""
+
+    #: Names of tables; `conversations` is always there.
+    tables: str | Sequence[str]
+    #: Columns, as `column` or `table.column`: of the tables named, only these.
+    columns: str | Sequence[str]
+    #: Columns to leave out; `attributes.NAME` is a participant attribute.
+    drop: str | Sequence[str]
+    #: Columns whose texts are replaced by a hash, keyed with LASTPAGE_HASH_KEY, so that joins go on working.
+    hash: str | Sequence[str]
+    #: Participant attributes that get a column each, in a table of participants.
+    attributes: str | Sequence[str]
+    #: Keep every record as it came, too.
+    keep_raw: bool
+
+
+class Wanted(Asked, Kept, total=False):
+    """Both."""
+
+
+def ask(interval: When, asked: Asked) -> tuple[Query, Options]:
+    """What is asked, as a checked query and options; keywords that are not ours are refused by name."""
+    _refuse_unknown(asked, Wanted.__annotations__)
+    when = parse_interval(interval, asked.get("tz", UTC)) if isinstance(interval, str) else interval
+    query = Query(
+        when,
+        media=_several(asked.get("media", ())),
+        direction=asked.get("direction"),
+        queues=_several(asked.get("queue", ())),
+        users=_several(asked.get("user", ())),
+        divisions=_several(asked.get("division", ())),
+        body={} if asked.get("query") is None else body_of(asked["query"]),
+    )
+    return query, Options(asked.get("paginate", "auto"), _page_size(asked.get("page_size")))
+
+
+def choose(kept: Kept) -> Selection | None:
+    """What is kept, as a checked selection; None where nothing was said, so that a destination's own is taken up."""
+    selection = Selection(
+        tables=_several(kept.get("tables", ())),
+        columns=_several(kept.get("columns", ())),
+        drop=_several(kept.get("drop", ())),
+        hash=_several(kept.get("hash", ())),
+        attributes=_several(kept.get("attributes", ())),
+        keep_raw=bool(kept.get("keep_raw")),
+    )
+    return None if selection == Selection() else selection
+
+
+def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise UsageError(f"there is no option {name!r}; there are {', '.join(known)}")
+
+
+def _page_size(rows: int | None) -> int | None:
+    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
+        raise UsageError(f"a page size of {rows!r} makes no sense; give at least 1 row a page, or leave it to lastpage")
+    return rows
+
+
+def _several(values: str | Sequence[str]) -> tuple[str, ...]:
+    return (values,) if isinstance(values, str) else tuple(values)

@@ -1,0 +1,77 @@
+"""One extract: a query into a destination, which is held, claimed and filled; the same command again finishes what a crash left."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass
+
+from lastpage.destination import Destination
+from lastpage.fetch.client import Client
+from lastpage.files import Disk
+from lastpage.ledger import Ledger
+from lastpage.meter import Meter
+from lastpage.query import Query
+from lastpage.run import Began, Fetching, Options, Summary, deliver
+from lastpage.sinks.sink import Identity, Sink
+from lastpage.tables.selection import EVERYTHING, Selection
+from lastpage.tables.shredder import Shredder
+
+#: What hashes are keyed with; never written anywhere.
+HASH_KEY = "LASTPAGE_HASH_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Extracting:
+    """What is asked and where it goes. `selection` is None where a destination's own is to be taken up."""
+
+    query: Query
+    options: Options
+    place: Destination
+    selection: Selection | None
+    client: Client
+    disk: Disk
+    meter: Meter
+
+    def run(self, organization: str) -> Summary:
+        """To the end, or to an error after which the same call goes on."""
+        began = Began.now(self.client)
+        with self.place.held() as state, closing(Ledger(state, self.disk.seam)) as ledger:
+            ledger.identify(organization=organization, filters=self.query.fingerprint)
+            with self.place.sink(state, self.disk) as sink:
+                self._claim(sink, organization)
+                fetching = self._fetching(ledger)
+                summary = deliver(fetching, sink, self.place.text, began)
+                # What grows cannot be given the same hours again; its summary says which it has.
+                if not sink.appends and fetching.outgrown() and ledger.unfinished(self._asked) is None:
+                    # What the earlier process began is done; time went on, and the command means more by now.
+                    self.meter.note("the unfinished run is done; going on with what the command means by now")
+                    summary = deliver(self._fetching(ledger), sink, self.place.text, began)
+                return summary
+
+    def _claim(self, sink: Sink, organization: str) -> None:
+        shredder = shredder_for(self.selection or taken_up(sink.known))
+        identity = Identity(organization, self.query.fingerprint, shredder.selection.dump(), shredder.key_print)
+        sink.claim(identity, shredder)
+
+    def _fetching(self, ledger: Ledger) -> Fetching:
+        return Fetching.begin(self._asked, self.query, self.client, ledger, self.options, self.meter)
+
+    @property
+    def _asked(self) -> str:
+        return asked_text(self.query, self.options)
+
+
+def asked_text(query: Query, options: Options) -> str:
+    """What makes a repeated command the same one; the filters are the destination's."""
+    return f"{query.interval} {options.paginate}"
+
+
+def taken_up(known: Identity | None) -> Selection:
+    """What a destination was made with."""
+    return Selection.load(known.selection) if known else EVERYTHING
+
+
+def shredder_for(selection: Selection) -> Shredder:
+    """With the key for its hashes from the environment; raises `UsageError` where one is needed and there is none."""
+    return Shredder(selection, os.environ.get(HASH_KEY, "").encode())

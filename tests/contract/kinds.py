@@ -1,0 +1,58 @@
+"""The kinds of sinks: how to make one in a folder, and how to read a table of it by other means than ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.readback import lines, table
+
+from lastpage.files import Disk
+from lastpage.sinks.folder import Folder
+from lastpage.sinks.jsonl import JsonLines
+from lastpage.sinks.parquet import Parquet
+from lastpage.sinks.sink import Sink
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`make(folder, disk)` puts one under a folder; `read(folder, table)` gives its rows, sorted by their keys."""
+
+    place: str
+    make: Callable[[Path, Disk], Sink]
+    read: Callable[[Path, str], Rows]
+
+    @property
+    def replaces(self) -> bool:
+        return not self.place.startswith("x.jsonl")
+
+
+def parquet(folder: Path, disk: Disk) -> Sink:
+    return Folder(folder / "out", folder / "out" / ".lastpage", Parquet(), disk)
+
+
+def jsonl(name: str) -> Kind:
+    def make(folder: Path, disk: Disk) -> Sink:
+        state = folder / f"{name}.lastpage"
+        state.mkdir(exist_ok=True)
+        return JsonLines(folder / name, state, disk)
+
+    def read(folder: Path, _table: str) -> Rows:
+        """Its conversations, under the names that the tables have."""
+        path = folder / name
+        records = lines(path) if path.exists() else []
+        return [{"conversation_id": each["conversationId"], "external_tag": each["externalTag"]} for each in records]
+
+    return Kind(name, make, read)
+
+
+SINKS: dict[str, Kind] = {
+    "parquet": Kind("out", parquet, lambda folder, name: table(folder / "out", name)),
+    "jsonl": jsonl("x.jsonl"),
+    "gz": jsonl("x.jsonl.gz"),
+    "zst": jsonl("x.jsonl.zst"),
+}
