@@ -42,10 +42,21 @@ class Group:
 
     def pages(self, day: date) -> Iterator[list[Raw]]:
         """The day's conversations, each once, untouched, page by page."""
+        met: set[bytes] = set()
         for rows in self.rows:
             for cell, part in rows.planned.slice.interval.days():
                 if cell == day:
-                    yield from rows.of(part)
+                    pages = rows.of(part)
+                    yield from pages if rows.planned.slice.direction is None else _once(pages, met)
+
+
+def _once(pages: Iterator[list[Raw]], met: set[bytes]) -> Iterator[list[Raw]]:
+    """What siblings, cut by direction, have not handed over yet: a direction may change between their readings."""
+    for page in pages:
+        names = [digest(head.id) if (head := envelope.head(raw)) else None for raw in page]
+        if chosen := [raw for raw, name in zip(page, names, strict=True) if name not in met]:
+            yield chosen
+        met.update(name for name in names if name)
 
 
 def _range(part: Interval, rows: Rows) -> Range:

@@ -25,6 +25,7 @@ from lastpage.planning import Planning
 from lastpage.query import Query
 from lastpage.rows import Rows
 from lastpage.settle import Settler
+from lastpage.siblings import Siblings
 from lastpage.sinks.ranges import accepted, minus
 from lastpage.sinks.sink import Range, Sink, Unread
 from lastpage.tally import WORST, Coverage, Finality, Verdict
@@ -94,6 +95,10 @@ class Fetching:
     resumed: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
     _ready: int = 0
+    _siblings: Siblings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._siblings = Siblings(self.ledger, self.run, self.planning.count, self.meter.note)
 
     @classmethod
     def begin(
@@ -130,11 +135,11 @@ class Fetching:
         self.meter.expected = sum(planned.slice.expected or 0 for planned in slices if planned.state != "cut")
         self.meter.slices = len([planned for planned in slices if planned.state != "cut"])
         self.meter.slices_done = len([planned for planned in slices if planned.state in ("settled", "committed")])
-        todo = [planned for planned in slices if planned.state == "todo"]
         try:
             yield from self._whole(slices)
-            for planned in self._settled(todo):
-                yield from self._whole(self.ledger.slices(self.run), planned.part)
+            while todo := self._todo():
+                for planned in self._settled(todo):
+                    yield from self._whole(self.ledger.slices(self.run), planned.part)
             yield from self._repaired()
         except BaseException:
             self.stop()
@@ -186,14 +191,19 @@ class Fetching:
                 continue
             live = [planned for planned in members if planned.state != "cut"]
             ready = [planned for planned in live if planned.state == "settled"]
-            if ready and all(planned.state != "todo" for planned in live):
-                yield self._group([Rows.settled(self.ledger, planned) for planned in ready])
+            if ready and all(planned.state != "todo" for planned in live) and self._siblings.stand(ready):
+                numbers = {planned.slice.number for planned in ready}
+                judged = [planned for planned in self.ledger.slices(self.run) if planned.slice.number in numbers]
+                yield self._group([Rows.settled(self.ledger, planned) for planned in judged])
 
     def _group(self, rows: list[Rows]) -> Group:
         self._ready += 1
         before = [self.ledger.delivered(self.run, part) for part in {each.planned.part for each in rows}]
         known = [ids for ids in before if ids is not None]
         return Group(rows, frozenset().union(*known) if known else None)
+
+    def _todo(self) -> list[Planned]:
+        return [planned for planned in self.ledger.slices(self.run) if planned.state == "todo"]
 
     def _settled(self, todo: Sequence[Planned]) -> Iterator[Planned]:
         settler = Settler(
@@ -226,9 +236,10 @@ class Fetching:
                 self.meter.note(f"{planned.slice} lacks {lacking:,} that others saw; reading it again")
                 self.ledger.reopen(self.run, planned.slice.number)
                 parts.add(planned.part)
-        todo = [planned for planned in self.ledger.slices(self.run) if planned.state == "todo"]
-        for _ in self._settled(todo):
-            pass
+        while todo := self._todo():
+            for _ in self._settled(todo):
+                pass
+            self._siblings.stand(planned for planned in self.ledger.slices(self.run) if planned.state == "settled")
         still = self._missing() if missing else missing
         for part in sorted(parts):
             settled = [each for each in self.ledger.slices(self.run) if (each.part, each.state) == (part, "settled")]
