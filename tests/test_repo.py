@@ -126,6 +126,14 @@ def test_the_promises_have_tests() -> None:
         assert f"def {test}(" in (ROOT / path).read_text("utf-8") or not test, f"{path}::{test}"
 
 
+def test_the_pitfalls_have_tests() -> None:
+    """Each pitfall of the catalogue names a test of its own, and each test of the catalogue is in it."""
+    rows = re.findall(r"^\|.*\| `(\w+)` \|$", (ROOT / "docs" / "pitfalls.md").read_text("utf-8"), re.MULTILINE)
+    tests = [each.name for each in functions(ROOT / "tests" / "test_pitfalls.py") if each.name.startswith("test_")]
+    assert sorted(rows) == sorted(tests)
+    assert len(rows) == len(set(rows)) == 29
+
+
 def test_the_test_command() -> None:
     """The README and CI say the same."""
     assert "make test" in (ROOT / "README.md").read_text("utf-8")
