@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from lastpage.trace import place, tell
 
 
 @dataclass(slots=True)
@@ -37,3 +40,6 @@ class Meter:
         with self._lock:
             if text not in self.notes:
                 self.notes.append(text)
+        # A note may have ids or the API's own words in it; a trace has the line of code that wrote it instead.
+        here = inspect.currentframe()
+        tell("note", at=place(here and here.f_back))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -18,11 +18,19 @@ from lastpage.interval import DAY, Interval, Relative, floor_day, from_unix, iso
 from lastpage.meter import Meter
 from lastpage.plan import LAG_ASSUMED, Horizon, Paginate, Probe, Slice, plan, started
 from lastpage.query import Query
+from lastpage.trace import tell
 
 #: Rows of the last minute are still being written (docs/api.md, 3.2).
 UNSETTLED = timedelta(minutes=1)
 
 T = TypeVar("T")
+
+
+def tell_plan(slices: Iterable[Slice]) -> None:
+    """The slices as a trace has them."""
+    for each in slices:
+        facts = {"slice": each.number, "interval": str(each.interval), "expected": each.expected}
+        tell("plan", **facts, route=each.route, direction=each.direction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,9 @@ class Planning:
 
     def plan(self, interval: Interval, horizon: Horizon) -> list[Slice]:
         """Drive the planner, answering its probes."""
-        return self._answered(plan(self.query, interval, horizon, self.paginate))
+        slices = self._answered(plan(self.query, interval, horizon, self.paginate))
+        tell_plan(slices)
+        return slices
 
     def count(self, interval: Interval) -> int:
         """How many conversations started in an interval of at most a week, as far as the API counts."""

@@ -34,6 +34,7 @@ REGIONS = {
 }
 DEFAULT = "us-east-1"
 ID, SECRET, ENVIRONMENT = "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"
+NAME_MAX = 20
 _ROLES = ("api.", "login.", "apps.")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -69,7 +70,9 @@ def environment(text: str) -> Environment:
     for region, known in REGIONS.items():
         if domain == known:
             return _of_domain(region, domain)
-    raise UsageError(f"{ENVIRONMENT} {text!r} is no environment; {_nearest(domain)}")
+    # Variables get mixed up; a secret has no dots, and is longer than any region's name.
+    shown = repr(text) if "." in text or len(text) < NAME_MAX else "holds something that"
+    raise UsageError(f"{ENVIRONMENT} {shown} is no environment; {_nearest(domain)}")
 
 
 def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Environment]:
@@ -134,7 +137,8 @@ def _split(text: str) -> tuple[str, str, int | None, str]:
     if scheme not in ("http", "https") or not host:
         raise UsageError(f"{ENVIRONMENT} {text!r} is no URL of an API; write it as https://api.mypurecloud.de")
     if url.query or url.fragment:
-        raise UsageError(f"{ENVIRONMENT} {text!r} has more than scheme, host, port and path; remove the rest")
+        # What was pasted along may be a token.
+        raise UsageError(f"{ENVIRONMENT} {scheme}://{host}… has more than scheme, host, port and path; remove the rest")
     return scheme, host, port, url.path.rstrip("/")
 
 

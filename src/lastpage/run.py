@@ -21,7 +21,7 @@ from lastpage.interval import Relative, from_unix, iso
 from lastpage.ledger import Ledger, Planned, Run
 from lastpage.meter import Meter
 from lastpage.plan import Paginate, Slice
-from lastpage.planning import Planning
+from lastpage.planning import Planning, tell_plan
 from lastpage.query import Query
 from lastpage.rows import Rows
 from lastpage.settle import Settler
@@ -121,6 +121,7 @@ class Fetching:
         else:
             meter.note(f"going on with the unfinished run of {iso(from_unix(run.began))}: {run.interval}")
             mend(ledger, run)
+            tell_plan(planned.slice for planned in ledger.slices(run))
             return cls(query, client, ledger, options, meter, run, planning, resumed=True)
         return cls(query, client, ledger, options, meter, run, planning)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from lastpage.errors import ApiError, Interrupted
@@ -26,6 +26,7 @@ from lastpage.plan import LAG_ASSUMED, Slice, narrower
 from lastpage.query import Query
 from lastpage.repair import LOST_MAX, decide
 from lastpage.tally import Account, Verdict, judge, shortfall
+from lastpage.trace import tell
 
 #: Jobs in flight; the API's own limit exists and is not known (docs/api.md, 2).
 JOBS_MAX = 6
@@ -71,6 +72,7 @@ class Settler:
         while True:
             walking = self._resume(piece) or self._begin(piece)
             end = walking.go()
+            tell("walk", slice=piece.number, route=piece.route, end=type(end).__name__)
             match end:
                 case Done(how):
                     parts = self._tallied(planned, walking, how, lost)
@@ -132,6 +134,7 @@ class Settler:
         inside = {text: iso(start) for text, start in walking.sums.foreign.items() if start in self.run.interval}
         ids = b"".join(sorted(walking.sums.digests))
         self.ledger.settle(self.run, planned.slice.number, walking.attempt.id, verdict.dump(), ids, inside)
+        tell("verdict", slice=planned.slice.number, **asdict(verdict))
         self.meter.done()
 
     def _begin(self, piece: Slice) -> Walking:

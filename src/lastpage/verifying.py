@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import cast
@@ -25,6 +25,7 @@ from lastpage.query import Query
 from lastpage.sinks.sink import Identity, Tabular
 from lastpage.tables.schema import TABLES
 from lastpage.tables.selection import Selection
+from lastpage.trace import tell
 from lastpage.verify import Held, Proof, pieces, prove
 
 KEYS = "conversation_id"
@@ -66,7 +67,10 @@ def opened(place: Destination, organization: str, disk: Disk) -> Extract:
 def proofs(extract: Extract, client: Client) -> list[Proof]:
     """Every piece against what the API counts now: one or two requests a day."""
     planning = Planning(extract.query(), client, Lake(client), Meter(), "auto")
-    return [prove(each, planning.count(each.interval)) for each in extract.held]
+    found = [prove(each, planning.count(each.interval)) for each in extract.held]
+    for proof in found:
+        tell("proof", **asdict(proof))
+    return found
 
 
 def spans(days: Iterable[Interval]) -> list[Interval]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cyclopts import App, CycloptsError
 
 from lastpage.cli import demo, doctor, fetch, plan, sandbox, verify
-from lastpage.cli.telling import line, wants_json
-from lastpage.errors import LastpageError
+from lastpage.cli.debugging import debugging, tell_end
+from lastpage.cli.ending import Ending, ending
+from lastpage.cli.telling import PLAINLY, Telling, line, wants_json
+from lastpage.errors import UsageError
 from lastpage.version import __version__
 
 app = App(
     name="lastpage",
     help="Every Genesys Cloud conversation, to the last page.",
     help_epilogue=(
-        "Exit codes: 0 done · 2 the request is wrong · 3 rows are missing (or unproven under --strict) · "
+        "Exit codes: 0 done · 1 a fault of lastpage · 2 the request is wrong · 3 rows are missing (or unproven under --strict) · "
         "4 credentials or role · 5 the API stayed unavailable · 6 the destination failed · 7 it is in use · 130 interrupted"
     ),
     version=__version__,
@@ -39,22 +43,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a verb; the exit code. No traceback reaches anybody but developers of lastpage."""
-
-    def tell(sentence: str, code: int) -> int:
-        text = line("error", sentence, {"exit_code": code}) if wants_json(arguments) else f"lastpage: {sentence}\n"
-        sys.stderr.write(text)
-        return code
-
+    """Run a verb; the exit code. Whatever happens is told as a sentence."""
     try:
-        return int(app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        verb, bound, *_ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as problem:
-        return tell(f"{problem}".strip().splitlines()[0] + " Try: lastpage --help", 2)
-    except KeyboardInterrupt:
-        return tell("stopped; what was fetched is kept, run the same command again and it goes on", 130)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more while closing stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except LastpageError as problem:
-        return tell(str(problem), problem.exit_code)
+        return _said(Ending(2, f"{problem}".strip().splitlines()[0] + " Try: lastpage --help"), wants_json(arguments))
+    telling: Telling = bound.arguments.get("telling", PLAINLY)
+    try:
+        with debugging(telling.debug, verb.__name__, bound.arguments):
+            return _run(verb, bound, telling)
+    except UsageError as problem:
+        return _said(ending(problem, telling), telling.as_json)
+
+
+def _run(verb: Callable[..., Any], bound: inspect.BoundArguments, telling: Telling) -> int:
+    try:
+        code = int(verb(*bound.args, **bound.kwargs) or 0)
+    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - nobody is to see a traceback who did not ask
+        end = ending(problem, telling if "telling" in bound.signature.parameters else None)
+        tell_end(end.code, problem)
+        return _said(end, telling.as_json)
+    tell_end(code)
+    return code
+
+
+def _said(end: Ending, as_json: bool) -> int:
+    if end.sentence:
+        facts = {"exit_code": end.code, **({"frames": end.frames} if end.frames else {})}
+        text = f"lastpage: {end.sentence}\n" + "".join(f"  at {frame}\n" for frame in end.frames)
+        sys.stderr.write(line("error", end.sentence, facts) if as_json else text)
+    return end.code

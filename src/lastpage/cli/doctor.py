@@ -10,14 +10,16 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
+from lastpage.cli.telling import PLAINLY, Telling
 from lastpage.cloud import Cloud
 from lastpage.doctor import Finding
 from lastpage.errors import RefusedError, UsageError
+from lastpage.trace import tell
 
 STYLE = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 
-def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+def doctor(telling: Telling = PLAINLY, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
     """Look at environment, network, credentials, role, clock, watermark, retention and allowance; each is ok, or what to do.
 
     Parameters
@@ -26,7 +28,10 @@ def doctor(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:
         Print the findings as JSON.
 
     """
-    findings = _findings()
+    with telling.logging():
+        findings = _findings()
+    for finding in findings:
+        tell("finding", check=finding.check, state=finding.state)
     if json:
         sys.stdout.write(msgspec.json.encode(findings).decode() + "\n")
     else:

@@ -8,14 +8,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
 
 TOLD = "What is told"
-#: What a request's log record may carry into a line of JSON; nothing of it is secret or personal.
-FACTS = ("endpoint", "status", "seconds", "tries", "correlation_id")
+#: The events of a trace that `--verbose` tells, too.
+REQUESTS = "lastpage.request"
 
 
 @Parameter(name="*")
@@ -27,6 +28,8 @@ class Telling:
     "No progress; notes come with the summary."
     verbose: Annotated[bool, Parameter(group=TOLD, negative="", alias="-v")] = False
     "Every request, with status, time and correlation id."
+    debug: Annotated[Path | None, Parameter(group=TOLD)] = None
+    "Write a trace for a bug report to this file; nothing secret or personal is in it."
     log_format: Annotated[Literal["text", "json"], Parameter(group=TOLD)] = "text"
     "Lines for people, or one JSON object a line."
 
@@ -42,7 +45,7 @@ class Telling:
     @contextmanager
     def logging(self) -> Iterator[None]:
         """Show the requests while the block runs, if that was asked for."""
-        logger = logging.getLogger("lastpage")
+        logger = logging.getLogger(REQUESTS)
         if not self.verbose:
             yield
             return
@@ -66,8 +69,14 @@ class _Handler(logging.Handler):
         self._telling = telling
 
     def emit(self, record: logging.LogRecord) -> None:
-        facts = {name: getattr(record, name) for name in FACTS if getattr(record, name, None) is not None}
-        self._telling.tell("request", record.getMessage(), **facts)
+        facts: dict[str, Any] = getattr(record, "facts", {})
+        self._telling.tell("request", _request(**facts), **facts)
+
+
+def _request(
+    endpoint: str = "", status: int | str = "", seconds: float = 0.0, tries: int = 1, correlation_id: str = "", **_: Any
+) -> str:
+    return f"{endpoint}: {status} in {seconds:.3f} s, try {tries}, {correlation_id or 'no correlation id'}"
 
 
 def line(event: str, text: str, facts: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 from collections import Counter
@@ -10,14 +9,16 @@ from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from lastpage.clock import Clock
 from lastpage.fetch.auth import Auth, _Grant
 from lastpage.fetch.complaints import complain, complain_fault, correlation_id
-from lastpage.fetch.pace import Pace
+from lastpage.fetch.pace import RATE, Pace, number
 from lastpage.fetch.retry import RETRY_AFTER_S_MAX, Action, backoff_s, decide, retry_after_s
 from lastpage.fetch.transport import TRIES_MAX, Answer, Call, Transport, TransportError
 from lastpage.regions import Environment
+from lastpage.trace import tell
 from lastpage.version import __version__
 
 
@@ -94,7 +95,7 @@ class Client:
         self.counts.sent(call, tries)
         began = self.clock.now()
         outcome = self._sent(base, call, headers)
-        _log(call, outcome, tries, self.clock.now() - began)
+        _tell(call, outcome, tries, self.clock.now() - began)
         return outcome
 
     def _sent(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer | TransportError:
@@ -147,7 +148,6 @@ class Client:
                 return grant
 
 
-_LOG = logging.getLogger("lastpage.requests")
 _COMMON = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
@@ -161,18 +161,15 @@ def _tries_max(call: Call, outcome: Answer | TransportError) -> int:
     return max(call.tries, TRIES_MAX) if throttled else call.tries
 
 
-def _log(call: Call, outcome: Answer | TransportError, tries: int, seconds: float) -> None:
-    """One line a request, without ids, queries, bodies or headers: nothing secret or personal can be in it."""
-    if not _LOG.isEnabledFor(logging.DEBUG):
-        return
-    facts = {
-        "endpoint": call.endpoint,
-        "status": outcome.status if isinstance(outcome, Answer) else outcome.fault,
-        "seconds": round(seconds, 3),
-        "tries": tries,
-        "correlation_id": correlation_id(outcome) or None if isinstance(outcome, Answer) else None,
-    }
-    _LOG.debug("%(endpoint)s: %(status)s in %(seconds).3f s, try %(tries)d, %(correlation_id)s", facts, extra=facts)
+def _tell(call: Call, outcome: Answer | TransportError, tries: int, seconds: float) -> None:
+    """One event a request, without ids, queries, bodies or headers: nothing secret or personal can be in it."""
+    facts: dict[str, Any] = {"endpoint": call.endpoint, "seconds": round(seconds, 3), "tries": tries}
+    if isinstance(outcome, Answer):
+        rate = {f"rate_{name}": number(outcome.headers.get(f"inin-ratelimit-{name}")) for name in RATE}
+        known = correlation_id(outcome)
+        tell("request", **facts, status=outcome.status, bytes=len(outcome.raw), correlation_id=known, **rate)
+    else:
+        tell("request", **facts, status=outcome.fault)
 
 
 def _bearer(token: str, call: Call) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ GRANT = (
     "for all divisions (Admin > Integrations > OAuth > the client > Roles)"
 )
 CORRELATION = ("inin-correlation-id", "genesys-correlation-id")
-REPORT = "please report it with what stands in brackets"
+REPORT = "run it again with --debug FILE, and report it with that file"
 #: Refusals of what lastpage chooses itself, by their texts (docs/api.md, 1.8): the user has nothing to mend.
 OURS = re.compile(r"pagination may not exceed|search interval", re.IGNORECASE)
 #: What a server that repeats our headers would give away.

@@ -13,6 +13,7 @@ import msgspec
 
 from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
+from lastpage.fetch.complaints import understood
 from lastpage.fetch.cursor import safe_id
 from lastpage.fetch.transport import Call
 from lastpage.fetch.walk import DETAILS
@@ -41,7 +42,7 @@ def _several(client: Client, ids: Sequence[str]) -> Iterator[tuple[str, datetime
         yield from _several(client, ids[:middle])
         yield from _several(client, ids[middle:])
     elif answer.status == 200:
-        yield from ((head.id, head.start) for head in envelope.heads(answer.body) if head)
+        yield from ((head.id, head.start) for head in understood(call, answer, envelope.heads) if head)
 
 
 def _alone(client: Client, text: str) -> dict[str, datetime | None]:

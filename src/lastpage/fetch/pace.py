@@ -18,6 +18,8 @@ from lastpage.clock import Clock
 #: docs/api.md, 2.
 PER_MINUTE = 300.0
 WINDOW_S = 60.0
+#: The headers `inin-ratelimit-…`.
+RATE = ("count", "allowed", "reset")
 #: Evenly spaced requests drift against the server's window; this much less keeps one window from holding one too many.
 MARGIN = 0.985
 #: What is kept back of a window, for requests that were on their way when it was told of.
@@ -65,9 +67,7 @@ class Pace:
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """Learn from an answer's headers; answers without them teach nothing."""
-        count, allowed, reset = (
-            _number(headers.get(f"inin-ratelimit-{name}")) for name in ("count", "allowed", "reset")
-        )
+        count, allowed, reset = (number(headers.get(f"inin-ratelimit-{name}")) for name in RATE)
         if allowed is None or allowed <= 0:
             return
         with self._lock:
@@ -120,9 +120,10 @@ class Pace:
         return max(even, time_left / max(left, 1.0))
 
 
-def _number(text: str | None) -> float | None:
+def number(text: str | None) -> float | None:
+    """A header's number; None where it has none that is finite."""
     try:
-        number = float(text) if text else math.nan
+        told = float(text) if text else math.nan
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return told if math.isfinite(told) else None

@@ -33,10 +33,8 @@ from urllib3.exceptions import (
     NewConnectionError,
     ProtocolError,
     ProxyError,
-    ProxySchemeUnknown,
     ReadTimeoutError,
     SSLError,
-    URLSchemeUnknown,
 )
 
 from lastpage.errors import UsageError
@@ -115,7 +113,7 @@ class Urllib3Transport:
                 proxy_ssl_context=self._context,
                 proxy_headers=_proxy_headers(proxy),
             )
-        except (LocationValueError, URLSchemeUnknown, ProxySchemeUnknown):
+        except ValueError:  # urllib3's errors about locations and schemes are that, too
             raise UsageError(
                 "the proxy of this environment is no HTTP proxy; check HTTPS_PROXY, such as http://proxy:8080"
             ) from None

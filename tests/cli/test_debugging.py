@@ -1,0 +1,193 @@
+"""The trace: what is in it, where it may lie, and what happens when lastpage itself is at fault."""
+
+import json
+import logging
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+import pytest
+from docs.errors_page import listed
+from tests.inprocess import NOW
+
+from lastpage.cli import run
+from lastpage.fetch.transport import Fault
+from lastpage.trace import CODES, EVENTS, FAULTS, safe, tell
+from lastpage_sandbox import Sandbox, Settings
+
+QUEUE = "ca0a12ca-0000-4000-8000-00000000cafe"
+
+
+@pytest.fixture
+def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A served organisation, its variables set, an empty folder to work in."""
+    settings = Settings(seed=7, per_day=20, requests_per_minute=6_000, job_polls=0, orphans=0.0)
+    box = Sandbox(settings, now=NOW.timestamp)
+    with box.serve() as server:
+        monkeypatch.setenv("GENESYS_CLIENT_ID", settings.client_id)
+        monkeypatch.setenv("GENESYS_CLIENT_SECRET", settings.client_secret)
+        monkeypatch.setenv("GENESYS_ENVIRONMENT", server.url)
+        monkeypatch.chdir(tmp_path)
+        yield box
+
+
+def events(path: str = "trace") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+
+
+def named(event: str) -> list[dict[str, Any]]:
+    return [each for each in events() if each["event"] == event]
+
+
+def test_a_trace(box: Sandbox) -> None:
+    """Versions, options by name, every request, the plan, each slice's end and verdict, and how it ended."""
+    assert run(["fetch", "2023-10-19/2023-10-21", "--queue", QUEUE, "-q", "--debug", "trace"]) == 0
+    first, last = events()[0], events()[-1]
+    assert (first["event"], first["verb"], first["region"]) == ("start", "fetch", "another")
+    assert first["options"] == ["interval", "queue", "quiet", "debug"]
+    assert {"urllib3", "msgspec", "pyarrow"} <= set(first["packages"])
+    assert {"GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"} <= set(first["variables"])
+    requests = named("request")
+    assert len(requests) == box.counters.total()
+    assert all({"endpoint", "status", "seconds", "tries", "bytes", "correlation_id"} <= set(each) for each in requests)
+    assert {"rate_count", "rate_allowed", "rate_reset"} <= set(requests[-1])
+    assert {each["route"] for each in named("plan")} == {"pages", "cursor"}
+    assert [each["end"] for each in named("walk")] == ["Done"] * len(named("plan"))
+    assert {each["coverage"] for each in named("verdict")} == {"complete"}
+    assert [each["at"].split(":")[0] for each in named("note")] == ["planning.py"]
+    assert (last["event"], last["exit_code"]) == ("end", 0)
+
+
+def test_other_verbs(box: Sandbox) -> None:
+    """`plan`, `verify` and `doctor` leave one, too; what they found is in it."""
+    assert run(["plan", "2023-10-10", "--debug", "trace"]) == 0
+    assert len(named("plan")) == 1
+    assert run(["fetch", "2023-10-10", "-q"]) == 0
+    assert run(["verify", "--debug", "trace"]) == 0
+    assert [(each["state"], each["finality"]) for each in named("proof")] == [("same", "final")]
+    assert run(["doctor", "--debug", "trace"]) == 0
+    assert {each["check"]: each["state"] for each in named("finding")}["role"] == "ok"
+
+
+def test_an_error(box: Sandbox) -> None:
+    """An error of the API is there with endpoint, status, code and correlation id, and the lines of code it came through."""
+    box.faults.put("details.query", "return-403")
+    assert run(["fetch", "2023-10-10", "-q", "--debug", "trace"]) == 4
+    end = events()[-1]
+    assert (end["error"], end["status"], end["exit_code"]) == ("RefusedError", 403, 4)
+    assert end["endpoint"] == "POST /api/v2/analytics/conversations/details/query"
+    assert re.fullmatch(r"[0-9a-f-]{36}", end["correlation_id"])
+    assert end["frames"][-1].startswith("client.py:")
+    assert end["correlation_id"] == named("request")[-1]["correlation_id"]
+
+
+def test_it_is_for_its_owner_alone_and_replaces_the_last_one(box: Sandbox) -> None:
+    """Only its owner may read it, whatever it was before; an older trace is replaced."""
+    Path("trace").write_text('{"event":"start","at_s":0}\n' * 3)
+    Path("trace").chmod(0o644)
+    assert run(["plan", "2023-10-10", "--debug", "trace"]) == 0
+    assert stat.S_IMODE(Path("trace").stat().st_mode) == 0o600
+    assert len(named("start")) == 1
+
+
+@pytest.mark.parametrize("place", ["missing/trace", "folder", "notes.txt", "/dev/null", "/proc/trace"])
+def test_a_place_that_is_none(box: Sandbox, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A place that cannot be written, or holds something else: one sentence, exit code 2, nothing sent, nothing changed."""
+    Path("folder").mkdir()
+    Path("notes.txt").write_text("dear diary")
+    assert run(["fetch", "2023-10-10", "-q", "--debug", place]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "--debug" in told
+    assert not box.counters
+    assert Path("notes.txt").read_text() == "dear diary"
+    assert sorted(path.name for path in Path.cwd().iterdir()) == ["folder", "notes.txt"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_disk_that_fills_up(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """A trace that cannot be written any further is told of, and the run goes on."""
+    from lastpage.cli.debugging import _Handler
+
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        handler, logger = _Handler(full), logging.getLogger("lastpage")
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+        try:
+            tell("end", exit_code=0)
+            tell("end", exit_code=0)
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
+    assert capsys.readouterr().err.count("the trace ends here") == 1
+
+
+def broken(*_: object, **__: object) -> NoReturn:
+    raise KeyError("Canary Person") from ValueError("Canary Person")
+
+
+@pytest.mark.parametrize(
+    ("options", "frames"),
+    [([], False), (["--verbose"], True), (["--debug", "trace"], True), (["--log-format", "json"], False)],
+)
+def test_a_fault_of_ours(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], frames: bool
+) -> None:
+    """What nobody foresaw is a sentence and exit code 1; lines of code for those who asked, and no value with them."""
+    monkeypatch.setattr("lastpage.cloud.deliver", broken)
+    assert run(["fetch", "2023-10-10", "-q", *options]) == 1
+    told = capsys.readouterr().err
+    assert "this is a fault of lastpage (KeyError)" in told
+    assert ("test_debugging.py:" in told) is frames
+    assert "--debug FILE" in told or "the file trace" in told
+    assert "Canary" not in told
+    assert "Traceback" not in told
+    if "--debug" in options:
+        assert "Canary" not in Path("trace").read_text()
+        end = events()[-1]
+        assert (end["error"], end["causes"]) == ("KeyError", ["ValueError"])
+        assert re.fullmatch(r"test_debugging\.py:\d+ broken", end["frames"][-1])
+
+
+def test_a_verb_without_a_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`sandbox` has no `--debug` to be run again with, so its lines of code come at once."""
+    monkeypatch.setattr("lastpage_sandbox.serve_forever", broken)
+    assert run(["sandbox"]) == 1
+    told = capsys.readouterr().err
+    assert "please report it" in told
+    assert "--debug" not in told
+    assert "test_debugging.py:" in told
+    assert "Canary" not in told
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "value"),
+    [
+        ("request", "endpoint", f"GET /api/v2/analytics/conversations/{QUEUE}"),
+        ("request", "endpoint", "GET https://host/api"),
+        ("request", "correlation_id", "Canary Person"),
+        ("request", "correlation_id", "49-155-5000-1111"),
+        ("request", "rate_count", "12"),
+        ("request", "body", "{}"),
+        ("request", "seconds", float("nan")),
+        ("plan", "interval", "2023-10-10"),
+        ("verdict", "why", "complete"),
+        ("note", "at", "a note with words: 3 of them"),
+        ("end", "code", "canary.code"),
+        ("end", "frames", ["settle.py:12 go, Canary Person"]),
+        ("start", "packages", {"urllib3": "Canary Person"}),
+        ("start", "options", "everything"),
+        ("nothing", "status", 200),
+    ],
+)
+def test_what_does_not_fit_is_left_out(event: str, name: str, value: object) -> None:
+    """A fact has a name and a shape of the list, or it is not told."""
+    assert safe(event, {name: value, "status": 200}) == ({"status": 200} if "status" in EVENTS.get(event, ()) else {})
+
+
+def test_the_words_that_are_known() -> None:
+    """Codes and faults of a trace are those of docs/api.md and of the transport."""
+    assert set(CODES) == {row.error.code for row in listed()} | {"invalid_client"}
+    assert get_args(Fault) == FAULTS
