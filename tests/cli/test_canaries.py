@@ -29,10 +29,11 @@ from lastpage_sandbox import Sandbox, Settings
 
 QUEUE, VALUE = "ca0a12ca-0000-4000-8000-00000000cafe", "canary-value"
 PROXY_USER, PROXY_PASSWORD, USERINFO = "canary-proxy-user", "canary-proxy-password", "canary-userinfo"
+HASH_KEY = "canary-hash-key-as-long-as-a-key-should-be"
 PERSONAL = (NAME, ATTRIBUTE, ANI, SUBJECT)
 SAID = (MESSAGE, CONTEXT, HEADER, CURSOR, ORGANISATION, CODE, QUEUE, VALUE)
 VERBS = (
-    ["fetch", "2023-10-10", "--to", "out", "--query", "body.json"],
+    ["fetch", "2023-10-10", "--to", "out", "--query", "body.json", "--hash", "sessions.ani"],
     ["fetch", "2023-10-20", "--to", "out.jsonl"],
     ["plan", "2023-10-09/2023-10-20", "--query", "body.json"],
     ["verify", "held", "--content"],
@@ -71,6 +72,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Planted
         monkeypatch.setenv("GENESYS_CLIENT_ID", settings.client_id)
         monkeypatch.setenv("GENESYS_CLIENT_SECRET", settings.client_secret)
         monkeypatch.setenv("GENESYS_ENVIRONMENT", url)
+        monkeypatch.setenv("LASTPAGE_HASH_KEY", HASH_KEY)
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr("lastpage.cloud.RealClock", Hasty)
         predicates = [
@@ -86,7 +88,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Planted
 def secrets(planted: Planted) -> set[str]:
     settings = planted.box.settings
     pair = base64.b64encode(f"{settings.client_id}:{settings.client_secret}".encode()).decode()
-    return {settings.client_secret, pair, PROXY_USER, PROXY_PASSWORD, USERINFO, *planted.tokens}
+    return {settings.client_secret, pair, PROXY_USER, PROXY_PASSWORD, USERINFO, HASH_KEY, *planted.tokens}
 
 
 def leaked(words: Iterable[str], *texts: str | bytes) -> list[str]:

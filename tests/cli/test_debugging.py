@@ -136,7 +136,7 @@ def test_a_fault_of_ours(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], frames: bool
 ) -> None:
     """What nobody foresaw is a sentence and exit code 1; lines of code for those who asked, and no value with them."""
-    monkeypatch.setattr("lastpage.cloud.deliver", broken)
+    monkeypatch.setattr("lastpage.Cloud.fetch", broken)
     assert run(["fetch", "2023-10-10", "-q", *options]) == 1
     told = capsys.readouterr().err
     assert "this is a fault of lastpage (KeyError)" in told

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from lastpage.errors import ApiError, UsageError
+from lastpage.extracting import HASH_KEY
 from lastpage.regions import DEFAULT, ENVIRONMENT, ID, REGIONS, SECRET, environment
 from lastpage.trace import place, safe, tell
 from lastpage.version import __version__
@@ -26,7 +27,7 @@ from lastpage.version import __version__
 HEAD = b'{"event":"start",'
 #: Told by whether they are set, not by what they hold.
 VARIABLES = (
-    ID, SECRET, ENVIRONMENT, "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY",
+    ID, SECRET, ENVIRONMENT, HASH_KEY, "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY",
     "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
 CAUSES_MAX = 5
