@@ -27,8 +27,8 @@ from lastpage.version import __version__
 HEAD = b'{"event":"start",'
 #: Told by whether they are set, not by what they hold.
 VARIABLES = (
-    ID, SECRET, ENVIRONMENT, HASH_KEY, "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY",
-    "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    ID, SECRET, ENVIRONMENT, HASH_KEY, "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
+    "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
 CAUSES_MAX = 5
 
