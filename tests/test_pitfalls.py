@@ -217,11 +217,15 @@ def test_a_call_across_midnight(tmp_path: Path) -> None:
 def test_an_end_that_was_not_the_end(tmp_path: Path) -> None:
     """An answer to an old email opens a conversation again; whoever took its first end for the last keeps half a thread.
 
-    Here `verify` finds the day that is not as it was, and reads it again.
+    Here the later reading stands, although the earlier one was final; `verify` finds the day, and reads it again.
     """
     made = world(per_day=0)
     made.sandbox.world.add(talk(1, DAY, minutes=60, media="email"))
-    made.cloud().fetch("2023-10-10", tmp_path)
+    assert made.cloud().fetch("2023-10-10", tmp_path).finality == "final"
+    made.sandbox.world.add(talk(1, DAY, minutes=None, media="email"))
+    made.clock.sleep(3600)
+    assert made.cloud().fetch("2023-10-10", tmp_path).finality == "provisional"
+    assert [row["conversation_end"] for row in table(tmp_path)] == [None]
     made.sandbox.world.add(talk(1, DAY, minutes=3 * 24 * 60, media="email"))
     cloud = made.cloud()
     assert [proof.state for proof in cloud.verify(tmp_path, content=True).proofs] == ["changed"]

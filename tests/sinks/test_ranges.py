@@ -77,10 +77,17 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
 )
 def test_which_version_stays(old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool) -> None:
     """Known to be incomplete loses; settled by the lake wins over provisional; else the fresher. Here the old one is fresher."""
+    assert beats(told(old, 5), told(new, 4)) is stays
+
+
+@pytest.mark.parametrize("rows", [9, 10])
+def test_a_later_job_is_believed(rows: int) -> None:
+    """A thread that is open again makes its hour provisional again; the later job's version is the true one."""
+    assert not beats(told(("cursor", "complete", "final", 9), 4), told(("cursor", "complete", "provisional", rows), 5))
+
+
+def told(facts: tuple[str, str, str, int], as_of: int) -> Range:
+    """A version of one hour, as fresh as the hour says."""
+    route, coverage, finality, rows = facts
     hour = Interval(START, START + timedelta(hours=1))
-
-    def version(facts: tuple[str, str, str, int], as_of: datetime) -> Range:
-        route, coverage, finality, rows = facts
-        return Range(hour, as_of, route, coverage, finality, rows)
-
-    assert beats(version(old, START + timedelta(hours=5)), version(new, START + timedelta(hours=4))) is stays
+    return Range(hour, START + timedelta(hours=as_of), route, coverage, finality, rows)

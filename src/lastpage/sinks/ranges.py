@@ -1,7 +1,8 @@
 """Which of two versions of a range wins, and what is left of the other. Pure.
 
 Rows that are known to be incomplete never replace complete ones. What the lake had settled by the time of a job replaces what
-was provisional, and is not replaced by page numbers, which have no attributes. Otherwise the fresher version stays.
+was provisional, and is not replaced by page numbers, which have no attributes. Otherwise the fresher version stays: also that of a
+job that found a thread open again.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ def beats(old: Range, new: Range) -> bool:
         return True
     if old.coverage == "short" and new.coverage != "short":
         return False
-    if _settled(old) != _settled(new):
-        return _settled(old)
+    if _settled(new) and not _settled(old):
+        return False
+    if _settled(old) and new.route == "pages":
+        return True
     return old.as_of > new.as_of
 
 
