@@ -9,7 +9,9 @@ import pytest
 
 from lastpage import Cloud, Credentials
 from lastpage.clock import SimClock
+from lastpage.fetch.lists import TRIES
 from lastpage.fetch.transport import Answer, Call, TransportError
+from lastpage_sandbox import Settings
 from tests.inprocess import NOW, URL, InProcess, World, world
 
 
@@ -24,8 +26,9 @@ def test_all_is_well() -> None:
     assert {state for state, _ in found.values()} == {"ok"}
     assert list(found) == [
         *("environment", "network", "credentials", "organization", "role", "clock", "watermark", "retention"),
-        "allowance",
+        *("names", "allowance"),
     ]
+    assert "queues, users, wrap-up codes, divisions" in found["names"][1]
     assert "6.0 hours ago" in found["watermark"][1]
     assert "400 days" in found["retention"][1]
     assert "250 requests a minute" in found["allowance"][1]
@@ -40,6 +43,25 @@ def test_a_missing_permission() -> None:
     assert "analytics:conversationDetail:view" in text
     assert "Admin >" in text
     assert "watermark" not in found
+
+
+def test_a_list_that_may_not_be_read() -> None:
+    """Names are a help: a list without its permission is a warning that names it, and nothing fails."""
+    found = findings(world(permissions=Settings().permissions - {"routing:queue:view", "directory:user:view"}))
+    assert {check for check, (state, _) in found.items() if state == "warning"} == {"queues", "users"}
+    assert "routing:queue:view" in found["queues"][1]
+    assert "directory:user:view" in found["users"][1]
+    assert found["names"] == ("ok", "may read wrap-up codes, divisions")
+    assert "allowance" in found
+
+
+def test_a_list_that_fails() -> None:
+    """Nor is a list that stumbles anything worse than a warning."""
+    made = world()
+    made.sandbox.faults.put("wrapupcodes", *["return-500"] * TRIES)
+    state, text = findings(made)["wrap_up_codes"]
+    assert state == "warning"
+    assert "wrap-up codes will have ids and no names" in text
 
 
 def test_wrong_credentials() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any, TypedDict
+from unicodedata import category
 
 from lastpage.errors import UsageError
 from lastpage.interval import Interval, Relative, parse_interval
+from lastpage.naming import Directory
 from lastpage.plan import Paginate
 from lastpage.query import Query
 from lastpage.run import Options
@@ -24,7 +27,7 @@ class Asked(TypedDict, total=False):
     media: str | Sequence[str]
     #: "inbound" or "outbound", as the conversation began.
     direction: str | None
-    #: Ids; one or several.
+    #: Names or ids; one or several. Names are looked up in the organisation's lists.
     queue: str | Sequence[str]
     user: str | Sequence[str]
     division: str | Sequence[str]
@@ -51,26 +54,42 @@ class Kept(TypedDict, total=False):
     attributes: str | Sequence[str]
     #: Keep every record as it came, too.
     keep_raw: bool
+    #: Also have the organisation's lists, and names beside ids (default True; needs a few requests more).
+    names: bool
 
 
 class Wanted(Asked, Kept, total=False):
     """Both."""
 
 
-def ask(interval: When, asked: Asked) -> tuple[Query, Options]:
-    """What is asked, as a checked query and options; keywords that are not ours are refused by name."""
+def ask(interval: When, asked: Asked, directory: Directory) -> tuple[Query, Options]:
+    """What is asked, as a checked query and options; keywords that are not ours are refused by name.
+
+    Names become ids here. Everything that can be wrong without asking the API is found before it is asked.
+    """
     _refuse_unknown(asked, Wanted.__annotations__)
     when = parse_interval(interval, asked.get("tz", UTC)) if isinstance(interval, str) else interval
     query = Query(
         when,
         media=_several(asked.get("media", ())),
         direction=asked.get("direction"),
-        queues=_several(asked.get("queue", ())),
-        users=_several(asked.get("user", ())),
-        divisions=_several(asked.get("division", ())),
         body={} if asked.get("query") is None else body_of(asked["query"]),
     )
-    return query, Options(asked.get("paginate", "auto"), _page_size(asked.get("page_size")))
+    options = Options(asked.get("paginate", "auto"), _page_size(asked.get("page_size")))
+    queues, users, divisions = (
+        _named(option, values)
+        for option, values in (
+            ("--queue", asked.get("queue", ())),
+            ("--user", asked.get("user", ())),
+            ("--division", asked.get("division", ())),
+        )
+    )
+    return replace(
+        query,
+        queues=directory.ids("--queue", "queues", queues),
+        users=directory.ids("--user", "users", users),
+        divisions=directory.ids("--division", "divisions", divisions),
+    ), options
 
 
 def choose(kept: Kept) -> Selection | None:
@@ -90,6 +109,15 @@ def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     for name in given:
         if name not in known:
             raise UsageError(f"there is no option {name!r}; there are {', '.join(known)}")
+
+
+def _named(option: str, values: str | Sequence[str]) -> tuple[str, ...]:
+    """Names or ids; raises `UsageError` for what can be neither."""
+    texts = _several(values)
+    for text in texts:
+        if not isinstance(text, str) or not text.strip() or any(category(letter) in ("Cc", "Cs") for letter in text):
+            raise UsageError(f"{option} {text!r} is neither a name nor an id; give one as the admin pages show it")
+    return texts
 
 
 def _page_size(rows: int | None) -> int | None:

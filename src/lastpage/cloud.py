@@ -10,6 +10,7 @@ The same verbs, with the same names, are the command line's.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import tempfile
@@ -42,17 +43,19 @@ from lastpage.groups import fresh
 from lastpage.interval import Interval, parse_iso
 from lastpage.ledger import Ledger
 from lastpage.meter import Meter
+from lastpage.naming import Directory
 from lastpage.plan import Slice
 from lastpage.planning import Planning
 from lastpage.query import Query
 from lastpage.regions import DEFAULT, Credentials, Environment, credentials_from_env, environment
-from lastpage.run import Fetching, Options, Summary
+from lastpage.run import Began, Fetching, Options, Summary
 from lastpage.sdk import LoggedIn, token_of
 from lastpage.tables.selection import EVERYTHING, Selection
 from lastpage.verify import AMISS, Proof, Verification, mended
 from lastpage.verifying import Extract, differing, opened, proofs, spans
 
 Conversation = dict[str, Any]
+_LOG = logging.getLogger("lastpage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +139,23 @@ class Cloud:
 
     def plan(self, interval: When, **asked: Unpack[Asked]) -> list[Slice]:
         """What `fetch` would do; sends nothing but the token request, the watermark and the count probes."""
-        query, options = ask(interval, asked)
+        query, options = ask(interval, asked, Directory(self.client))
         planning = Planning(query, self.client, Lake(self.client), Meter(), options.paginate)
         return planning.plan(*planning.resolve())
 
     def tables(self, interval: When, **wanted: Unpack[Wanted]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """The same conversations as Arrow: (table, batch), as the tables of a destination would have them (docs/tables.md).
 
-        Batches come page by page; those of a page belong together. Raises `ShortError` as `conversations` does.
+        The organisation's lists come first, unless `names=False`: what of them cannot be had is a warning in the log. Then batches
+        come page by page; those of a page belong together. Raises `ShortError` as `conversations` does.
         """
         shredder = shredder_for(choose(wanted) or EVERYTHING)
-        with self._fetching(interval, wanted) as fetching:
+        directory = Directory(self.client)
+        with self._fetching(interval, wanted, directory=directory) as fetching:
+            if wanted.get("names", True):
+                shredder = replace(shredder, names=directory.names(shredder.selection.lists, _LOG.warning))
+                for name, table in shredder.names.lists.items():
+                    yield from ((name, batch) for batch in table.to_batches())
             for page in _raws(fetching):
                 for name, table in shredder(page).items():
                     yield from ((name, batch) for batch in table.to_batches())
@@ -174,10 +183,14 @@ class Cloud:
 
         Raises `UsageError`, `ApiError`, `DestinationError` (see `lastpage.errors`); a short result is returned, not raised.
         """
-        query, options = ask(interval, wanted)
         place, selection = Destination.parse(os.fspath(to), format), choose(wanted)
         place.takes(selection or EVERYTHING)
-        return self._extracting(query, options, place, selection, meter or Meter()).run(self.organization())
+        began, directory = Began.now(self.client), Directory(self.client)
+        query, options = ask(interval, wanted, directory)
+        extracting = self._extracting(query, options, place, selection, meter or Meter())
+        if wanted.get("names", True):
+            extracting = replace(extracting, directory=directory)
+        return extracting.run(self.organization(), began)
 
     def verify(
         self, to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False
@@ -207,8 +220,9 @@ class Cloud:
         with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
             fresh = Destination.parse(folder)
             for span in spans(each.interval for each in extract.held):
-                query, options = ask(span, {"query": extract.filters})
-                self._extracting(query, options, fresh, extract.selection, Meter()).run(self.organization())
+                query, options = ask(span, {"query": extract.filters}, Directory(self.client))
+                extracting = self._extracting(query, options, fresh, extract.selection, Meter())
+                extracting.run(self.organization(), Began.now(self.client))
             return mended(found, differing(place, fresh, extract, self._disk))
 
     def _extracting(
@@ -218,7 +232,7 @@ class Cloud:
         return Extracting(query, options, place, selection, self.client, self._disk, meter)
 
     def doctor(self) -> list[Finding]:
-        """Whether a fetch can work here: environment, network, credentials, role, clock, watermark, retention, allowance."""
+        """Whether a fetch can work here: environment, network, credentials, role, clock, lake, retention, names, allowance."""
         return list(examine(self.client))
 
     def organization(self) -> str:
@@ -229,9 +243,15 @@ class Cloud:
         return self._organization
 
     @contextmanager
-    def _fetching(self, interval: When, asked: Asked, slices: Sequence[Slice] | None = None) -> Iterator[Fetching]:
+    def _fetching(
+        self,
+        interval: When,
+        asked: Asked,
+        slices: Sequence[Slice] | None = None,
+        directory: Directory | None = None,
+    ) -> Iterator[Fetching]:
         """A run with a ledger of its own that is gone afterwards: for those who want rows, not files."""
-        query, options = ask(interval, asked)
+        query, options = ask(interval, asked, directory or Directory(self.client))
         options = replace(options, threads=self.threads)
         # A thread that is still reading when the caller has seen enough may write once more into a folder that goes.
         place = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)

@@ -15,6 +15,7 @@ from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
 from lastpage.fetch.complaints import understood
 from lastpage.fetch.lake import Lake
+from lastpage.fetch.lists import SOURCES, peek
 from lastpage.fetch.organization import organization, retention_days
 from lastpage.fetch.pages import count_call
 from lastpage.fetch.urllib3_transport import proxy_for
@@ -52,6 +53,7 @@ def examine(client: Client) -> Iterator[Finding]:
         yield _clock(client)
         yield _watermark(client, now)
         yield _retention(client)
+        yield from _names(client)
         yield Finding("allowance", "ok", f"{client.pace.per_minute:,.0f} requests a minute")
     except ApiError as problem:
         yield Finding(_culprit(problem), "failed", str(problem))
@@ -104,6 +106,20 @@ def _retention(client: Client) -> Finding:
         return Finding("retention", "ok", "unknown; older conversations may have been deleted")
     oldest = from_unix(client.server_now()) - timedelta(days=days)
     return Finding("retention", "ok", f"{days:,} days: conversations since {oldest.date()} are kept")
+
+
+def _names(client: Client) -> Iterator[Finding]:
+    """What has no names is fetched all the same, so this is never worse than a warning."""
+    had = []
+    for kind, source in SOURCES.items():
+        try:
+            peek(client, source)
+        except ApiError as problem:
+            yield Finding(kind, "warning", f"{source.words} will have ids and no names: {problem}")
+        else:
+            had.append(source.words)
+    if had:
+        yield Finding("names", "ok", f"may read {', '.join(had)}")
 
 
 def _without_password(url: str) -> str:

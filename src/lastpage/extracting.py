@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lastpage.destination import Destination
 from lastpage.fetch.client import Client
 from lastpage.files import Disk
 from lastpage.ledger import Ledger
 from lastpage.meter import Meter
+from lastpage.naming import Directory
 from lastpage.query import Query
 from lastpage.run import Began, Fetching, Options, Summary, deliver
 from lastpage.sinks.sink import Identity, Sink
+from lastpage.tables.names import Names
 from lastpage.tables.selection import EVERYTHING, Selection
 from lastpage.tables.shredder import Shredder
 
@@ -23,7 +25,10 @@ HASH_KEY = "LASTPAGE_HASH_KEY"
 
 @dataclass(frozen=True, slots=True)
 class Extracting:
-    """What is asked and where it goes. `selection` is None where a destination's own is to be taken up."""
+    """What is asked and where it goes. `selection` is None where a destination's own is to be taken up.
+
+    `directory` has the names that are shown, None where ids are enough. They are no part of a destination's identity.
+    """
 
     query: Query
     options: Options
@@ -32,27 +37,39 @@ class Extracting:
     client: Client
     disk: Disk
     meter: Meter
+    directory: Directory | None = None
 
-    def run(self, organization: str) -> Summary:
+    def run(self, organization: str, began: Began) -> Summary:
         """To the end, or to an error after which the same call goes on."""
-        began = Began.now(self.client)
         with self.place.held() as state, closing(Ledger(state, self.disk.seam)) as ledger:
             ledger.identify(organization=organization, filters=self.query.fingerprint)
             with self.place.sink(state, self.disk) as sink:
-                self._claim(sink, organization)
-                fetching = self._fetching(ledger)
-                summary = deliver(fetching, sink, self.place.text, began)
-                # What grows cannot be given the same hours again; its summary says which it has.
-                if not sink.appends and fetching.outgrown() and ledger.unfinished(self._asked) is None:
-                    # What the earlier process began is done; time went on, and the command means more by now.
-                    self.meter.note("the unfinished run is done; going on with what the command means by now")
-                    summary = deliver(self._fetching(ledger), sink, self.place.text, began)
+                names = self._claim(sink, organization)
+                summary = self._deliver(ledger, sink, began)
+                if names.lists:
+                    # Only those that came: a list that could not be had today does not wipe yesterday's.
+                    sink.refresh(names)
                 return summary
 
-    def _claim(self, sink: Sink, organization: str) -> None:
-        shredder = shredder_for(self.selection or taken_up(sink.known))
+    def _deliver(self, ledger: Ledger, sink: Sink, began: Began) -> Summary:
+        fetching = self._fetching(ledger)
+        summary = deliver(fetching, sink, self.place.text, began)
+        # What grows cannot be given the same hours again; its summary says which it has.
+        if not sink.appends and fetching.outgrown() and ledger.unfinished(self._asked) is None:
+            # What the earlier process began is done; time went on, and the command means more by now.
+            self.meter.note("the unfinished run is done; going on with what the command means by now")
+            summary = deliver(self._fetching(ledger), sink, self.place.text, began)
+        return summary
+
+    def _claim(self, sink: Sink, organization: str) -> Names:
+        """Make the destination ours; the names that its rows are shown with."""
+        selection = self.selection or taken_up(sink.known)
+        shredder = shredder_for(selection)
+        if self.directory and not sink.appends:
+            shredder = replace(shredder, names=self.directory.names(selection.lists, self.meter.note))
         identity = Identity(organization, self.query.fingerprint, shredder.selection.dump(), shredder.key_print)
         sink.claim(identity, shredder)
+        return shredder.names
 
     def _fetching(self, ledger: Ledger) -> Fetching:
         return Fetching.begin(self._asked, self.query, self.client, ledger, self.options, self.meter)

@@ -62,7 +62,7 @@ class Query:
             ("--division", self.divisions),
         ):
             for text in ids:
-                _uuid(option, text)
+                _check_id(option, text)
         _check_body(self.body, self.interval)
 
     def filters(self, direction: Direction | None = None) -> Json:
@@ -124,12 +124,16 @@ def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
         raise UsageError(f"{option} {value!r} is not known; {hint}The API has: {', '.join(allowed)}")
 
 
-def _uuid(option: str, text: str) -> None:
+def is_id(text: str) -> bool:
+    """Whether a text is an id as the API writes them; anything else is a name."""
     try:
-        known = str(UUID(text)) == text.lower()
+        return str(UUID(text)) == text.lower()
     except ValueError:
-        known = False
-    if not known:
+        return False
+
+
+def _check_id(option: str, text: str) -> None:
+    if not is_id(text):
         raise UsageError(f"{option} {text!r} is no id; give the UUID that the admin page shows in its address bar")
 
 

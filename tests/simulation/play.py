@@ -80,7 +80,7 @@ class Play:
         if self.began is None:
             self.began = datetime.fromtimestamp(self.world.clock.now(), self.scene.now.tzinfo)
         cloud = self.world.cloud(transport=Stepping(self.world.sandbox, steps), disk=steps.disk)
-        return cloud.fetch(interval, self.place, **self.scene.asked)
+        return cloud.fetch(interval, self.place, names=False, **self.scene.asked)
 
     def _weather(self) -> None:
         for endpoint, word in self.scene.words:

@@ -49,7 +49,9 @@ def demo(telling: Telling = PLAINLY, *, to: Path = Path("demo/conversations")) -
 
 def _next_steps(to: Path) -> str:
     here = "" if shutil.which("lastpage") else f"{Path(os.path.relpath(sys.executable)).parent}/"
-    look = f"import pyarrow.parquet as pq; print(pq.read_table('{to}/metrics').group_by('name').aggregate([('value', 'mean')]))"
+    table = f"pq.read_table('{to}/conversation_overview')"
+    measures = "[('conversation_id', 'count'), ('wait_ms', 'mean'), ('handle_ms', 'mean')]"
+    look = f"import pyarrow.parquet as pq; print({table}.group_by('first_queue').aggregate({measures}))"
     return f"""
 Try next:
   ls {to}

@@ -20,7 +20,7 @@ STYLE = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 
 def doctor(telling: Telling = PLAINLY, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """Look at environment, network, credentials, role, clock, watermark, retention and allowance; each is ok, or what to do.
+    """Look at environment, network, credentials, role, clock, watermark, retention, names and allowance; each is ok, or what to do.
 
     Parameters
     ----------

@@ -31,11 +31,11 @@ class Filters:
     direction: Annotated[str | None, Parameter(group=FILTERS)] = None
     "inbound or outbound, as the conversation began."
     queue: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
-    "Queue id; repeatable."
+    "Queue, by name or id; repeatable."
     user: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
-    "User id; repeatable."
+    "User, by name or id; repeatable."
     division: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
-    "Division id; repeatable."
+    "Division, by name or id; repeatable."
     query: Annotated[Path | None, Parameter(group=FILTERS)] = None
     "File with a query body, as the vendor's query builder makes it."
     tz: Annotated[str, Parameter(group=FILTERS)] = "UTC"
@@ -93,6 +93,8 @@ class Keeping:
     "A participant attribute that gets a column of its own in participants_with_attributes; repeatable."
     keep_raw: Annotated[bool, Parameter(group=WHAT, negative="")] = False
     "Keep every record as it came, too, in the table raw."
+    names: Annotated[bool, Parameter(group=WHAT)] = True
+    "Names beside ids, and tables of queues, users, wrap-up codes and divisions, as far as the role may read them."
 
     def kept(self) -> Kept:
         """As the Python verbs take them; lists may be written with commas."""
@@ -103,6 +105,7 @@ class Keeping:
             hash=_apart(self.hash),
             attributes=_apart(self.attributes),
             keep_raw=self.keep_raw,
+            names=self.names,
         )
 
 

@@ -136,7 +136,7 @@ def _judge(call: Call, status: int, body: Body, tries: int) -> tuple[type[ApiErr
             f"the API does not take the token{said}; the OAuth client may be disabled, check {ID} and {SECRET}",
         )
     if status == 403:
-        return RefusedError, f"{call.endpoint} is not allowed: {_forbidden(body)}"
+        return RefusedError, f"{call.endpoint} is not allowed: {_forbidden(call, body)}"
     if status == 429:
         return UnavailableError, (
             f"the API's allowance stayed used up after {_tries(tries)}{said}; other programs use the same OAuth client: "
@@ -173,10 +173,11 @@ def _token(body: Body, said: str) -> str:
     )
 
 
-def _forbidden(body: Body) -> str:
+def _forbidden(call: Call, body: Body) -> str:
     if body.code == "missing.division.permission":
         return f"the OAuth client's role is not given for a division that is asked for; {GRANT}"
-    return f"the OAuth client's role lacks {body.permissions or 'analytics:conversationDetail:view'}; {GRANT}"
+    lacking = body.permissions or call.permission or "a permission that the API does not name"
+    return f"the OAuth client's role lacks {lacking}; {GRANT}"
 
 
 def _rejected(call: Call, status: int, body: Body, said: str) -> str:

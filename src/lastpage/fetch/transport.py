@@ -42,6 +42,8 @@ class Call:
     passes: frozenset[int] = frozenset()
     #: How often it may be sent in all. A job submission has a smaller cap than the rest.
     tries: int = TRIES_MAX
+    #: What the role lacks where a 403 does not say it; empty where nobody knows.
+    permission: str = "analytics:conversationDetail:view"
 
 
 @dataclass(frozen=True)

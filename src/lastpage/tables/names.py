@@ -10,8 +10,13 @@ import pyarrow.compute as pc
 
 #: What a list's table has; the id is the key.
 SCHEMA = pa.schema([("id", pa.string()), ("name", pa.string())])
-#: The lists, and the column whose values they name.
-LISTS = {"queues": "queue_id", "users": "user_id", "wrap_up_codes": "wrap_up_code", "divisions": "division_ids"}
+#: The lists, and the columns that hold their ids, or names of the same persons.
+LISTS = {
+    "queues": frozenset({"queue_id", "first_queue_id", "last_queue_id"}),
+    "users": frozenset({"user_id", "agent_ids", "agents", "participant_name"}),
+    "wrap_up_codes": frozenset({"wrap_up_code"}),
+    "divisions": frozenset({"division_ids"}),
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,12 @@ class Names:
             return pa.nulls(len(ids), pa.string())
         known = table.column("id").combine_chunks()
         return table.column("name").combine_chunks().take(pc.index_in(ids, value_set=known))
+
+
+def table(names: Mapping[str, str | None]) -> pa.Table:
+    """A list as a table, in the order of the ids."""
+    ids = sorted(names)
+    return pa.table([pa.array(ids, pa.string()), pa.array([names[each] for each in ids], pa.string())], schema=SCHEMA)
 
 
 #: Nobody was asked.

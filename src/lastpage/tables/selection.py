@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from lastpage.errors import UsageError
 from lastpage.tables import overview, pivot
+from lastpage.tables.names import LISTS
 from lastpage.tables.schema import RAW, TABLES
 
 #: A destination says with its conversations what it holds, and which records it could not read is nothing to choose.
@@ -88,6 +89,13 @@ class Selection:
     def hashed(self) -> set[Place]:
         """Only where a value comes from: tables that follow from others follow them in this, too."""
         return set(places("--hash", self.hash, TABLES))
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The organisation's lists that may stand beside the tables: no name brings back an id that was hashed or dropped."""
+        gone = {column for _, column in self.dropped() | self.hashed()}
+        kept = {column for schema in self.schemas.values() for column in schema.names}
+        return tuple(kind for kind, columns in LISTS.items() if columns & kept and not columns & gone)
 
     def _columns_of(self, name: str, schema: pa.Schema) -> pa.Schema:
         kept = {column for table, column in places("--columns", self.columns, ALL) if table == name}

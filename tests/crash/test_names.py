@@ -1,0 +1,47 @@
+"""Stop among the requests for names, and while the lists are put beside the tables: the next run leaves what an undisturbed one leaves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from lastpage.tables.names import LISTS
+from tests.crash.steps import Crash, Stepping, Steps
+from tests.crash.test_steps import EVERY, SPAN, small
+from tests.inprocess import World
+from tests.readback import everything
+
+
+def fetch(made: World, place: Path, steps: Steps) -> None:
+    cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)
+    summary = cloud.fetch(SPAN, place, tables="conversation_overview")
+    assert summary.coverage == "complete"
+    assert not summary.notes or "going on" in summary.notes[0]
+
+
+def held(place: Path) -> Any:
+    return everything(place), [pq.read_table(place / kind / "part.parquet").to_pylist() for kind in LISTS]
+
+
+def interesting(names: list[str]) -> Iterator[int]:
+    """From the claim to the plan, and from the last commit of data to the end: there a few, for each costs two runs."""
+    yield from range(names.index("ledger identity") + 2, names.index("ledger plan") + 2)
+    yield from range(names.index("ledger commit") + 1, len(names) + 1, min(EVERY, 3))
+
+
+def test_a_crash_among_names(tmp_path: Path) -> None:
+    """Killed at any of these steps, run again: the same tables, the same lists, the same names."""
+    steps = Steps()
+    fetch(small(), tmp_path / "untouched", steps)
+    wanted = held(tmp_path / "untouched")
+    assert {row["first_queue"] for row in wanted[0]["conversation_overview"]} == {"Sales"}
+    tried = list(interesting(steps.names))
+    assert len(tried) > 15
+    for at in tried:
+        place, made, crashing = tmp_path / str(at), small(), Steps(at)
+        with pytest.raises(Crash):
+            fetch(made, place, crashing)
+        fetch(made, place, Steps())
+        assert held(place) == wanted, (at, crashing.names[-1])
