@@ -6,18 +6,20 @@ no metric told it: nobody was on hold, or the conversation is still open.
 
 from __future__ import annotations
 
+from functools import reduce
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastpage.tables.names import NONE, Names
+from lastpage.tables.shred import KEY, Tables, numbers
 
-Tables = dict[str, pa.Table]
 NAME = "conversation_overview"
-KEY = "conversation_id"
 _TIME = pa.timestamp("ms", tz="UTC")
 _TEXTS = pa.list_(pa.string())
 #: A session's place in its conversation as one number: participants and sessions of a conversation are far fewer.
-_PLACES = 1_000_000
+_PLACES = pa.scalar(1_000_000, pa.int64())
+_NONE = pa.scalar(0, pa.int64())
 #: Metrics that are summed over a conversation, by column.
 SUMS: dict[str, tuple[str, ...]] = {
     "offered": ("nOffered",),
@@ -35,7 +37,7 @@ SUMS: dict[str, tuple[str, ...]] = {
 COUNTS = ("offered", "transfers", "blind_transfers", "consult_transfers")
 #: Metrics whose presence says yes.
 FACTS = {"answered": "tAnswered", "abandoned": "tAbandon"}
-_USED = sorted({name for names in SUMS.values() for name in names} | set(FACTS.values()))
+USED = sorted({name for names in SUMS.values() for name in names} | set(FACTS.values()))
 #: Whose segments a queue is taken from: a customer's name the last queue from the first second on (docs/api.md, 5.1).
 IN_QUEUES = pa.array(["acd", "agent"])
 #: Whose talking makes an agent of the conversation.
@@ -77,15 +79,13 @@ SCHEMA = pa.schema(
 
 def overview(tables: Tables, names: Names = NONE) -> pa.Table:
     """The table for what `tables` has: conversations, participants, sessions, segments and metrics of the same page."""
-    whole = tables["conversations"]
-    rows = _Rows(whole.column(KEY).combine_chunks())
-    columns = {name: whole.column(name) for name in (KEY, "conversation_start", "conversation_end")}
-    columns["duration_ms"] = pc.subtract(
-        *(whole.column(f"conversation_{name}").cast(pa.int64()) for name in ("end", "start"))
-    )
-    columns["direction"] = whole.column("originating_direction")
+    whole = {name: _one(tables["conversations"], name) for name in tables["conversations"].column_names}
+    rows = _Rows(whole[KEY])
+    columns = {name: whole[name] for name in (KEY, "conversation_start", "conversation_end")}
+    start, end = (whole[f"conversation_{name}"].cast(pa.int64()) for name in ("start", "end"))
+    columns |= {"duration_ms": pc.subtract(end, start), "direction": whole["originating_direction"]}
     columns |= _media(rows, tables["sessions"]) | _metrics(rows, tables["metrics"])
-    columns |= _segments(rows, tables, names)
+    columns |= _segments(rows, tables["participants"], tables["segments"], names)
     return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 
@@ -94,11 +94,11 @@ class _Rows:
 
     def __init__(self, ids: pa.Array) -> None:
         self._ids = ids
-        self._all = pa.array(range(len(ids)), pa.int32())
+        self._all = numbers(len(ids))
 
     def at(self, table: pa.Table) -> pa.Array:
         """Of each row of a table, the number of its conversation."""
-        return pc.index_in(table.column(KEY).combine_chunks(), value_set=self._ids)
+        return pc.index_in(_one(table, KEY), value_set=self._ids)
 
     def first(self, at: pa.Array, values: pa.Array) -> pa.Array:
         """Of each conversation the first of these values, null where it has none."""
@@ -107,61 +107,49 @@ class _Rows:
     def lists(self, at: pa.Array, values: pa.Array) -> pa.Array:
         """Of each conversation its distinct values in the order in which they come, and none of them null."""
         there = pc.is_valid(values)
-        found = pa.table({"at": at, "value": values}).filter(there)
-        found = found.append_column("row", pa.array(range(len(found)), pa.int64()))
-        once = found.group_by(["at", "value"], use_threads=False).aggregate([("row", "min")])
-        once = once.sort_by([("at", "ascending"), ("row_min", "ascending")])
-        counts = once.group_by("at", use_threads=False).aggregate([("value", "count")])
-        lengths = pc.fill_null(
-            self.first(counts.column("at").combine_chunks(), counts.column("value_count").combine_chunks()), 0
-        )
-        offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)]).cast(pa.int32())
-        return pa.ListArray.from_arrays(offsets, once.column("value").combine_chunks().cast(pa.string()))
+        told = pa.table({"at": at.filter(there), "value": values.filter(there)})
+        # In one thread, groups stand in the order in which they first appeared.
+        once = told.group_by(["at", "value"], use_threads=False).aggregate([])
+        found = pc.value_counts(_one(once, "at"))
+        lengths = pc.fill_null(self.first(*found.flatten()), _NONE)
+        offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+        return pa.ListArray.from_arrays(offsets.cast(pa.int32()), _one(once, "value"))
 
 
 def _media(rows: _Rows, sessions: pa.Table) -> dict[str, pa.Array]:
-    sessions = sessions.select([KEY, "media_type"]).filter(pc.is_valid(sessions.column("media_type")))
-    at, media = rows.at(sessions), sessions.column("media_type").combine_chunks()
-    return {"media_type": rows.first(at, media), "media_types": rows.lists(at, media)}
+    at, media = rows.at(sessions), _one(sessions, "media_type")
+    there = pc.is_valid(media)
+    return {
+        "media_type": rows.first(at.filter(there), media.filter(there)),
+        "media_types": rows.lists(at, media),
+    }
 
 
 def _metrics(rows: _Rows, metrics: pa.Table) -> dict[str, pa.Array]:
-    used = metrics.filter(pc.is_in(metrics.column("name"), value_set=pa.array(_USED)))
-    told = pa.table({"at": rows.at(used), "name": used.column("name"), "value": used.column("value")})
+    told = pa.table({"at": rows.at(metrics), "name": _one(metrics, "name"), "value": _one(metrics, "value")})
     sums = told.group_by(["at", "name"], use_threads=False).aggregate([("value", "sum")])
-    columns: dict[str, pa.Array] = {}
-    for column, names in SUMS.items():
-        mine = sums.filter(pc.is_in(sums.column("name"), value_set=pa.array(names)))
-        whole = mine.group_by("at", use_threads=False).aggregate([("value_sum", "sum")])
-        found = rows.first(*(whole.column(name).combine_chunks() for name in ("at", "value_sum_sum")))
-        columns[column] = pc.fill_null(found, 0) if column in COUNTS else found
-    for column, name in FACTS.items():
-        at = sums.filter(pc.equal(sums.column("name"), name)).column("at").combine_chunks()
-        columns[column] = pc.is_valid(rows.first(at, at))
-    return columns
+    at, name, value = (_one(sums, column) for column in ("at", "name", "value_sum"))
+
+    def total(metric: str) -> pa.Array:
+        mine = pc.equal(name, _text(metric))
+        return rows.first(at.filter(mine), value.filter(mine))
+
+    totals = {metric: total(metric) for metric in USED}
+    columns = {column: reduce(_plus, (totals[metric] for metric in names)) for column, names in SUMS.items()}
+    columns |= {column: pc.fill_null(columns[column], _NONE) for column in COUNTS}
+    return columns | {column: pc.is_valid(totals[metric]) for column, metric in FACTS.items()}
 
 
-def _segments(rows: _Rows, tables: Tables, names: Names) -> dict[str, pa.Array]:
+def _segments(rows: _Rows, people: pa.Table, segments: pa.Table, names: Names) -> dict[str, pa.Array]:
     """What the segments tell, in the order in which they began."""
-    people, segments = tables["participants"], tables["segments"]
-    person = pc.index_in(_place(rows, segments), value_set=_place(rows, people))
-    told = pa.table(
-        {
-            "at": rows.at(segments),
-            "start": segments.column("segment_start"),
-            "queue": segments.column("queue_id"),
-            "code": segments.column("wrap_up_code"),
-            "type": segments.column("segment_type"),
-            "purpose": people.column("purpose").take(person),
-            "user": people.column("user_id").take(person),
-        }
-    ).sort_by([("at", "ascending"), ("start", "ascending")])
-    queued = told.filter(pc.is_in(told.column("purpose"), value_set=IN_QUEUES)).filter(pc.field("queue").is_valid())
-    coded = told.filter(pc.field("code").is_valid())
-    talked = told.filter(pc.is_in(told.column("purpose"), value_set=AGENTS)).filter(pc.field("type") == "interact")
-    first, last = _first(rows, queued, "queue"), _first(rows, _turned(queued), "queue")
-    agents = rows.lists(*(talked.column(name).combine_chunks() for name in ("at", "user")))
-    code = _first(rows, _turned(coded), "code")
+    at, start = rows.at(segments), _one(segments, "segment_start")
+    person = pc.index_in(_place(at, segments), value_set=_place(rows.at(people), people))
+    purpose = _one(people, "purpose").take(person)
+    queued = _in_order(at, start, _one(segments, "queue_id"), pc.is_in(purpose, value_set=IN_QUEUES))
+    coded = _in_order(at, start, _one(segments, "wrap_up_code"))
+    talking = pc.and_(pc.is_in(purpose, value_set=AGENTS), pc.equal(_one(segments, "segment_type"), _text("interact")))
+    agents = rows.lists(*_in_order(at, start, _one(people, "user_id").take(person), talking))
+    first, last, code = rows.first(*queued), rows.first(*_turned(queued)), rows.first(*_turned(coded))
     return {
         "first_queue_id": first,
         "first_queue": names.of("queues", first),
@@ -175,17 +163,38 @@ def _segments(rows: _Rows, tables: Tables, names: Names) -> dict[str, pa.Array]:
     }
 
 
-def _place(rows: _Rows, table: pa.Table) -> pa.Array:
+def _in_order(
+    at: pa.Array, start: pa.Array, values: pa.Array, mask: pa.Array | None = None
+) -> tuple[pa.Array, pa.Array]:
+    """The values there are among the chosen segments, in the order in which those began: conversation numbers, values."""
+    there = pc.is_valid(values)
+    chosen = pc.indices_nonzero(there if mask is None else pc.and_(there, mask))
+    begun = pa.table({"at": at.take(chosen), "start": start.take(chosen)})
+    rows = chosen.take(pc.sort_indices(begun, [("at", "ascending"), ("start", "ascending")]))
+    return at.take(rows), values.take(rows)
+
+
+def _place(at: pa.Array, table: pa.Table) -> pa.Array:
     """Of each row its participant, as one number."""
-    return pc.add(
-        pc.multiply(rows.at(table).cast(pa.int64()), _PLACES), table.column("participant_no").combine_chunks()
-    )
+    return pc.add(pc.multiply(at.cast(pa.int64()), _PLACES), _one(table, "participant_no"))
 
 
-def _first(rows: _Rows, table: pa.Table, name: str) -> pa.Array:
-    return rows.first(table.column("at").combine_chunks(), table.column(name).combine_chunks())
+def _plus(one: pa.Array, other: pa.Array) -> pa.Array:
+    """A sum in which null counts for nothing; of two nulls it is null."""
+    return pc.coalesce(pc.add(one, other), one, other)
 
 
-def _turned(table: pa.Table) -> pa.Table:
-    """The last row first."""
-    return table.take(pa.array(range(len(table) - 1, -1, -1), pa.int64()))
+def _turned(pair: tuple[pa.Array, pa.Array]) -> tuple[pa.Array, pa.Array]:
+    """The last first."""
+    at, values = pair
+    backwards = pc.subtract(pa.scalar(len(at) - 1, pa.int32()), numbers(len(at)))
+    return at.take(backwards), values.take(backwards)
+
+
+def _text(value: str) -> pa.Scalar:
+    return pa.scalar(value, pa.string())
+
+
+def _one(table: pa.Table, name: str) -> pa.Array:
+    """A column in one piece."""
+    return table.column(name).combine_chunks()

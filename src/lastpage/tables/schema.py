@@ -55,6 +55,11 @@ class Level:
         own = [pa.field(name, PARSED[kind]) for name, kind in self.fields.items()]
         return pa.struct(own + [pa.field(child.name, child.arriving) for child in self.children])
 
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """The column of each field."""
+        return {name: column(name) for name in self.fields}
+
     @property
     def arriving(self) -> pa.DataType:
         """The Arrow type under this level's name in its parent."""

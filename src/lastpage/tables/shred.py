@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 
 from lastpage.fetch import envelope
 from lastpage.fetch.envelope import Raw
-from lastpage.tables.schema import BROKEN, CONVERSATION, PAGE, TABLES, TYPES, Level, column
+from lastpage.tables.schema import BROKEN, CONVERSATION, PAGE, TABLES, TYPES, Level
 
 Tables = dict[str, pa.Table]
 _SCHEMA = arro3.core.Schema.from_arrow(PAGE)
 KEY = "conversation_id"
+_ONE = pa.scalar(1, pa.int32())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,14 @@ def take_apart(conversations: pa.StructArray) -> Tables:
 
 
 def _level(level: Level, structs: pa.StructArray, keys: dict[str, pa.Array]) -> Iterator[tuple[str, pa.Table]]:
+    # One call for all fields; asked for one by one, each would cost as much.
+    values = dict(zip(level.parsed.names, structs.flatten(), strict=True))
     columns = dict(keys)
     for name, kind in level.fields.items():
-        columns.setdefault(column(name), _checked(pc.struct_field(structs, name), TYPES[kind]))
+        columns.setdefault(level.columns[name], _checked(values[name], TYPES[kind]))
     yield level.table, pa.table(columns, schema=TABLES[level.table])
     for child in level.children:
-        below = pc.struct_field(structs, child.name)
+        below = values[child.name]
         if child.kind == "map":
             yield child.table, _attributes(child, below, keys)
         elif child.kind == "one":
@@ -105,21 +108,20 @@ def _level(level: Level, structs: pa.StructArray, keys: dict[str, pa.Array]) -> 
 def _attributes(level: Level, maps: pa.MapArray, keys: dict[str, pa.Array]) -> pa.Table:
     pairs = maps.cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
     parents = pc.list_parent_indices(pairs)
-    flat = pc.list_flatten(pairs)
-    columns = {name: key.take(parents) for name, key in keys.items()}
-    columns |= {"name": pc.struct_field(flat, "key"), "value": pc.struct_field(flat, "value")}
+    names, values = pc.list_flatten(pairs).flatten()
+    columns = {name: key.take(parents) for name, key in keys.items()} | {"name": names, "value": values}
     return pa.table(columns, schema=TABLES[level.table])
 
 
 def _ordinals(lists: pa.ListArray, parents: pa.Array) -> pa.Array:
-    """The place of each element in its own list, from 0."""
-    count = len(parents)
-    if not count:
-        return pa.array([], pa.int32())
-    lengths = pc.fill_null(pc.list_value_length(lists), 0)
-    before = pc.subtract(pc.cumulative_sum(lengths), lengths)
-    places = pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count)), 1)
-    return pc.subtract(places, before.take(parents)).cast(pa.int32())
+    """The place of each element in its own list, from 0: how far it lies behind where the list begins."""
+    begins = pc.subtract(lists.offsets, lists.offsets[0]).take(parents)
+    return pc.subtract(numbers(len(parents)), begins.cast(pa.int32()))
+
+
+def numbers(count: int) -> pa.Array:
+    """0, 1, 2 … so many of them."""
+    return pc.subtract(pc.cumulative_sum(pa.repeat(_ONE, count)), _ONE)
 
 
 def _checked(values: pa.Array, wanted: pa.DataType) -> pa.Array:
