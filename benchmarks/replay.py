@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from typing import Any
@@ -100,7 +100,7 @@ def moved(page: bytes, number: int) -> bytes:
     day = number // (PER_DAY // PAGE)
     shift = FIRST + timedelta(days=day) - DAY
 
-    @lru_cache(maxsize=None)
+    @cache
     def date(text: bytes) -> bytes:
         return (datetime.fromisoformat(text.decode()) + shift).date().isoformat().encode()
 
@@ -119,7 +119,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(None)
 
-    do_DELETE = do_GET
+    def do_DELETE(self) -> None:
+        self._answer(None)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -272,12 +272,11 @@ def _identified(
     return StaticToken(token), where, f"a token of {where.name}"
 
 
-def _raws(fetching: Fetching) -> Iterator[list[Raw]]:
+def _raws(fetching: Fetching) -> Iterator[Sequence[Raw]]:
     """Every conversation of a run, raw, a page at a time; raises `ShortError` at the end where rows are missing."""
     for group in fetching.groups():
-        for rows in group.rows:
-            for page in rows.of(rows.planned.slice.interval):
-                yield fresh(group, page)
+        for page in group.pages():
+            yield fresh(group, page)
         fetching.commit(group)
     _raise_if_short(fetching)
 

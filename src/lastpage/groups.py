@@ -5,7 +5,7 @@ A job over three days is one group, and so are the hours of one day; so each day
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -40,17 +40,17 @@ class Group:
                     ranges[part] = _merged(ranges.get(part), _range(part, rows))
         return [ranges[part] for part in sorted(ranges)]
 
-    def pages(self, day: date) -> Iterator[list[Raw]]:
-        """The day's conversations, each once, untouched, page by page."""
+    def pages(self, day: date | None = None) -> Iterator[Sequence[Raw]]:
+        """A day's conversations, or all of them, each once, untouched, page by page."""
         met: set[bytes] = set()
         for rows in self.rows:
-            for cell, part in rows.planned.slice.interval.days():
-                if cell == day:
-                    pages = rows.of(part)
-                    yield from pages if rows.planned.slice.direction is None else _once(pages, met)
+            interval = rows.planned.slice.interval
+            for part in [interval] if day is None else [part for cell, part in interval.days() if cell == day]:
+                pages = rows.of(part)
+                yield from pages if rows.planned.slice.direction is None else _once(pages, met)
 
 
-def _once(pages: Iterator[list[Raw]], met: set[bytes]) -> Iterator[list[Raw]]:
+def _once(pages: Iterable[Sequence[Raw]], met: set[bytes]) -> Iterator[Sequence[Raw]]:
     """What siblings, cut by direction, have not handed over yet: a direction may change between their readings."""
     for page in pages:
         names = [digest(head.id) if (head := envelope.head(raw)) else None for raw in page]
@@ -79,7 +79,7 @@ def _merged(one: Range | None, other: Range) -> Range:
     )
 
 
-def fresh(group: Group, page: list[Raw]) -> list[Raw]:
+def fresh(group: Group, page: Sequence[Raw]) -> Sequence[Raw]:
     """Only the rows of a page that were not handed over before, for those who cannot replace the others."""
     if group.delivered is None:
         return page

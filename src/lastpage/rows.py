@@ -1,16 +1,16 @@
 """The conversations of a settled slice, out of the spool: each owned id once, its last copy, untouched, page by page.
 
-Memory is one page. A slice of several days is read once a day, but a page is only opened for the days it has rows of.
+Memory is one page. A slice of several days is read once a day, but a page is only opened for the days it has rows of, and a page
+that is wanted whole is handed on as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 
 from lastpage.fetch import envelope
-from lastpage.fetch.envelope import Raw
+from lastpage.fetch.envelope import Records
 from lastpage.fetch.walk import READS, Request
 from lastpage.interval import Interval
 from lastpage.ledger import Attempt, Kept, Ledger, Planned
@@ -24,8 +24,6 @@ class Rows:
     ledger: Ledger
     planned: Planned
     verdict: Verdict
-    #: Page number to the days it has rows of, learnt as pages are opened.
-    _days: dict[int, set[date]] = field(default_factory=dict)
     _last: dict[str, int] | None = None
 
     @classmethod
@@ -33,37 +31,42 @@ class Rows:
         assert planned.verdict is not None
         return cls(ledger, planned, Verdict.load(planned.verdict))
 
-    def of(self, part: Interval) -> Iterator[list[Raw]]:
-        """Pages of raw records; none is empty. Records nobody can own come with the slice's first day."""
+    def of(self, part: Interval) -> Iterator[Records]:
+        """Pages of raw records of one day of the slice, or of all of it; none is empty.
+
+        Records nobody can own come with the slice's first day.
+        """
+        days = {day.isoformat() for day, _ in part.days()}
+        nobodys = {""} if part.start == self.planned.slice.interval.start else set()
         last = self._last_copies()
         for number, kept, attempt in self._pages():
-            if part.start.date() not in self._days.get(number, {part.start.date()}):
+            there = self.verdict.pages[str(number)]
+            if not (days | nobodys).intersection(there):
                 continue
             body = self.ledger.answer(attempt, kept).body
-            if chosen := self._choose(number, body, part, last):
+            # A page that has nothing but these days, and nothing twice, need not be looked into.
+            whole = last is None and days.issuperset(there)
+            chosen = Records(body, sum(there.values())) if whole else self._chosen(number, body, part, last)
+            if chosen:
                 yield chosen
 
-    def views(self) -> Iterator[tuple[Request, envelope.Page, list[Raw]]]:
+    def views(self) -> Iterator[tuple[Request, envelope.Page, Records]]:
         """Every page of the slice: what asked for it, what came, and the rows of it that `of` would yield."""
         last = self._last_copies()
         for number, kept, attempt in self._pages():
             body = self.ledger.answer(attempt, kept).body
-            yield kept.request, envelope.page(body), self._choose(number, body, self.planned.slice.interval, last)
+            yield kept.request, envelope.page(body), self._chosen(number, body, self.planned.slice.interval, last)
 
-    def _choose(self, number: int, body: bytes, part: Interval, last: dict[str, int] | None) -> list[Raw]:
+    def _chosen(self, number: int, body: bytes, part: Interval, last: dict[str, int] | None) -> Records:
+        """The last copies in a page that belong to a part of the slice."""
         with_broken = part.start == self.planned.slice.interval.start
-        heads, days, chosen = envelope.heads(body), set(), []
-        for row, (raw, head) in enumerate(zip(envelope.page(body).conversations or (), heads, strict=True)):
-            if head is None:
-                days.add(self.planned.slice.interval.start.date())
-                if with_broken:
-                    chosen.append(raw)
-                continue
-            days.add(head.start.date())
-            if head.start in part and (last is None or last[head.id] == number * POSITIONS + row):
-                chosen.append(raw)
-        self._days[number] = days
-        return chosen
+        rows = [
+            row
+            for row, head in enumerate(envelope.heads(body))
+            if (with_broken if head is None else head.start in part)
+            and (head is None or last is None or last[head.id] == number * POSITIONS + row)
+        ]
+        return Records(body, len(rows), rows)
 
     def _last_copies(self) -> dict[str, int] | None:
         """Where each id stands for the last time; not needed where no id came twice."""

@@ -50,11 +50,13 @@ class Account:
     #: When it was asked; decides who has been open for too long to wait for.
     now: datetime
     fetched: int = 0
-    #: Of each owned id: where it stands (page * POSITIONS + row), its start's day (ordinal), whether it is still open.
-    owned: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
+    #: Of each owned id, as a digest: its start's day (ordinal) and, in the last bit, whether it is still open; a slice has many.
+    owned: dict[bytes, int] = field(default_factory=dict)
     foreign: dict[str, datetime] = field(default_factory=dict)
     #: Where records stand that nobody can own, because id or start cannot be read. They are kept as they came.
     broken: list[int] = field(default_factory=list)
+    #: Of each page: its owned rows a start day (ordinal); under 0 the others.
+    spread: dict[int, Counter[int]] = field(default_factory=dict)
     #: `totalHits` of each page, and the counts before and after a job, in the order of their requests (None: refused).
     hits: list[int] = field(default_factory=list)
     counts: dict[str, list[int | None]] = field(default_factory=dict)
@@ -78,15 +80,21 @@ class Account:
             self.hits.append(page.total_hits)
         if page.watermark:
             self.watermark = min(page.watermark, self.watermark or page.watermark)
-        for place, head in enumerate(envelope.heads(body), number * POSITIONS):
-            self.fetched += 1
-            if head is None:
-                self.broken.append(place)
-            elif head.start in self.piece.interval:
-                open_yet = head.end is None and self.now - head.start < ORPHAN_AFTER
-                self.owned[head.id] = (place, head.start.toordinal(), open_yet)
-            else:
-                self.foreign[head.id] = head.start
+        heads = envelope.heads(body)
+        self.fetched += len(heads)
+        self.spread[number] = Counter(self._day(place, head) for place, head in enumerate(heads, number * POSITIONS))
+
+    def _day(self, place: int, head: envelope.Head | None) -> int:
+        """Enter a record; the day it is owned under, or 0."""
+        if head is None:
+            self.broken.append(place)
+            return 0
+        if head.start not in self.piece.interval:
+            self.foreign[head.id] = head.start
+            return 0
+        day = head.start.toordinal()
+        self.owned[digest(head.id)] = day << 1 | (head.end is None and self.now - head.start < ORPHAN_AFTER)
+        return day
 
     @property
     def unique(self) -> int:
@@ -118,17 +126,25 @@ class Account:
 
     @property
     def open(self) -> int:
-        return sum(1 for _, _, open_yet in self.owned.values() if open_yet)
+        return sum(fact & 1 for fact in self.owned.values())
 
     @property
     def days(self) -> dict[str, int]:
         """Owned conversations a start day."""
-        ordinals = Counter(day for _, day, _ in self.owned.values())
+        ordinals = Counter(fact >> 1 for fact in self.owned.values())
         return {date.fromordinal(day).isoformat(): count for day, count in sorted(ordinals.items())}
 
     @property
+    def pages(self) -> dict[str, dict[str, int]]:
+        """The rows of each page a day they are owned under; an empty text stands for rows that are nobody's here."""
+        return {
+            str(number): {date.fromordinal(day).isoformat() if day else "": rows for day, rows in days.items()}
+            for number, days in self.spread.items()
+        }
+
+    @property
     def digests(self) -> frozenset[bytes]:
-        return frozenset(digest(text) for text in self.owned)
+        return frozenset(self.owned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +165,8 @@ class Verdict:
     expected: int | None = None
     #: Conversations a start day, as ISO dates.
     days: dict[str, int] = field(default_factory=dict)
+    #: The days that each page has rows of, and how many (`Account.pages`).
+    pages: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def dump(self) -> str:
         return msgspec.json.encode({**asdict(self), "as_of": iso(self.as_of)}).decode()
@@ -226,4 +244,5 @@ def _verdict(sums: Account, coverage: Coverage, finality: Finality, why: str, as
         gap=missing,
         expected=sums.piece.expected,
         days=sums.days,
+        pages=sums.pages,
     )

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from lastpage.fetch import envelope
 from lastpage.fetch.envelope import Raw
 from lastpage.interval import Interval
+from lastpage.sinks.ahead import ahead
 from lastpage.sinks.ranges import accepted, merged, minus
 from lastpage.sinks.sink import Pages, Range, Unread
 from lastpage.tables.schema import TABLES
@@ -43,8 +44,7 @@ class Change:
 
     def tables(self, pages: Pages) -> Iterator[Tables]:
         """The rows that come, every table of them, page by page."""
-        for page in pages:
-            tables = self.shredder(self._chosen(page))
+        for tables in ahead(self.shredder, map(self._chosen, pages)):
             self._note(tables["broken"])
             yield tables
 

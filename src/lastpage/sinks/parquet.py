@@ -9,6 +9,8 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lastpage.tables.shred import KEY
+
 #: The key of our metadata.
 OURS = b"lastpage"
 
@@ -40,7 +42,11 @@ class ParquetWriter:
     """One file; each table that is written is a row group."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._file: Any = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+        # Ids of conversations hardly repeat within a row group; a dictionary of them costs time and space.
+        texts = [field.name for field in schema if field.type == pa.string() and field.name != KEY]
+        self._file: Any = pq.ParquetWriter(
+            path, schema, compression="zstd", compression_level=1, use_dictionary=texts or False
+        )
 
     def write(self, table: pa.Table) -> None:
         self._file.write_table(table)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastpage.fetch import envelope
-from lastpage.fetch.envelope import Raw
+from lastpage.fetch.envelope import Raw, Records
 from lastpage.tables.schema import BROKEN, CONVERSATION, PAGE, TABLES, TYPES, Level
 
 Tables = dict[str, pa.Table]
@@ -64,7 +64,8 @@ def _parts(page: Sequence[Raw], broken: list[Broken]) -> Iterator[Tables]:
 
 def parse(page: Sequence[Raw]) -> pa.StructArray:
     """Records as one struct array, with numbers not yet checked."""
-    body = b'{"conversations":[' + b",".join(page) + b"]}"
+    whole = page if isinstance(page, Records) and page.is_whole else None
+    body = whole.body if whole else b'{"conversations":[' + b",".join(page) + b"]}"
     try:
         reader = arro3.io.read_json(BytesIO(body), _SCHEMA)
         table = pa.RecordBatchReader.from_stream(reader).read_all()
