@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,37 @@ from lastpage.sinks.folder import Folder
 from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Range
 
+#: A field of a CSV file and what ends it: quoted text, or anything else.
+FIELD = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))([,\n])')
+
+
+def comma_separated(path: Path) -> list[dict[str, Any]]:
+    """The rows of a CSV file, as texts; what is neither there nor quoted is None. (Python's own reader cannot tell the two.)"""
+    rows: list[list[str | None]] = [[]]
+    text, at = path.read_bytes().decode(), 0
+    while at < len(text):
+        found = FIELD.match(text, at)
+        assert found, text[at : at + 100]
+        quoted, plain, end = found.groups()
+        rows[-1].append(plain or None if quoted is None else quoted.replace('""', '"'))
+        at = found.end()
+        if end == "\n":
+            rows.append([])
+    assert rows.pop() == []
+    return [dict(zip(map(str, rows[0]), row, strict=True)) for row in rows[1:]]
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """One file of a table."""
+    if path.suffix == ".csv":
+        return comma_separated(path)
+    rows: list[dict[str, Any]] = pq.read_table(path, partitioning=None).to_pylist()
+    return rows
+
 
 def table(folder: Path, name: str = "conversations") -> list[dict[str, Any]]:
     """A table's rows over all days, sorted by their keys."""
-    rows = [
-        row
-        for path in sorted((folder / name).glob("day=*/*.parquet"))
-        for row in pq.read_table(path, partitioning=None).to_pylist()
-    ]
+    rows = [row for path in sorted((folder / name).glob("day=*/part.*")) for row in rows_of(path)]
     return sorted(
         rows, key=lambda row: str([row[key] for key in row if key == "conversation_id" or key.endswith("_no")])
     )

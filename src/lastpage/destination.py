@@ -13,7 +13,9 @@ from filelock import FileLock, Timeout
 
 from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk
-from lastpage.sinks.folder import Folder
+from lastpage.sinks.csv import Csv
+from lastpage.sinks.folder import MAIN, Folder
+from lastpage.sinks.folder import Format as Form
 from lastpage.sinks.jsonl import JsonLines, Stdout
 from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Sink
@@ -21,8 +23,9 @@ from lastpage.tables.selection import EVERYTHING, Selection
 
 LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 #: How the tables of a folder are files.
-Format = Literal["parquet"]
-Kind = Literal["parquet", "lines", "stdout"]
+Format = Literal["parquet", "csv"]
+Kind = Literal["parquet", "csv", "lines", "stdout"]
+FORMATS: dict[Format, Form] = {"parquet": Parquet(), "csv": Csv()}
 WANTED = f"give a folder, a file that ends in {', '.join(LINES)}, or -"
 
 
@@ -49,7 +52,7 @@ class Destination:
         elif path.exists() and not path.is_dir():
             raise UsageError(f"{text!r} is a file, but none of lastpage's; {WANTED}")
         else:
-            return cls(text, form or "parquet", path / ".lastpage")
+            return cls(text, form or _there(path) or "parquet", path / ".lastpage")
         if form:
             raise UsageError(f"--format {form} is how a folder's files are; {text!r} is no folder")
         return made
@@ -99,8 +102,15 @@ class Destination:
             yield sink
 
 
+def _there(folder: Path) -> Format | None:
+    """The format of a folder's files, if there are any: a folder has one, and keeps it."""
+    there = (name for name, form in FORMATS.items() if any((folder / MAIN).glob(f"day=*/{form.file}")))
+    return next(there, None)
+
+
 SINKS: dict[Kind, Callable[[Path, Path, Disk], Sink]] = {
-    "parquet": lambda path, state, disk: Folder(path, state, Parquet(), disk),
+    "parquet": lambda path, state, disk: Folder(path, state, FORMATS["parquet"], disk),
+    "csv": lambda path, state, disk: Folder(path, state, FORMATS["csv"], disk),
     "lines": JsonLines,
     "stdout": lambda _path, _state, _disk: Stdout(),
 }

@@ -45,6 +45,19 @@ def test_fetch(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert told.err == ""
 
 
+def test_csv(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--format csv` makes a folder of CSV, which stays one; another format there is refused with the mend."""
+    assert run(["fetch", INTERVAL, "-q", "--format", "csv"]) == 0
+    assert len(list((tmp_path / "conversations" / "conversations").glob("*/part.csv"))) == 2
+    assert run(["fetch", INTERVAL, "-q"]) == 0
+    assert run(["verify", "conversations"]) == 0
+    capsys.readouterr()
+    assert run(["fetch", INTERVAL, "-q", "--format", "parquet"]) == 2
+    assert "give another folder" in capsys.readouterr().err
+    assert run(["fetch", INTERVAL, "-q", "--to", "x.jsonl", "--format", "csv"]) == 2
+    assert "is no folder" in capsys.readouterr().err
+
+
 def test_json(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """`--json` prints the summary as one object with the documented keys."""
     assert run(["fetch", INTERVAL, "--json", "-q"]) == 0

@@ -10,7 +10,8 @@ from typing import Any
 from tests.readback import lines, table
 
 from lastpage.files import Disk
-from lastpage.sinks.folder import Folder
+from lastpage.sinks.csv import Csv
+from lastpage.sinks.folder import Folder, Format
 from lastpage.sinks.jsonl import JsonLines
 from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Sink
@@ -31,8 +32,13 @@ class Kind:
         return not self.place.startswith("x.jsonl")
 
 
-def parquet(folder: Path, disk: Disk) -> Sink:
-    return Folder(folder / "out", folder / "out" / ".lastpage", Parquet(), disk)
+def files(form: Format) -> Kind:
+    """A folder whose files have a format."""
+
+    def make(folder: Path, disk: Disk) -> Sink:
+        return Folder(folder / "out", folder / "out" / ".lastpage", form, disk)
+
+    return Kind("out", make, lambda folder, name: table(folder / "out", name))
 
 
 def jsonl(name: str) -> Kind:
@@ -51,7 +57,8 @@ def jsonl(name: str) -> Kind:
 
 
 SINKS: dict[str, Kind] = {
-    "parquet": Kind("out", parquet, lambda folder, name: table(folder / "out", name)),
+    "parquet": files(Parquet()),
+    "csv": files(Csv()),
     "jsonl": jsonl("x.jsonl"),
     "gz": jsonl("x.jsonl.gz"),
     "zst": jsonl("x.jsonl.zst"),
