@@ -128,6 +128,7 @@ def test_stopping_at_an_odd_page(tmp_path: Path, words: list[str]) -> None:
     made.sandbox.faults.put("jobs.results", "pass", *words)
     assert made.cloud().fetch("2023-10-10", tmp_path, page_size=10).coverage == "complete"
     assert len(positions(made)) > 20
+    assert made.sandbox.counters["jobs.submit"] == 1  # and not: read again, because a count said so
     assert sorted(ids(tmp_path)) == truth(made)
 
 
