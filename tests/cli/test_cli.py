@@ -123,6 +123,8 @@ def test_plan(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
         (["fetch", INTERVAL, "--tz", "Mars/Olympus"], "no time zone"),
         (["fetch", INTERVAL, "--nonsense"], "nonsense"),
         (["fetch", INTERVAL, "extra"], "extra"),
+        (["fetch", INTERVAL, "voice"], "voice"),
+        (["doctor", "true"], "true"),
         (["retrieve", INTERVAL], "retrieve"),
         (["plan", "0h"], "empty"),
         (["sandbox", "--per-day", "-5"], "per_day"),

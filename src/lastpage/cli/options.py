@@ -22,7 +22,7 @@ WHAT = "What to keep"
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """Which conversations, and by which route."""
 
@@ -63,7 +63,7 @@ class Filters:
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """How much of the API to use."""
 
@@ -77,7 +77,7 @@ class Sending:
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
     """Which tables and columns a destination has; the first fetch decides, later ones take it up."""
 
