@@ -47,8 +47,12 @@ def _typed(argument: Any) -> str:
 
 
 def _choices(hint: Any) -> Iterator[str]:
-    if "Literal" in repr(hint):
-        yield from get_args(hint)
+    """The words of a `Literal`, also where it may be left out."""
+    for each in get_args(hint):
+        if isinstance(each, str):
+            yield each
+        else:
+            yield from _choices(each)
 
 
 def _default(argument: Any) -> str:
