@@ -15,7 +15,7 @@ from lastpage_sandbox import Sandbox, Settings
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2023, 10, 20, 15, 30, tzinfo=UTC)
-DOCUMENTS = ["README.md", "docs/from-the-tutorial-script.md"]
+DOCUMENTS = ["README.md", "docs/from-the-tutorial-script.md", "docs/tables.md"]
 
 
 @pytest.fixture
