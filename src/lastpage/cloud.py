@@ -159,6 +159,7 @@ class Cloud:
             for page in _raws(fetching):
                 for name, table in shredder(page).items():
                     yield from ((name, batch) for batch in table.to_batches())
+            fetching.unknown_fields(_LOG.warning)
 
     def read(self, piece: Slice, table: str = "conversations", **asked: Unpack[Asked]) -> Iterator[pa.RecordBatch]:
         """One slice of a plan, as batches of one table: for engines that read slices on several machines.
@@ -169,6 +170,7 @@ class Cloud:
         with self._fetching(piece.interval, asked, [piece]) as fetching:
             for page in _raws(fetching):
                 yield from shredder(page)[table].to_batches()
+            fetching.unknown_fields(_LOG.warning)
 
     def fetch(
         self,

@@ -28,7 +28,8 @@ from lastpage.settle import Settler
 from lastpage.siblings import Siblings
 from lastpage.sinks.ranges import accepted, minus
 from lastpage.sinks.sink import Range, Sink, Unread
-from lastpage.tally import WORST, Coverage, Finality, Verdict
+from lastpage.tables.unknown import told, unknown
+from lastpage.tally import PATHS_MAX, WORST, Coverage, Finality, Verdict
 
 #: Records that could not be read are named one by one up to so many.
 UNREAD_TOLD = 10
@@ -185,6 +186,13 @@ class Fetching:
         slices = self.ledger.slices(self.run)
         return [Verdict.load(planned.verdict) for planned in slices if planned.verdict is not None]
 
+    def unknown_fields(self, tell: Callable[[str], None]) -> list[str]:
+        """The paths of fields that this version does not know, as far as samples show; a sentence tells that there are some."""
+        paths = sorted({path for verdict in self.verdicts() for path in verdict.unknown})[:PATHS_MAX]
+        if paths:
+            tell(told(paths))
+        return paths
+
     def _whole(self, slices: Sequence[Planned], part: int | None = None) -> Iterator[Group]:
         """The groups that have all their slices settled and are not written yet; with `part`, only that one's."""
         for members in grouped(slices):
@@ -216,6 +224,7 @@ class Fetching:
             self.meter,
             self.options.page_size,
             self._stopped.is_set,
+            unknown,
         )
 
         def work(planned: Planned) -> list[Planned]:
@@ -275,6 +284,7 @@ def deliver(fetching: Fetching, sink: Sink, destination: str, began: Began) -> S
         fetching.commit(group)
     verdicts = fetching.verdicts()
     coverage, finality = worst(verdicts)
+    strange = fetching.unknown_fields(fetching.meter.note)
     # What is short is not done: the same command tries it again. `24h` means another range by then.
     if coverage != "short" or isinstance(fetching.query.interval, Relative):
         fetching.finish()
@@ -287,7 +297,7 @@ def deliver(fetching: Fetching, sink: Sink, destination: str, began: Began) -> S
         requests=counts.requests - began.requests,
         retries=counts.retries - began.retries,
         duplicates=sum(verdict.duplicates for verdict in verdicts),
-        unknown_fields=[],
+        unknown_fields=strange,
         seconds=round(clock.now() - began.at, 3),
         destination=destination,
         interval=str(fetching.run.interval),

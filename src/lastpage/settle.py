@@ -6,7 +6,7 @@ This is where walk, ledger and tally meet, and it runs in as many threads as sen
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from lastpage.fetch import cursor, pages
 from lastpage.fetch.client import Client
 from lastpage.fetch.cursor import CursorWalk
 from lastpage.fetch.drive import drive
+from lastpage.fetch.envelope import Raw
 from lastpage.fetch.lake import Lake
 from lastpage.fetch.pages import PagesWalk
 from lastpage.fetch.transport import Answer
@@ -58,6 +59,8 @@ class Settler:
     meter: Meter
     page_size: int | None = None
     stopped: Callable[[], bool] = lambda: False
+    #: What names the unknown fields of records.
+    unknown: Callable[[Iterable[Raw]], Iterable[str]] = lambda _records: ()
     _jobs: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(JOBS_MAX))
 
     def settle(self, planned: Planned) -> list[Planned]:
@@ -178,7 +181,7 @@ class Walking:
 
     def __init__(self, settler: Settler, piece: Slice, walk: Walk, attempt: Attempt, step: Step | None) -> None:
         self.attempt = attempt
-        self.sums = Account(piece, from_unix(attempt.began))
+        self.sums = Account(piece, from_unix(attempt.began), settler.unknown)
         self._settler = settler
         self._walk = walk
         self._step = step

@@ -19,6 +19,7 @@ approximate (docs/api.md, 3.2). Complete means: as visible to this client's divi
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -40,6 +41,10 @@ WORST: tuple[Coverage, ...] = ("complete", "unproven", "short")
 ORPHAN_AFTER = timedelta(days=30)
 #: Where in a slice's pages a record stands: page * POSITIONS + row.
 POSITIONS = 1_000_000
+#: Of the pages after the first, every so many-th record is looked at for unknown fields.
+SAMPLED_EVERY = 50
+#: Unknown fields that are named.
+PATHS_MAX = 100
 
 
 @dataclass(slots=True)
@@ -49,6 +54,8 @@ class Account:
     piece: Slice
     #: When it was asked; decides who has been open for too long to wait for.
     now: datetime
+    #: Names the fields of records that this version does not know; it is shown a sample.
+    unknown: Callable[[Iterable[envelope.Raw]], Iterable[str]] = lambda _records: ()
     fetched: int = 0
     #: Of each owned id, as a digest: its start's day (ordinal) and, in the last bit, whether it is still open; a slice has many.
     owned: dict[bytes, int] = field(default_factory=dict)
@@ -62,6 +69,8 @@ class Account:
     counts: dict[str, list[int | None]] = field(default_factory=dict)
     #: The earliest `dataAvailabilityDate` that came with the results.
     watermark: datetime | None = None
+    #: What `unknown` named.
+    strange: set[str] = field(default_factory=set)
 
     def take(self, number: int, request: Request, answer: Answer) -> None:
         """Enter the answer to the attempt's request of this number."""
@@ -81,6 +90,10 @@ class Account:
         if page.watermark:
             self.watermark = min(page.watermark, self.watermark or page.watermark)
         heads = envelope.heads(body)
+        records = page.conversations or []
+        if len(self.strange) < PATHS_MAX:
+            sampled = records[-self.fetched % SAMPLED_EVERY :: SAMPLED_EVERY] if self.fetched else records
+            self.strange.update(self.unknown(sampled))
         self.fetched += len(heads)
         self.spread[number] = Counter(self._day(place, head) for place, head in enumerate(heads, number * POSITIONS))
 
@@ -167,6 +180,8 @@ class Verdict:
     days: dict[str, int] = field(default_factory=dict)
     #: The days that each page has rows of, and how many (`Account.pages`).
     pages: dict[str, dict[str, int]] = field(default_factory=dict)
+    #: The paths of fields that this version does not know, as far as a sample shows.
+    unknown: list[str] = field(default_factory=list)
 
     def dump(self) -> str:
         return msgspec.json.encode({**asdict(self), "as_of": iso(self.as_of)}).decode()
@@ -245,4 +260,5 @@ def _verdict(sums: Account, coverage: Coverage, finality: Finality, why: str, as
         expected=sums.piece.expected,
         days=sums.days,
         pages=sums.pages,
+        unknown=sorted(sums.strange)[:PATHS_MAX],
     )

@@ -17,6 +17,7 @@ from lastpage_sandbox.moments import stamp
 from lastpage_sandbox.page import Page, kept
 from lastpage_sandbox.quick import quick
 from lastpage_sandbox.record import Conversation, render
+from lastpage_sandbox.record.tomorrow import advanced, is_of_tomorrow
 from lastpage_sandbox.settings import Settings
 from lastpage_sandbox.shelf import Shelf
 from lastpage_sandbox.skeleton import Skeleton
@@ -44,23 +45,20 @@ class Library:
     def record(self, skeleton: Skeleton, at_ms: int, *, attributes: bool) -> Json:
         """As JSON would have it."""
         made: Json = msgspec.to_builtins(self._render(skeleton, at_ms, attributes=attributes))
-        return made
+        return advanced(made) if self._is_of_tomorrow(skeleton) else made
 
     def rendered(self, skeleton: Skeleton, at_ms: int, *, attributes: bool) -> bytes:
         """Compact JSON."""
         epoch = self.epoch(skeleton, at_ms)
         return self._records.get(
             (skeleton, epoch, attributes),
-            lambda: msgspec.json.encode(self._render(skeleton, epoch, attributes=attributes)),
+            lambda: self._encoded(skeleton, epoch, attributes=attributes),
         )
 
     def page(self, rows: Sequence[Skeleton], as_of_ms: int, tail: bytes) -> Page:
         """A page of job results: with attributes, each record as it stood then, or at its start if that came later."""
         dated = tuple((row, self.epoch(row, max(as_of_ms, row.start_ms))) for row in rows)
-        encode = msgspec.json.encode
-        return Page(
-            dated, lambda: [encode(self._render(row, at, attributes=True)) for row, at in dated], tail, self._pages
-        )
+        return Page(dated, lambda: [self._encoded(row, at, attributes=True) for row, at in dated], tail, self._pages)
 
     def epoch(self, skeleton: Skeleton, at_ms: int) -> int:
         """The first moment from which on the record has looked as it does at `at_ms`; while it moves, that moment itself."""
@@ -90,6 +88,14 @@ class Library:
     def _meets(self, skeleton: Skeleton, epoch: int, filters: Filters, scope: Span | None, partial: bool) -> bool:
         record = self.record(skeleton, epoch, attributes=False)
         return filters.match(record, _inside(scope), partial=partial)
+
+    def _encoded(self, skeleton: Skeleton, at_ms: int, *, attributes: bool) -> bytes:
+        if self._is_of_tomorrow(skeleton):
+            return msgspec.json.encode(self.record(skeleton, at_ms, attributes=attributes))
+        return msgspec.json.encode(self._render(skeleton, at_ms, attributes=attributes))
+
+    def _is_of_tomorrow(self, skeleton: Skeleton) -> bool:
+        return is_of_tomorrow(skeleton, self.settings.seed, self.settings.tomorrow_share)
 
     def _render(self, skeleton: Skeleton, at_ms: int, *, attributes: bool) -> Conversation:
         later = self.world.schedule.of(skeleton)

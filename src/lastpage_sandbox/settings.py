@@ -144,6 +144,8 @@ class Settings:
     deleted_share: Share = 0.0
     #: Share whose start moves back by up to two seconds when it is rewritten (row 23).
     moved_share: Share = 0.0
+    #: Share of records with fields and members of enumerations that no document knows yet; the API may get such at any time (8).
+    tomorrow_share: Share = 0.0
     #: How often answers go wrong by themselves: never, now and then, often.
     profile: Literal["calm", "rough", "hostile"] = "calm"
 

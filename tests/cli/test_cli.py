@@ -23,9 +23,10 @@ INTERVAL = "2023-10-10/2023-10-12"
 
 
 @pytest.fixture
-def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """A served organisation, its variables set, an empty folder to work in."""
-    settings = Settings(seed=7, per_day=60, requests_per_minute=6_000, job_polls=0, orphans=0.0)
+def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """A served organisation, its variables set, an empty folder to work in; switches may be given as its parameter."""
+    more = getattr(request, "param", {})
+    settings = Settings(seed=7, per_day=60, requests_per_minute=6_000, job_polls=0, orphans=0.0, **more)
     released = threading.Event()
     box = Sandbox(settings, now=NOW.timestamp, sleep=released.wait)
     with box.serve() as server:
@@ -67,6 +68,15 @@ def test_json(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
         *("unknown_fields", "seconds", "destination"),
     }
     assert summary["coverage"] == "complete"
+
+
+@pytest.mark.parametrize("box", [{"tomorrow_share": 1.0}], indirect=True)
+def test_unknown_fields(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json` names the fields that this version does not know; without it, a note does."""
+    assert run(["fetch", INTERVAL, "--json", "-q"]) == 0
+    assert "participants.sessions.brandNewField" in json.loads(capsys.readouterr().out)["unknown_fields"]
+    assert run(["fetch", INTERVAL, "-q"]) == 0
+    assert "brandNewField and 3 more fields" in capsys.readouterr().out
 
 
 def test_stdout(box: Sandbox, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
