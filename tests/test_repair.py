@@ -18,7 +18,7 @@ FIRST = Slice(1, NOON, NOON, "pages", "")
 
 def account(*ids: str, hits: int) -> Account:
     """A finished walk that brought these ids while the API counted so many."""
-    owned = {text: (place, START.toordinal(), False) for place, text in enumerate(ids)}
+    owned = {digest(text): START.toordinal() << 1 for text in ids}
     return Account(FIRST, START, fetched=len(ids), owned=owned, hits=[hits])
 
 
