@@ -63,6 +63,14 @@ def test_lists_and_names(tmp_path: Path) -> None:
         assert row["wrap_up"] == codes.get(row["wrap_up_code"])
 
 
+def test_users_who_left(tmp_path: Path) -> None:
+    """Conversations of those who have left have their names, too."""
+    made = world(per_day=60, users_left=0.5)
+    made.cloud().fetch(DAY, tmp_path)
+    assert listed(tmp_path, "users") == truth(made, "users")
+    assert all(all(row["agents"]) for row in table(tmp_path, "conversation_overview"))
+
+
 def test_no_names(tmp_path: Path) -> None:
     """`names=False`: ids are enough, and no list is asked for. It is no part of what a destination is made for."""
     made = world(per_day=60)

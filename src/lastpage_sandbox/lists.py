@@ -22,6 +22,7 @@ PATHS = {
     "wrapupcodes": "/api/v2/routing/wrapupcodes",
     "divisions": "/api/v2/authorization/divisions",
 }
+STATES = ("active", "inactive", "deleted", "any")
 WRAP_UPS = ("Solved", "Call back later", "Wrong number", "Complaint", "Order placed", "Cancelled", "Other")
 FIRST_NAMES = ("Ada", "Ben", "Chiara", "Deniz", "Eva", "Femi", "Greta", "Hugo", "Ines", "Jonas", "Kim", "Lena")
 LAST_NAMES = ("Abel", "Brandt", "Costa", "Dietz", "Ekici")
@@ -46,7 +47,7 @@ class Lists:
         number = self._number(asked, "pageNumber", 1)
         if size > self._settings.list_page_max:
             raise invalid_value(size, "Integer", (f"1 to {self._settings.list_page_max}",))
-        entities = self._entities[kind]
+        entities = self._entities[kind] if kind != "users" else self._users(asked)
         last = max(-(-len(entities) // size), 1)
         body = {
             "entities": entities[(number - 1) * size : number * size],
@@ -63,6 +64,13 @@ class Lists:
         if number > 1:
             body["previousUri"] = _link(kind, size, number - 1)
         return Reply(200, body)
+
+    def _users(self, asked: Asked) -> list[Json]:
+        """Those of the state that is asked for; active ones unless it says otherwise."""
+        state = asked.query.get("state", "") or "active"
+        if state not in STATES:
+            raise invalid_value(state, "String", STATES)
+        return [user for user in self._entities["users"] if state in ("any", user["state"])]
 
     def _number(self, asked: Asked, name: str, otherwise: int) -> int:
         text = asked.query.get(name, "")
@@ -84,7 +92,8 @@ class Lists:
         last = LAST_NAMES[agent // len(FIRST_NAMES) % len(LAST_NAMES)]
         entity = self._entity("user", agent, "users", f"{first} {last}")
         email = f"{first}.{last}@example.com".lower()
-        return {**entity, "division": self._home, "email": email, "username": email, "state": "active", "version": 1}
+        state = "inactive" if agent < round(AGENTS * self._settings.users_left) else "active"
+        return {**entity, "division": self._home, "email": email, "username": email, "state": state, "version": 1}
 
     def _division(self, name: str) -> Json:
         entity = self._entity("division", name, "divisions", name)

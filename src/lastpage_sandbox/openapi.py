@@ -40,7 +40,8 @@ PAGED = {"pageSize": ("integer", False), "pageNumber": ("integer", False)}
 QUERIES = {
     "jobs.results": {"cursor": ("string", False), "pageSize": ("integer", False)},
     "details.ids": {"id": ("string", True)},
-    **dict.fromkeys(("queues", "users", "wrapupcodes", "divisions"), PAGED),
+    **dict.fromkeys(("queues", "wrapupcodes", "divisions"), PAGED),
+    "users": PAGED | {"state": ("string", False)},
 }
 #: Every endpoint but the token's may answer these, with an ErrorBody (docs/api.md, 1.8).
 ERRORS = (400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503, 504)

@@ -122,6 +122,8 @@ class Settings:
     ids_max: Positive | None = None
     #: Rows that a page of queues, users, wrap-up codes, divisions has at most.
     list_page_max: Positive = 100
+    #: Share of the users who have left: inactive, and in the list only where `state` asks for them (1.7).
+    users_left: Share = 0.0
     #: Seconds within which an answer is within the service level, and the share that should be.
     service_level_s: Amount = 20.0
     service_level_target: Share = 0.8

@@ -79,6 +79,18 @@ def test_unknown_fields(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> Non
     assert "brandNewField and 3 more fields" in capsys.readouterr().out
 
 
+def test_names(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Queues by name, names beside ids; `--no-names` asks for no list that the question does not need."""
+    assert run(["fetch", INTERVAL, "--queue", "sales", "-q"]) == 0
+    assert Path("conversations/users/part.parquet").exists()
+    box.counters.clear()
+    assert run(["fetch", INTERVAL, "--queue", "Sales", "--no-names", "-q"]) == 0
+    assert (box.counters["queues"], box.counters["users"]) == (1, 0)
+    capsys.readouterr()
+    assert run(["plan", INTERVAL, "--queue", "Sails"]) == 2
+    assert "did you mean 'Sales'?" in capsys.readouterr().err
+
+
 def test_stdout(box: Sandbox, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """`--to -` streams JSON lines to stdout, and everything else to stderr."""
     assert run(["fetch", INTERVAL, "--to", "-", "-q", "--media", "voice"]) == 0

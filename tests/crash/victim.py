@@ -16,7 +16,7 @@ class Hasty(RealClock):
         super().sleep(min(seconds, 0.001))
 
 
-def fetch(url: str, credentials: Credentials, destination: str, go: object, *, names: bool = False) -> None:
+def fetch(url: str, credentials: Credentials, destination: str, go: object) -> None:
     """Wait for the word, then run the main job."""
     go.wait()  # type: ignore[attr-defined]
-    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(INTERVAL, destination, page_size=PAGE_SIZE, names=names)
+    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(INTERVAL, destination, page_size=PAGE_SIZE, names=False)

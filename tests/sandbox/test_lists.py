@@ -117,6 +117,18 @@ def test_each_list_has_its_permission(path: str, permission: str) -> None:
     assert {client.ask("GET", other)[0] for other, _ in PATHS.values() if other != path} == {200}
 
 
+def test_users_who_left() -> None:
+    """1.7: the list has active users unless `state` says otherwise; a state that is none is a 400."""
+    client = Client(users_left=0.25)
+    path = PATHS["users"][0]
+    totals = {
+        state: client.ask("GET", path, state=state)[1]["total"] for state in ("active", "inactive", "deleted", "any")
+    }
+    assert totals == {"active": 45, "inactive": 15, "deleted": 0, "any": 60}
+    assert client.ask("GET", path)[1]["total"] == 45
+    assert client.ask("GET", path, state="gone")[0] == 400
+
+
 def test_the_organisation() -> None:
     """1.7: who one is talking to."""
     client = Client()
