@@ -93,6 +93,30 @@ def test_no_network(fault: str, mend: str) -> None:
     assert mend in last.text
 
 
+def test_the_doctor_does_not_wait_long() -> None:
+    """Where nothing answers, two tries of each request are enough; no wait that is announced is sat through."""
+    made = world()
+    cloud = made.cloud(transport=Cut("connect"))
+    began = made.clock.now()
+    assert cloud.doctor()[-1].state == "failed"
+    assert cloud.client.counts.requests == 2
+    assert made.clock.now() - began < 5
+    made.sandbox.faults.put("organization", "return-429-after:600")
+    assert made.cloud().doctor()[-1].state == "failed"
+    assert made.clock.now() - began < 5
+
+
+def test_the_region_that_was_assumed() -> None:
+    """Where nobody named a region, the doctor and a refused login say which one was taken."""
+    made = world()
+    credentials = Credentials(made.sandbox.settings.client_id, "wrong")
+    found = Cloud(credentials, transport=InProcess(made.sandbox), clock=made.clock).doctor()
+    assert "us-east-1 (assumed, for GENESYS_ENVIRONMENT is not set)" in found[0].text
+    assert "us-east-1 (assumed, for GENESYS_ENVIRONMENT is not set)" in found[-1].text
+    found = Cloud(credentials, "us-east-1", transport=InProcess(made.sandbox), clock=made.clock).doctor()
+    assert "assumed" not in found[0].text + found[-1].text
+
+
 def test_a_wrong_clock() -> None:
     """A machine whose clock is off still works, and is told."""
     made = world()

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from lastpage.database import VERSION
 from lastpage.errors import DestinationError, UsageError
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import Request
 from lastpage.interval import Interval
-from lastpage.ledger import VERSION, Ledger, Run
+from lastpage.ledger import Ledger, Run
 from lastpage.plan import Horizon, Slice, narrower
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
@@ -111,7 +112,9 @@ def test_identity(tmp_path: Path) -> None:
 
 def test_a_newer_ledger(tmp_path: Path) -> None:
     """A ledger of a newer version is refused, not guessed at."""
-    Ledger(tmp_path).close()
+    ledger = Ledger(tmp_path)
+    begun(ledger)
+    ledger.close()
     db = sqlite3.connect(tmp_path / "ledger.sqlite")
     db.execute(f"pragma user_version = {VERSION + 1}")
     db.close()

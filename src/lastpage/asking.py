@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, tzinfo
-from typing import Any, TypedDict
+from datetime import tzinfo
+from typing import Any, TypedDict, get_args
 from unicodedata import category
 
 from lastpage.errors import UsageError
-from lastpage.interval import Interval, Relative, parse_interval
+from lastpage.interval import Interval, Relative, parse_interval, zone
 from lastpage.naming import Directory
 from lastpage.plan import Paginate
 from lastpage.query import Query
@@ -33,8 +33,8 @@ class Asked(TypedDict, total=False):
     division: str | Sequence[str]
     #: A query body as the vendor's query builder makes it: a dict, or the official SDK's `ConversationQuery`.
     query: Any
-    #: The zone whose days plain dates mean.
-    tz: tzinfo
+    #: The zone whose days plain dates mean, or its name.
+    tz: str | tzinfo
     paginate: Paginate
     page_size: int | None
 
@@ -68,14 +68,19 @@ def ask(interval: When, asked: Asked, directory: Directory) -> tuple[Query, Opti
     Names become ids here. Everything that can be wrong without asking the API is found before it is asked.
     """
     _refuse_unknown(asked, Wanted.__annotations__)
-    when = parse_interval(interval, asked.get("tz", UTC)) if isinstance(interval, str) else interval
+    tz, paginate = zone(asked.get("tz", "UTC")), asked.get("paginate", "auto")
+    when = parse_interval(interval, tz) if isinstance(interval, str) else interval
+    if not isinstance(when, Interval | Relative):
+        raise UsageError(f"{when!r} is no interval; give a text such as '2023-10-01/2023-10-08', or an Interval")
+    if paginate not in get_args(Paginate):
+        raise UsageError(f"paginate is one of {', '.join(get_args(Paginate))}, not {paginate!r}")
     query = Query(
         when,
         media=_several(asked.get("media", ())),
         direction=asked.get("direction"),
         body={} if asked.get("query") is None else body_of(asked["query"]),
     )
-    options = Options(asked.get("paginate", "auto"), _page_size(asked.get("page_size")))
+    options = Options(paginate, counted("a page size", asked.get("page_size")))
     queues, users, divisions = (
         _named(option, values)
         for option, values in (
@@ -120,11 +125,16 @@ def _named(option: str, values: str | Sequence[str]) -> tuple[str, ...]:
     return texts
 
 
-def _page_size(rows: int | None) -> int | None:
-    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
-        raise UsageError(f"a page size of {rows!r} makes no sense; give at least 1 row a page, or leave it to lastpage")
-    return rows
+def counted(what: str, count: int | None) -> int | None:
+    """A number that is at least 1, or nothing."""
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+        raise UsageError(f"{what} of {count!r} makes no sense; give at least 1, or leave it to lastpage")
+    return count
 
 
 def _several(values: str | Sequence[str]) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
+    if isinstance(values, str):
+        return (values,)
+    if not isinstance(values, Iterable):
+        raise UsageError(f"give a text or a list of texts, not {values!r}")
+    return tuple(values)

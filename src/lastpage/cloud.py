@@ -23,7 +23,7 @@ from typing import Any, Self, Unpack
 import msgspec
 import pyarrow as pa
 
-from lastpage.asking import Asked, Wanted, When, ask, choose
+from lastpage.asking import Asked, Wanted, When, ask, choose, counted
 from lastpage.clock import Clock, RealClock
 from lastpage.destination import Destination, Format
 from lastpage.doctor import Finding, examine
@@ -47,13 +47,15 @@ from lastpage.naming import Directory
 from lastpage.plan import Slice
 from lastpage.planning import Planning
 from lastpage.query import Query
-from lastpage.regions import DEFAULT, Credentials, Environment, credentials_from_env, environment
+from lastpage.regions import Credentials, Environment, assumed, credentials_from_env, environment
 from lastpage.run import Began, Fetching, Options, Summary
 from lastpage.sdk import LoggedIn, token_of
 from lastpage.tables.selection import EVERYTHING, Selection
 from lastpage.verify import AMISS, Proof, Verification, mended
 from lastpage.verifying import Extract, differing, opened, proofs, spans
 
+#: Seconds of silence after which the doctor has seen enough.
+HASTY_READ_S = 15.0
 Conversation = dict[str, Any]
 _LOG = logging.getLogger("lastpage")
 
@@ -91,11 +93,12 @@ class Cloud:
         requests_per_minute: int | None = None,
         threads: int = 6,
     ) -> None:
-        self.threads = threads
+        self.threads = counted("a number of threads", threads) or 1
         self._disk = disk or Disk()
+        self._given = transport is not None
         clock = clock or RealClock()
         auth, where, self._who = _identified(credentials, place, clock)
-        pace = Pace(clock, requests_per_minute=requests_per_minute)
+        pace = Pace(clock, requests_per_minute=counted("a share (requests a minute)", requests_per_minute))
         self.client = Client(where, auth, transport or Urllib3Transport(), clock, pace, rng or random.SystemRandom())
         self._organization: str | None = None
 
@@ -192,7 +195,7 @@ class Cloud:
         extracting = self._extracting(query, options, place, selection, meter or Meter())
         if wanted.get("names", True):
             extracting = replace(extracting, directory=directory)
-        return extracting.run(self.organization(), began)
+        return extracting.run(self.organization, began)
 
     def verify(
         self, to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False
@@ -204,7 +207,7 @@ class Cloud:
         place = Destination.parse(os.fspath(to))
         if (content or repair) and place.grows:
             raise UsageError(f"{place.text} holds JSON lines, which can be counted but not compared or replaced")
-        extract = opened(place, self.organization(), self._disk)
+        extract = opened(place, self.organization, self._disk)
         found = self._proofs(extract, place if content else None)
         changed = [Interval(*map(parse_iso, each.interval.split("/"))) for each in found if each.state in AMISS]
         if not (repair and changed):
@@ -212,7 +215,7 @@ class Cloud:
         again = spans(changed)
         for span in again:
             self.fetch(span, to, query=extract.filters)
-        extract = opened(place, self.organization(), self._disk)
+        extract = opened(place, self.organization, self._disk)
         return Verification(self._proofs(extract, None), [str(span) for span in again])
 
     def _proofs(self, extract: Extract, place: Destination | None) -> list[Proof]:
@@ -224,7 +227,7 @@ class Cloud:
             for span in spans(each.interval for each in extract.held):
                 query, options = ask(span, {"query": extract.filters}, Directory(self.client))
                 extracting = self._extracting(query, options, fresh, extract.selection, Meter())
-                extracting.run(self.organization(), Began.now(self.client))
+                extracting.run(self.organization, Began.now(self.client))
             return mended(found, differing(place, fresh, extract, self._disk))
 
     def _extracting(
@@ -235,7 +238,7 @@ class Cloud:
 
     def doctor(self) -> list[Finding]:
         """Whether a fetch can work here: environment, network, credentials, role, clock, lake, retention, names, allowance."""
-        return list(examine(self.client))
+        return list(examine(self.client.hasty(None if self._given else Urllib3Transport(read_s=HASTY_READ_S))))
 
     def organization(self) -> str:
         """The organisation's id; the client's own id where the API will not tell (docs/api.md, 1.7)."""
@@ -266,11 +269,11 @@ def _identified(
 ) -> tuple[Auth, Environment, str]:
     """How to log in, where, and what stands for the organisation if the API will not say its id."""
     if place is None:
-        place = credentials.host if isinstance(credentials, LoggedIn) else DEFAULT
+        place = credentials.host if isinstance(credentials, LoggedIn) else assumed()
     where = environment(place) if isinstance(place, str) else place
     if isinstance(credentials, Credentials):
         return ClientCredentials(credentials, clock), where, f"client {credentials.client_id}"
-    token = credentials if isinstance(credentials, str) else token_of(credentials)
+    token = token_of(credentials)
     return StaticToken(token), where, f"a token of {where.name}"
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk
@@ -21,6 +22,7 @@ from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Sink
 from lastpage.tables.selection import EVERYTHING, Selection
 
+LOCK = "lock"
 LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 #: How the tables of a folder are files.
 Format = Literal["parquet", "csv"]
@@ -40,10 +42,11 @@ class Destination:
     @classmethod
     def parse(cls, text: str, form: Format | None = None) -> Destination:
         """Raises `UsageError` for what no destination looks like; nothing is created yet."""
+        _check_name(text)
         path = Path(text)
         if text == "-":
             made = cls(text, "stdout", None)
-        elif not text or "://" in text:
+        elif not text.strip() or "://" in text:
             raise UsageError(f"cannot write to {text!r}; {WANTED}")
         elif text.endswith(LINES):
             made = cls(text, "lines", path.with_name(path.name + ".lastpage"))
@@ -77,9 +80,24 @@ class Destination:
             with tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True) as folder:
                 yield Path(folder)
             return
+        made = [path for path in (self.state, *self.state.parents) if not path.exists()]
+        lock = FileLock(self.state / LOCK)
+        try:
+            self._take(lock)
+            yield self.state
+        finally:
+            if lock.is_locked and made and [path.name for path in self.state.iterdir()] == [LOCK]:
+                # Nothing was begun. The file goes while it is locked: whoever waits for it sees that it is gone.
+                (self.state / LOCK).unlink()
+            lock.release()
+            for path in made:
+                with suppress(OSError):
+                    path.rmdir()
+
+    def _take(self, lock: BaseFileLock) -> None:
+        assert self.state is not None
         try:
             self.state.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.state / "lock")
             lock.acquire(blocking=False)
         except Timeout:
             raise InUseError(
@@ -89,10 +107,6 @@ class Destination:
             raise DestinationError(
                 f"cannot write to {self.text}: {problem.strerror}; give a place this user may write to"
             ) from None
-        try:
-            yield self.state
-        finally:
-            lock.release()
 
     @contextmanager
     def sink(self, state: Path, disk: Disk) -> Iterator[Sink]:
@@ -114,3 +128,15 @@ SINKS: dict[Kind, Callable[[Path, Path, Disk], Sink]] = {
     "lines": JsonLines,
     "stdout": lambda _path, _state, _disk: Stdout(),
 }
+
+
+def _check_name(text: str) -> None:
+    """Refuse what can be no name of a file, or is one by mistake."""
+    if any(unicodedata.category(char) == "Cc" for char in text):
+        raise UsageError(f"cannot write to {text!r}: it has control characters in it; write the name again")
+    if text.startswith("-") and text != "-":
+        raise UsageError(f"cannot write to {text!r}: it looks like an option; write ./{text} if it is a name")
+    try:
+        Path(text).exists()
+    except OSError as problem:
+        raise UsageError(f"cannot write to a name of {len(text):,} letters: {problem.strerror}; shorten it") from None

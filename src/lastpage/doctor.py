@@ -40,7 +40,7 @@ class Finding:
 def examine(client: Client) -> Iterator[Finding]:
     """Look at everything that a fetch will need; after a `failed` nothing more can be looked at."""
     here = client.environment
-    yield Finding("environment", "ok", f"{here.name}: {here.api_url}, login at {here.login_url}")
+    yield Finding("environment", "ok", f"{here}: {here.api_url}, login at {here.login_url}")
     proxy = proxy_for(here.api_url)
     yield Finding("network", "ok", f"through the proxy {_without_password(proxy)}" if proxy else "directly, no proxy")
     try:

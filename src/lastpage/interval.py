@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lastpage.errors import UsageError
 
@@ -15,6 +16,8 @@ MINUTE = timedelta(minutes=1)
 MS = timedelta(milliseconds=1)
 #: The API's own retention ends long before this; anything earlier is a typing error.
 EARLIEST = datetime(2006, 1, 1, tzinfo=UTC)
+#: … and anything longer, or later: that far from the ends of the calendar, every sum of ours is a date.
+LONGEST, LATEST = 10_000 * DAY, datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -105,9 +108,11 @@ def from_unix(seconds: float) -> datetime:
     return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
 
 
-_RELATIVE = re.compile(r"(\d{1,5})([hd])")
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_RELATIVE = re.compile(r"([0-9]{1,18})([hd])")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: Python reads more than this as a time (week dates, dates without hyphens); what few write is more likely a slip.
+_TIME = re.compile(_DAY.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?")
 _FORMS = (
     "an interval is 2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, "
     "or two date-times with a zone such as 2023-10-01T08:00Z/2023-10-01T17:30Z"
@@ -119,7 +124,23 @@ def parse_interval(text: str, tz: tzinfo = UTC) -> Interval | Relative:
 
     Raises `UsageError` with the mend. Nothing here asks what time it is: `24h` stays relative.
     """
-    text = text.strip()
+    try:
+        return _parsed(text.strip(), tz)
+    except OverflowError:
+        raise UsageError(f"the interval {text!r} is at the end of the calendar; {_FORMS}") from None
+
+
+def zone(name: str | tzinfo) -> tzinfo:
+    """A time zone by its name; raises `UsageError` for what is none."""
+    if isinstance(name, tzinfo):
+        return name
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError):
+        raise UsageError(f"--tz {name!r} is no time zone; write it as Europe/Berlin") from None
+
+
+def _parsed(text: str, tz: tzinfo) -> Interval | Relative:
     if match := _RELATIVE.fullmatch(text):
         return _relative(int(match[1]), match[2])
     if "/" in text:
@@ -134,10 +155,11 @@ def parse_interval(text: str, tz: tzinfo = UTC) -> Interval | Relative:
 
 
 def _relative(count: int, unit: str) -> Relative:
-    length = count * (HOUR if unit == "h" else DAY)
-    if not length:
+    if not count:
         raise UsageError(f"the interval 0{unit} is empty; give a length such as 24h or 7d")
-    return Relative(length)
+    if count > LONGEST / (HOUR if unit == "h" else DAY):
+        raise UsageError(f"the last {count}{unit} begin before there was such an API; give a length such as 24h or 7d")
+    return Relative(count * (HOUR if unit == "h" else DAY))
 
 
 def _month(text: str, year: int, month: int, tz: tzinfo) -> Interval:
@@ -154,7 +176,7 @@ def _moment(text: str, tz: tzinfo) -> datetime:
     if _DAY.fullmatch(text):
         return _midnight(_date(text), tz)
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text if _TIME.fullmatch(text) else "")
     except ValueError:
         raise UsageError(f"cannot read {text!r} as a time: {_FORMS}") from None
     if moment.tzinfo is None:
@@ -179,7 +201,11 @@ def _midnight(day: date, tz: tzinfo) -> datetime:
 
 def _checked(start: datetime, end: datetime, text: str) -> Interval:
     if start < EARLIEST:
-        raise UsageError(f"the interval {text!r} starts before {EARLIEST.year}, when there was no such API")
+        raise UsageError(
+            f"the interval {text!r} starts before {EARLIEST.year}, when there was no such API; write a date as 2023-10-01"
+        )
+    if end > LATEST:
+        raise UsageError(f"the interval {text!r} ends in the year {end.year}; write a date as 2023-10-01")
     if start >= end:
         raise UsageError(f"the interval {text!r} is empty: the start must lie before the end, which is not included")
     return Interval(start, end)

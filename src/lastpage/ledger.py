@@ -16,17 +16,16 @@ Repeating any of these after a crash changes nothing.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
+from lastpage.database import SQL, opened
 from lastpage.digests import Digests
 from lastpage.errors import DestinationError, UsageError
 from lastpage.fetch.transport import Answer
@@ -35,19 +34,8 @@ from lastpage.interval import Interval, iso, parse_iso
 from lastpage.plan import Horizon, Slice
 from lastpage.spool import Frame, Spool
 
-#: The schema's version, and the mark that tells our file from any other SQLite file ("lpag").
-VERSION = 1
-APPLICATION = 0x6C706167
+FILE = "ledger.sqlite"
 Row = sqlite3.Row
-
-
-def _queries() -> dict[str, str]:
-    text = resources.files("lastpage").joinpath("ledger.sql").read_text("utf-8")
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
-SQL = _queries()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,36 +85,45 @@ class Ledger:
         self.folder = folder
         self._seam = seam
         self._lock = threading.RLock()
+        self._claim: dict[str, str] = {}
+        self._made = [path for path in (folder / FILE, folder / "spool") if not path.exists()]
         try:
-            (folder / "spool").mkdir(parents=True, exist_ok=True)
-            self._db = _open(folder / "ledger.sqlite")
+            self._db = opened(folder / FILE)
+            (folder / "spool").mkdir(exist_ok=True)
         except (OSError, sqlite3.Error) as problem:
-            raise DestinationError(f"cannot keep the ledger in {folder}: {problem}") from None
+            raise DestinationError(
+                f"cannot keep the ledger in {folder}: {problem}; mend that, or give another destination"
+            ) from None
         self.spool = Spool(folder / "spool", seam)
         self.spool.keep_only({row["id"] for row in self._all("live_attempts")})
 
     def close(self) -> None:
+        """A new ledger in which nothing was planned leaves nothing."""
         with self._lock:
+            unused = self._one("any_run") is None
             self._db.close()
+        for path in self._made if unused else ():
+            path.rmdir() if path.is_dir() else path.unlink()
 
     # Identity -------------------------------------------------------------------------------------------------
 
     def identify(self, **identity: str) -> None:
-        """Claim the destination for this organisation and these filters, or refuse if it is another's."""
-        with self._transaction("identity"):
-            for key, value in identity.items():
-                known = self._one("get_meta", key)
-                if known is None:
-                    self._run("set_meta", key, value)
-                elif known["value"] != value:
-                    raise UsageError(
-                        f"{self.folder.parent} holds data of another {key} ({known['value']}, not {value}); "
-                        "give another destination with --to, or remove this one"
-                    )
+        """Refuse if it is another's destination; else claim it for this organisation and these filters.
+
+        The claim is committed with the first plan: what the API would not even count binds nobody.
+        """
+        known = self.identity()
+        for key, value in identity.items():
+            if known.get(key, value) != value:
+                raise UsageError(
+                    f"{self.folder.parent} holds data of another {key} ({known[key]}, not {value}); "
+                    "give another destination with --to, or remove this one"
+                )
+        self._claim |= identity
 
     def identity(self) -> dict[str, str]:
         """Whose data the destination holds; empty where nothing was ever fetched into it."""
-        return {row["key"]: row["value"] for row in self._all("all_meta")}
+        return {row["key"]: row["value"] for row in self._all("all_meta")} | self._claim
 
     # Runs -----------------------------------------------------------------------------------------------------
 
@@ -138,6 +135,8 @@ class Ledger:
         """Commit the plan; nothing is fetched before."""
         ends = (iso(interval.start), iso(interval.end), iso(horizon.until), iso(horizon.watermark))
         with self._transaction("plan"):
+            for key, value in self._claim.items():
+                self._run("set_meta", key, value)
             run = self._run("add_run", asked, *ends, horizon.known, now).lastrowid or 0
             for piece in slices:
                 self._add_slice(run, piece, piece.number)
@@ -317,24 +316,6 @@ class Ledger:
     def _all(self, name: str, *values: Any) -> list[Row]:
         with self._lock:
             return self._db.execute(SQL[name], values).fetchall()
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    db.row_factory = sqlite3.Row
-    application, version = (db.execute(f"pragma {name}").fetchone()[0] for name in ("application_id", "user_version"))
-    if version > VERSION and application == APPLICATION:
-        raise UsageError(f"{path} was written by a newer lastpage; update this one, or give another destination")
-    tables = db.execute("select count(*) from sqlite_schema").fetchone()[0]
-    if tables and application != APPLICATION:
-        raise DestinationError(f"{path} is not lastpage's; move it away or give another destination")
-    db.execute("pragma journal_mode = wal")
-    db.execute("pragma synchronous = full")
-    if not tables:
-        db.executescript(
-            f"begin;{SQL['schema']};pragma application_id = {APPLICATION};pragma user_version = {VERSION};commit;"
-        )
-    return db
 
 
 def _interval(start: str, stop: str) -> Interval:

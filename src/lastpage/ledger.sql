@@ -45,14 +45,14 @@ create table sighting (run integer not null, start text not null, id text not nu
 create table delivered (run integer not null, part integer not null, ids blob not null, primary key (run, part))
   strict, without rowid;
 
--- name: get_meta
-select value from meta where key = ?;
-
 -- name: all_meta
 select key, value from meta;
 
 -- name: set_meta
 insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value;
+
+-- name: any_run
+select 1 from run limit 1;
 
 -- name: unfinished
 select * from run where asked = ? and ended is null order by id desc limit 1;

@@ -92,12 +92,26 @@ class Query:
 def read_body(text: str | bytes, source: str) -> Json:
     """A query body from a file's text, as the vendor's query builder makes it."""
     try:
-        body = json.loads(text)
+        body = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError:
+        raise UsageError(f"{source} is nested too deep; save the body from the query builder") from None
     except ValueError as problem:
         raise UsageError(f"{source} is not JSON ({problem}); save the body from the query builder") from None
     if not isinstance(body, dict):
         raise UsageError(f'{source} must hold one JSON object, such as {{"segmentFilters": […]}}')
     return body
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> Json:
+    """A key that stands twice would silently drop the filters of the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _any_of(dimension: str, values: Sequence[str]) -> list[Json]:
@@ -117,7 +131,13 @@ def _has_predicate(item: Mapping[str, Any]) -> bool:
     return bool(item.get("predicates")) or any(clause.get("predicates") for clause in item.get("clauses") or ())
 
 
+def _are_objects(array: Any) -> bool:
+    return isinstance(array, list) and all(isinstance(item, dict) for item in array)
+
+
 def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
+    if not isinstance(value, str):
+        raise UsageError(f"{option} takes words, not {value!r}; the API has: {', '.join(allowed)}")
     if value not in allowed:
         near = difflib.get_close_matches(value.lower(), allowed, 1)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -128,7 +148,7 @@ def is_id(text: str) -> bool:
     """Whether a text is an id as the API writes them; anything else is a name."""
     try:
         return str(UUID(text)) == text.lower()
-    except ValueError:
+    except (ValueError, TypeError, AttributeError):
         return False
 
 
@@ -150,15 +170,22 @@ def _check_body(body: Mapping[str, Any], interval: Interval | Relative) -> None:
         )
     for key in FILTER_KEYS:
         _check_filters(key, body.get(key))
+    try:
+        json.dumps(body)
+    except (TypeError, ValueError, RecursionError) as problem:
+        raise UsageError(f"the query body cannot be written as JSON ({problem}); give plain lists and dicts") from None
 
 
 def _check_filters(key: str, array: Any) -> None:
     if array is None:
         return
-    if not isinstance(array, list) or not all(isinstance(item, dict) for item in array):
+    if not _are_objects(array):
         raise UsageError(f"{key} in the query body must be a list of objects")
     for item in array:
         if item.get("type") not in ("and", "or"):
             raise UsageError(f'each element of {key} in the query body needs "type": "and" or "or"')
+        for part in ("predicates", "clauses"):
+            if item.get(part) is not None and not _are_objects(item[part]):
+                raise UsageError(f"{part} of {key} in the query body must be a list of objects")
         if not _has_predicate(item):
             raise UsageError(f"an element of {key} in the query body has no predicates; remove it")

@@ -6,7 +6,7 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from lastpage.errors import UsageError
@@ -46,6 +46,11 @@ class Environment:
     name: str
     login_url: str
     api_url: str
+    #: Whether nobody named it, so that the default stands.
+    assumed: bool = field(default=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} (assumed, for {ENVIRONMENT} is not set)" if self.assumed else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Credentials:
 def environment(text: str) -> Environment:
     """A region name, a domain, or a URL as an `Environment`; raises `UsageError` with the mend."""
     text = text.strip()
+    if not text.isprintable() or " " in text:
+        raise UsageError(f"{ENVIRONMENT} has spaces, control characters or a line break in it; write it again")
     if "@" in text:
         raise UsageError(f"{ENVIRONMENT} has a name or password in it; they belong in {ID} and {SECRET}")
     if "://" in text:
@@ -85,7 +92,13 @@ def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Env
             f"{ID} is no client id: it should look like 11111111-2222-3333-4444-555555555555 "
             f"(Admin > Integrations > OAuth, column Client ID){swapped}"
         )
-    return Credentials(client_id, secret), environment(variables.get(ENVIRONMENT) or DEFAULT)
+    named = variables.get(ENVIRONMENT, "").strip()
+    return Credentials(client_id, secret), environment(named) if named else assumed()
+
+
+def assumed() -> Environment:
+    """Where an organisation is if nobody says."""
+    return replace(environment(DEFAULT), assumed=True)
 
 
 def _variable(variables: Mapping[str, str], name: str) -> str:

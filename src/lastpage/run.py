@@ -17,7 +17,7 @@ from lastpage.evidence import Evidence
 from lastpage.fetch.client import Client
 from lastpage.fetch.lake import Lake
 from lastpage.groups import Group, fresh, grouped
-from lastpage.interval import Relative, from_unix, iso
+from lastpage.interval import Interval, Relative, from_unix, iso
 from lastpage.ledger import Ledger, Planned, Run
 from lastpage.meter import Meter
 from lastpage.plan import Paginate, Slice
@@ -111,12 +111,17 @@ class Fetching:
         options: Options,
         meter: Meter,
         slices: Sequence[Slice] | None = None,
+        admit: Callable[[Interval], None] = lambda _interval: None,
     ) -> Fetching:
-        """Take up the unfinished run of the same command, or plan a new one (of `slices`, if given) and commit the plan."""
+        """Take up the unfinished run of the same command, or plan a new one (of `slices`, if given) and commit the plan.
+
+        `admit` raises for an interval that the destination cannot take; it is asked before anything is counted.
+        """
         planning = Planning(query, client, Lake(client), meter, options.paginate)
         run = ledger.unfinished(asked)
         if run is None:
             interval, horizon = planning.resolve()
+            admit(interval)
             slices = planning.plan(interval, horizon) if slices is None else slices
             run = ledger.begin(asked, interval, horizon, slices, client.server_now())
         else:

@@ -19,8 +19,18 @@ class LoggedIn(Protocol):
     host: str
 
 
-def token_of(client: LoggedIn) -> str:
-    """The client's token; raises `UsageError` where it has not logged in yet."""
+def token_of(client: LoggedIn | str) -> str:
+    """A token as it is, or the client's; raises `UsageError` where it is none, or nobody has logged in yet."""
+    if isinstance(client, str):
+        if not client or not client.isascii() or not client.isprintable() or " " in client:
+            raise UsageError(
+                "the token is none: it has spaces, a line break or odd characters, or is empty; copy it again"
+            )
+        return client
+    if not isinstance(client, LoggedIn):
+        raise UsageError(
+            f"credentials are an id and a secret, a token, or the official SDK's ApiClient; not {type(client).__name__}"
+        )
     if not client.access_token:
         raise UsageError(
             "the ApiClient has no token yet; call its get_client_credentials_token(id, secret) first, "

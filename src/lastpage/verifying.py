@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -52,15 +52,18 @@ class Extract:
         return Query(span, body=self.filters)
 
 
-def opened(place: Destination, organization: str, disk: Disk) -> Extract:
-    """Read what a destination holds; raises `UsageError` where there is nothing to verify, or it is another's."""
+def opened(place: Destination, organization: Callable[[], str], disk: Disk) -> Extract:
+    """Read what a destination holds; raises `UsageError` where there is nothing to verify, or it is another's.
+
+    The API is asked for the `organization` once there is something to verify.
+    """
     if not Path(place.text).exists():
         raise UsageError(f"nothing was fetched into {place.text} yet; there is nothing to verify")
     with place.held() as state, place.sink(state, disk) as sink:
         held = pieces(sink.committed())
         if sink.known is None or not held:
             raise UsageError(f"{place.text} holds nothing yet; there is nothing to verify")
-        replace(sink.known, organization=organization).check(sink.known, place.text)
+        replace(sink.known, organization=organization()).check(sink.known, place.text)
         return Extract(sink.known, held)
 
 

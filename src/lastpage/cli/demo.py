@@ -18,7 +18,7 @@ from lastpage.meter import Meter
 from lastpage.regions import Credentials
 
 
-def demo(telling: Telling = PLAINLY, *, to: Path = Path("demo/conversations")) -> int:
+def demo(*, telling: Telling = PLAINLY, to: Path = Path("demo/conversations")) -> int:
     """Fetch two days from an emulated organisation that misbehaves, by both routes, and say what to try next.
 
     Parameters

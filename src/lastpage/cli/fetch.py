@@ -17,11 +17,11 @@ from lastpage.meter import Meter
 
 def fetch(
     interval: str,
+    *,
     filters: Filters = ANY,
     sending: Sending = FULL,
     keeping: Keeping = ALL,
     telling: Telling = PLAINLY,
-    *,
     to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
     format: Format | None = None,  # noqa: A002 - the option's name
     strict: bool = False,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from lastpage.asking import Asked, Kept
 from lastpage.cloud import Cloud
@@ -19,10 +17,21 @@ from lastpage.query import read_body
 FILTERS = "Which conversations"
 HOW = "How to fetch"
 WHAT = "What to keep"
+#: No body of a details query is larger; a file that is, is something else.
+BODY_BYTES_MAX = 1 << 20
+
+
+def _whole(_type: type, tokens: Sequence[Token]) -> int:
+    """A whole number; cyclopts alone would round 1.5 to 2."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number.") from None
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Filters:
     """Which conversations, and by which route."""
 
@@ -42,7 +51,7 @@ class Filters:
     "The zone whose days plain dates mean, such as Europe/Berlin."
     paginate: Annotated[Literal["auto", "pages", "cursor"], Parameter(group=HOW)] = "auto"
     "Page numbers, job cursors, or the right one for each part."
-    page_size: Annotated[int | None, Parameter(group=HOW)] = None
+    page_size: Annotated[int | None, Parameter(group=HOW, converter=_whole)] = None
     "Rows a page at most; each route has its own limit."
 
     def asked(self) -> Asked:
@@ -53,7 +62,7 @@ class Filters:
             queue=self.queue,
             user=self.user,
             division=self.division,
-            tz=UTC if self.tz == "UTC" else _zone(self.tz),
+            tz=self.tz,
             paginate=self.paginate,
             page_size=self.page_size,
         )
@@ -63,21 +72,19 @@ class Filters:
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Sending:
     """How much of the API to use."""
 
-    requests_per_minute: Annotated[int | None, Parameter(group=HOW)] = None
+    requests_per_minute: Annotated[int | None, Parameter(group=HOW, converter=_whole)] = None
     "A share of the allowance, if others need the rest; the API's own limit is 300 a client."
 
     def cloud(self) -> Cloud:
-        if self.requests_per_minute is not None and self.requests_per_minute < 1:
-            raise UsageError("--requests-per-minute must be at least 1")
         return Cloud.from_env(requests_per_minute=self.requests_per_minute)
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Keeping:
     """Which tables and columns a destination has; the first fetch decides, later ones take it up."""
 
@@ -113,18 +120,16 @@ def _apart(values: Iterable[str]) -> list[str]:
     return [name for text in values for name in text.split(",") if name]
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(f"--tz {name!r} is no time zone; write it as Europe/Berlin") from None
-
-
 def _text(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as problem:
-        raise UsageError(f"cannot read the query body {path}: {problem.strerror}") from None
+        with path.open("rb") as file:
+            text = file.read(BODY_BYTES_MAX + 1)
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        raise UsageError(f"cannot read the query body {str(path)!r}: {why}; give --query a file that can") from None
+    if len(text) > BODY_BYTES_MAX:
+        raise UsageError(f"{str(path)!r} is larger than any query body; save the body from the query builder")
+    return text
 
 
 #: What a verb takes when nothing is typed.

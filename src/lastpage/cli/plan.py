@@ -7,20 +7,19 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
 
 from lastpage.cli.options import ANY, FULL, Filters, Sending
+from lastpage.cli.table import show, table
 from lastpage.cli.telling import PLAINLY, Telling
 from lastpage.forecast import Forecast
 
 
 def plan(
     interval: str,
+    *,
     filters: Filters = ANY,
     sending: Sending = FULL,
     telling: Telling = PLAINLY,
-    *,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Print the slices a fetch would take, by which route and why, with requests and minutes; sends only the counts.
@@ -44,10 +43,9 @@ def plan(
 
 
 def _table(forecast: Forecast) -> None:
-    console = Console(highlight=False)
-    table = Table("slice", "start", "end", "route", "conversations", "requests", "why", box=None, header_style="bold")
+    rows = table("slice", "start", "end", "route", "conversations", "requests", "why")
     for line in forecast.lines:
-        table.add_row(
+        rows.add_row(
             str(line.slice.number),
             line.start,
             line.end,
@@ -56,8 +54,8 @@ def _table(forecast: Forecast) -> None:
             str(line.requests),
             line.reason,
         )
-    console.print(table)
-    console.print(
+    show(
+        rows,
         f"{len(forecast.lines)} slices, about {forecast.conversations:,} conversations, "
-        f"{forecast.requests:,} requests, {forecast.minutes:,.1f} minutes at {forecast.per_minute:,.0f} requests a minute"
+        f"{forecast.requests:,} requests, {forecast.minutes:,.1f} minutes at {forecast.per_minute:,.0f} requests a minute",
     )

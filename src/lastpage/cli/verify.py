@@ -7,10 +7,9 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
 
 from lastpage.cli.options import FULL, Sending
+from lastpage.cli.table import show, table
 from lastpage.cli.telling import PLAINLY, Telling
 from lastpage.errors import ShortError
 from lastpage.verify import Verification
@@ -20,9 +19,9 @@ STYLE = {"same": "green", "changed": "bold yellow", "unproven": "yellow", "short
 
 def verify(
     dest: str = "conversations",
+    *,
     sending: Sending = FULL,
     telling: Telling = PLAINLY,
-    *,
     content: Annotated[bool, Parameter(negative="")] = False,
     repair: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -52,16 +51,14 @@ def verify(
 
 
 def _table(verification: Verification) -> None:
-    console = Console(highlight=False)
-    table = Table("day", "conversations", "counted", "", "finality", "why", box=None, header_style="bold")
+    rows = table("day", "conversations", "counted", "", "finality", "why")
     for proof in verification.proofs:
         state = f"[{STYLE[proof.state]}]{proof.state}[/]"
         numbers = (f"{proof.conversations:,}", f"{proof.counted:,}")
-        table.add_row(proof.day, *numbers, state, proof.finality, proof.why)
-    console.print(table)
+        rows.add_row(proof.day, *numbers, state, proof.finality, proof.why)
     changed = len({proof.day for proof in verification.changed})
     days = len({proof.day for proof in verification.proofs})
-    console.print(f"{days - changed:,} of {days:,} days are as the API has them" + _advice(verification))
+    show(rows, f"{days - changed:,} of {days:,} days are as the API has them" + _advice(verification))
 
 
 def _advice(verification: Verification) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import threading
 from collections import Counter
@@ -15,8 +16,8 @@ from lastpage.clock import Clock
 from lastpage.fetch.auth import Auth, _Grant
 from lastpage.fetch.complaints import complain, complain_fault, correlation_id
 from lastpage.fetch.pace import RATE, Pace, number
-from lastpage.fetch.retry import RETRY_AFTER_S_MAX, Action, backoff_s, decide, retry_after_s
-from lastpage.fetch.transport import TRIES_MAX, Answer, Call, Transport, TransportError
+from lastpage.fetch.retry import HASTE, Action, Patience, backoff_s, decide, retry_after_s
+from lastpage.fetch.transport import Answer, Call, Transport, TransportError
 from lastpage.regions import Environment
 from lastpage.trace import tell
 from lastpage.version import __version__
@@ -58,6 +59,14 @@ class Client:
         self._rng = rng
         #: The server's clock less ours, as of the last answer that told.
         self._ahead_s = 0.0
+        self._patience = Patience()
+
+    def hasty(self, transport: Transport | None = None) -> Client:
+        """The same client, token and pace, that soon gives up."""
+        other = copy.copy(self)
+        other._patience = HASTE  # noqa: SLF001 - its own kind
+        other._transport = transport or self._transport  # noqa: SLF001 - the same
+        return other
 
     def send(self, call: Call) -> Answer:
         """Send to the API, as often as the table in `retry.py` and the call's own cap say."""
@@ -84,9 +93,9 @@ class Client:
                 refused, tries = True, tries - 1
                 continue
             refused = False
-            if action != "retry" or tries >= _tries_max(call, outcome) or not self._rest(outcome, tries):
+            if action != "retry" or tries >= self._tries_max(call, outcome) or not self._rest(outcome, tries):
                 raise (
-                    complain(call, outcome, tries)
+                    complain(call, outcome, tries, str(self.environment))
                     if isinstance(outcome, Answer)
                     else complain_fault(call, outcome, tries)
                 )
@@ -114,11 +123,16 @@ class Client:
             self.counts.throttle()
         return decide(case).action
 
+    def _tries_max(self, call: Call, outcome: Answer | TransportError) -> int:
+        """A call's own cap is for answers that may have been lost on their way; a 429 says for sure that nothing was done."""
+        throttled = isinstance(outcome, Answer) and outcome.status == 429
+        return self._patience.tries if throttled else min(call.tries, self._patience.tries)
+
     def _rest(self, outcome: Answer | TransportError, tries: int) -> bool:
         """Wait before the next try; False where the announced wait is longer than anybody should sit through."""
         if isinstance(outcome, Answer):
             announced = retry_after_s(outcome.headers.get("retry-after"), self.server_now())
-            if announced is not None and announced > RETRY_AFTER_S_MAX:
+            if announced is not None and announced > self._patience.wait_s:
                 return False
             wait_s = announced if announced is not None else backoff_s(tries, self._rng)
             if outcome.status == 429:
@@ -153,12 +167,6 @@ _COMMON = {
     "Accept-Encoding": "gzip",
     "User-Agent": f"lastpage/{__version__}",
 }
-
-
-def _tries_max(call: Call, outcome: Answer | TransportError) -> int:
-    """A call's own cap is for answers that may have been lost on their way; a 429 says for sure that nothing was done."""
-    throttled = isinstance(outcome, Answer) and outcome.status == 429
-    return max(call.tries, TRIES_MAX) if throttled else call.tries
 
 
 def _tell(call: Call, outcome: Answer | TransportError, tries: int, seconds: float) -> None:

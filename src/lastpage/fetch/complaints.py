@@ -40,10 +40,10 @@ class Body:
     context: str = ""
 
 
-def complain(call: Call, answer: Answer, tries: int = 1) -> ApiError:
-    """The error for a final answer."""
+def complain(call: Call, answer: Answer, tries: int = 1, place: str = "") -> ApiError:
+    """The error for a final answer; `place` is where the login was tried."""
     body = read(answer)
-    kind, sentence = _judge(call, answer.status, body, tries)
+    kind, sentence = _judge(call, answer.status, body, tries, place)
     return _error(kind, sentence, call, answer, body)
 
 
@@ -120,10 +120,10 @@ def read(answer: Answer) -> Body:
     return Body(code[:100], message, permissions, str(body.get("contextId") or ""))
 
 
-def _judge(call: Call, status: int, body: Body, tries: int) -> tuple[type[ApiError], str]:
+def _judge(call: Call, status: int, body: Body, tries: int, place: str) -> tuple[type[ApiError], str]:
     said = f" ({body.message.strip()})" if body.message else ""
     if call.endpoint.endswith("/oauth/token") and status in (400, 401, 403):
-        return RefusedError, _token(body, said)
+        return RefusedError, _token(body, said + (f" in the region {place}" if place else ""))
     if body.code == "ip.not.authorized":
         # What the word means is read from its name; docs/api.md has no text for it.
         return RefusedError, (

@@ -15,11 +15,25 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
+from lastpage.fetch.transport import TRIES_MAX
+
 Action = Literal["retry", "refresh", "give up"]
 
 #: A wait between tries is at most this; an announced one (`Retry-After`) is obeyed up to the other.
 BACKOFF_S_MAX = 60.0
 RETRY_AFTER_S_MAX = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a request is sent in all, and the longest announced wait that is sat through."""
+
+    tries: int = TRIES_MAX
+    wait_s: float = RETRY_AFTER_S_MAX
+
+
+#: For whoever stands by and watches, as with the doctor.
+HASTE = Patience(2, 10.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,10 +178,10 @@ class Folder:
     def _facts(self, path: Path) -> dict[str, Any]:
         try:
             found = self._form.facts(path)
-            facts: dict[str, Any] = msgspec.json.decode(found) if found else {}
-        except (OSError, pa.ArrowException, msgspec.DecodeError):
+            facts: dict[str, Any] = msgspec.json.decode(found, type=dict[str, Any]) if found else {}
+        except (OSError, pa.ArrowException, msgspec.MsgspecError, RecursionError):
             facts = {}
-        if not facts:
+        if not isinstance(facts.get("version"), int):
             raise DestinationError(f"{path} was not written by lastpage; give another destination, or remove it")
         if facts["version"] > VERSION:
             raise UsageError(f"{path} was written by a newer lastpage; update this one, or give another destination")
@@ -205,9 +205,8 @@ class Folder:
                 f"give another folder, or the format that is there"
             )
         ours = {*ALL, *LISTS, "raw", pivot.NAME, self._state.name}
-        strange = [
-            path.name for path in self.folder.iterdir() if path.name not in ours and not path.name.startswith(".")
-        ]
+        there = self.folder.iterdir() if self.folder.exists() else ()
+        strange = [path.name for path in there if path.name not in ours and not path.name.startswith(".")]
         if strange and not (self.folder / MAIN).exists():
             raise DestinationError(
                 f"{self.folder} has other things in it ({', '.join(sorted(strange)[:3])}); give an empty or a new folder"

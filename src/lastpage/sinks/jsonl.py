@@ -23,13 +23,15 @@ import zstandard
 from lastpage.errors import DestinationError, UsageError
 from lastpage.fetch.envelope import Raw
 from lastpage.files import Disk
-from lastpage.sinks.sink import Identity, Pages, Range, Unread
+from lastpage.sinks.sink import Identity, Pages, Range, Unread, refuse_overlap
 from lastpage.tables.names import Names
 from lastpage.tables.shredder import Shredder
 
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 6
 Seal = hashlib.blake2b
+#: The version of what is recorded beside a file.
+VERSION = 1
 
 
 class JsonLines:
@@ -60,19 +62,14 @@ class JsonLines:
                 f"{self.path} is shorter than what was written to it; remove it together with {self._record.parent}, "
                 "or put it back"
             )
-        if known is not None:
-            self.known = Identity.from_record(known)
         if size > self._length:
             with _writing(self.path):
                 self._cut(self._length)
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:  # noqa: ARG002 - lines are the API's own records
-        """Refuse another's file; a new one is claimed before it is touched, so that what a crash leaves is known to be ours."""
+        """Refuse another's file."""
         identity.check(self.known, self.path)
         self._identity = identity
-        if self.known is None:
-            with _writing(self.path):
-                self._save(0, [])
 
     def committed(self) -> dict[date, list[Range]]:
         days: dict[date, list[Range]] = {}
@@ -80,17 +77,13 @@ class JsonLines:
             days.setdefault(version.interval.start.date(), []).append(version)
         return days
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:  # noqa: ARG002 - the seam's shape
         """Append a day's new ranges; a range that is there already is refused, unless it is this very one."""
         known = {(version.interval, version.as_of) for version in self._ranges}
         if all((version.interval, version.as_of) in known for version in ranges):
             return []
         for version in ranges:
-            if any(version.interval.clip(other.interval) for other in self._ranges):
-                raise UsageError(
-                    f"{self.path} has conversations of {day} already, and JSON lines cannot replace; "
-                    "give another file, or a folder (Parquet), which can"
-                )
+            refuse_overlap(self._ranges, version.interval, self.path)
         self._append(pages, [*self._ranges, *ranges])
         return []
 
@@ -121,6 +114,9 @@ class JsonLines:
 
     def _write(self, pages: Pages, seal: Seal | None = None) -> None:
         with _writing(self.path):
+            if not self._record.exists():
+                # Claimed before it is touched: what a crash leaves behind is known to be ours.
+                self._save(0, [])
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fresh = not self.path.exists()
             with self.path.open("ab") as file, compressed(file, self.path.name) as out:
@@ -143,6 +139,7 @@ class JsonLines:
 
     def _save(self, length: int, ranges: list[Range]) -> None:
         record = {
+            "version": VERSION,
             **asdict(self._identity),
             "length": length,
             "ranges": [version.record() for version in ranges],
@@ -156,10 +153,15 @@ class JsonLines:
             return None
         try:
             record: dict[str, Any] = msgspec.json.decode(self._record.read_bytes())
+            if record.get("version", VERSION) > VERSION:
+                raise UsageError(
+                    f"{self._record} was written by a newer lastpage; update this one, or give another file"
+                )
             self._length = record["length"]
             self._late = record["late"]
             self._ranges = [Range.from_record(version) for version in record["ranges"]]
-        except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+            self.known = Identity.from_record(record)
+        except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
             raise DestinationError(f"{self._record} cannot be read; remove it together with {self.path}") from None
         return record
 

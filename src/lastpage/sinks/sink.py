@@ -70,6 +70,7 @@ class Identity:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Raises `KeyError` where it is no such record."""
         return cls(record["organization"], record["filters"], record["selection"], record["key"])
 
     def check(self, known: Identity | None, place: object) -> None:
@@ -87,6 +88,16 @@ ANOTHER = {
     "selection": "another selection of tables and columns (give none, and it is taken up)",
     "key": "another LASTPAGE_HASH_KEY",
 }
+
+
+def refuse_overlap(held: Iterable[Range], interval: Interval, place: object) -> None:
+    """What cannot be replaced is not fetched again; raises `UsageError`."""
+    for version in held:
+        if part := version.interval.clip(interval):
+            raise UsageError(
+                f"{place} has the conversations of {part} already, and JSON lines cannot replace; "
+                "give another file, an interval that is not there yet, or a folder (Parquet), which can"
+            )
 
 
 class Sink(Protocol):

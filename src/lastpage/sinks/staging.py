@@ -27,8 +27,7 @@ class Staging:
 
     def recover(self) -> None:
         """Finish or undo what a crash left."""
-        self._beside.mkdir(parents=True, exist_ok=True)
-        for staged in sorted(self._beside.iterdir()):
+        for staged in sorted(self._beside.iterdir()) if self._beside.exists() else ():
             if (staged / MARK).exists():
                 self._put_in_place(staged)
             else:
