@@ -15,15 +15,19 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import errors_page
+from docs import commands_page, errors_page, tables_page
 
 DOCS = Path(__file__).parent
 #: The name of each block, and what makes its text.
 BLOCKS: Mapping[str, Callable[[], str]] = {
+    "commands: commands": commands_page.commands,
     "errors: classes": errors_page.classes,
     "errors: answers": errors_page.answers,
     "errors: others": errors_page.others,
     "errors: faults": errors_page.faults,
+    "tables: columns": tables_page.columns,
+    "tables: diagram": tables_page.diagram,
+    "tables: overview": tables_page.defined,
 }
 MARKED = re.compile(r"<!-- (?P<name>\w+: [^>]*?) -->\n(.*?)<!-- end -->", re.DOTALL)
 

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from docs.commands_page import options, verbs
 from docs.generate import rewritten
 
 from lastpage_sandbox import Sandbox, Settings
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2023, 10, 20, 15, 30, tzinfo=UTC)
-DOCUMENTS = ["README.md", "docs/from-the-tutorial-script.md"]
+DOCUMENTS = ["README.md", "docs/from-the-tutorial-script.md", "docs/tables.md"]
 
 
 @pytest.fixture
@@ -63,3 +64,13 @@ def test_the_generated_parts_are_fresh(page: Path) -> None:
     text = page.read_text("utf-8")
     assert rewritten(text) == text, f"{page.name} is stale; run: make docs"
     assert text.count("<!-- end -->") == len(re.findall(r"<!-- \w+: ", text))
+
+
+def test_every_command_is_documented() -> None:
+    """Each verb has its part of commands.md and a place in README or guide; each option says what it means."""
+    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    told = "".join((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/guide.md"))
+    for verb in verbs():
+        assert f"## lastpage {verb}\n" in text
+        assert re.search(rf"\b{verb}\b", told)
+        assert [name for name, meaning, _ in options(verb) if not meaning.endswith(".")] == []

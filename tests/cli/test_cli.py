@@ -156,6 +156,8 @@ def test_plan_on_a_narrow_terminal(
         (["fetch", INTERVAL, "--tz", "Mars/Olympus"], "no time zone"),
         (["fetch", INTERVAL, "--nonsense"], "nonsense"),
         (["fetch", INTERVAL, "extra"], "extra"),
+        (["fetch", INTERVAL, "voice"], "voice"),
+        (["doctor", "true"], "true"),
         (["retrieve", INTERVAL], "retrieve"),
         (["plan", "0h"], "empty"),
         (["sandbox", "--per-day", "-5"], "per_day"),

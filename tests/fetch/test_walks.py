@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from lastpage.fetch.cursor import JOBS, POLL_S_MAX, POLL_WAITS_S, CursorWalk
@@ -253,3 +254,12 @@ def test_ids_that_are_none(job: str) -> None:
     """An id that could leave its place in the path is refused."""
     with pytest.raises(Exception, match="job id that is none"):
         CursorWalk(Query(WEEKS)).call(Request(JOB, "poll", job=job))
+
+
+@pytest.mark.parametrize("kind", ["count", "recount"])
+def test_a_count_that_cannot_be_read(kind: Any) -> None:
+    """A count is read before it is kept, so that garbage is the driver's to ask for again, and nobody's crash later."""
+    walk = CursorWalk(Query(WEEKS))
+    with pytest.raises(msgspec.MsgspecError):
+        walk.after(Request(JOB, kind), Answer(200, raw=b'{"totalHits": "many"}'))
+    assert isinstance(walk.after(Request(JOB, kind), answer(403)), Request)

@@ -31,7 +31,7 @@ def _whole(_type: type, tokens: Sequence[Token]) -> int:
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """Which conversations, and by which route."""
 
@@ -72,7 +72,7 @@ class Filters:
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """How much of the API to use."""
 
@@ -84,7 +84,7 @@ class Sending:
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
     """Which tables and columns a destination has; the first fetch decides, later ones take it up."""
 

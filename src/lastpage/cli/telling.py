@@ -20,7 +20,7 @@ REQUESTS = "lastpage.request"
 
 
 @Parameter(name="*")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
     """How much is told, and in which form."""
 

@@ -48,7 +48,7 @@ class CursorWalk:
     def after(self, request: Request, answer: Answer) -> Step:
         match request.kind:
             case "count" | "recount":
-                return self._counted(request)
+                return self._counted(request, answer)
             case "submit":
                 return _poll(replace(request, job=envelope.job(answer.body).id), 0.0)
             case "poll":
@@ -72,7 +72,9 @@ class CursorWalk:
                 # Whatever the API says to a deletion, the pages are read: the job's end is its business.
                 return _job_call("DELETE", request.job, "", passes=LOST | {400, 403, 409})
 
-    def _counted(self, request: Request) -> Step:
+    def _counted(self, request: Request, answer: Answer) -> Step:
+        if answer.status == 200:
+            envelope.page(answer.body)  # what cannot be read is no count, and the driver asks for it again
         if request.ordinal + 1 < len(counted_intervals(request.slice)):
             return replace(request, ordinal=request.ordinal + 1)
         if request.kind == "count":

@@ -105,15 +105,16 @@ class _Rows:
         return values.take(pc.index_in(self._all, value_set=at))
 
     def lists(self, at: pa.Array, values: pa.Array) -> pa.Array:
-        """Of each conversation its distinct values in the order in which they come, and none of them null."""
+        """Of each conversation its distinct values in the order in which they come, none of them null."""
         there = pc.is_valid(values)
-        told = pa.table({"at": at.filter(there), "value": values.filter(there)})
-        # In one thread, groups stand in the order in which they first appeared.
-        once = told.group_by(["at", "value"], use_threads=False).aggregate([])
-        found = pc.value_counts(_one(once, "at"))
-        lengths = pc.fill_null(self.first(*found.flatten()), _NONE)
+        at, values = at.filter(there), values.filter(there)
+        told = pa.table({"at": at, "value": values, "row": numbers(len(at))})
+        rows = _one(told.group_by(["at", "value"], use_threads=False).aggregate([("row", "min")]), "row_min")
+        rows = rows.take(pc.sort_indices(rows))
+        at, values = at.take(rows), values.take(rows)
+        lengths = pc.fill_null(self.first(*pc.value_counts(at).flatten()), _NONE)
         offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
-        return pa.ListArray.from_arrays(offsets.cast(pa.int32()), _one(once, "value"))
+        return pa.ListArray.from_arrays(offsets.cast(pa.int32()), values)
 
 
 def _media(rows: _Rows, sessions: pa.Table) -> dict[str, pa.Array]:

@@ -1,0 +1,96 @@
+"""Arrow straight from the API, and what becomes of a record that no table can take."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from lastpage import UsageError
+from lastpage.fetch.transport import Answer, Call
+from lastpage.tables.selection import ALL
+from tests.inprocess import World, world
+from tests.readback import everything, ranges
+
+SPAN = "2023-10-10/2023-10-12"
+DAY = datetime(2023, 10, 10, tzinfo=UTC)
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: str([row[key] for key in row if key == "conversation_id" or key[-3:] == "_no"]))
+
+
+def joined(batches: list[pa.RecordBatch]) -> list[dict[str, Any]]:
+    return in_order([row for batch in batches for row in batch.to_pylist()])
+
+
+def test_tables_are_those_of_a_destination(tmp_path: Path) -> None:
+    """Every table, row by row, is what a fetch into files writes; names included."""
+    made = world(per_day=40)
+    batches: dict[str, list[pa.RecordBatch]] = {name: [] for name in ALL}
+    for name, batch in made.cloud().tables(SPAN):
+        assert batch.schema == ALL.get(name, batch.schema)
+        batches.setdefault(name, []).append(batch)
+    made.cloud().fetch(SPAN, tmp_path)
+    wanted = everything(tmp_path)
+    counts = {name: sum(batch.num_rows for batch in each) for name, each in batches.items()}
+    assert {name: counts[name] for name in ALL} == {name: len(wanted[name]) for name in ALL}
+    assert counts["queues"]
+    for name in ("conversations", "segments", "metrics", "participant_attributes", "conversation_overview"):
+        assert joined(batches[name]) == in_order(wanted[name])
+
+
+def test_slices_read_apart() -> None:
+    """Slices of one plan, each read for itself, are together what all of it is; in any order."""
+    made = world(per_day=40)
+    slices = made.cloud().plan("2023-10-18/2023-10-20T15:00Z")
+    assert {piece.route for piece in slices} == {"cursor", "pages"}
+    rows = [row for piece in reversed(slices) for batch in made.cloud().read(piece) for row in batch.to_pylist()]
+    truth = made.truth(datetime(2023, 10, 18, tzinfo=UTC), datetime(2023, 10, 20, 15, tzinfo=UTC))
+    assert sorted(row["conversation_id"] for row in rows) == sorted(truth)
+
+
+def test_a_table_that_is_none() -> None:
+    """A table that there is not is refused before anything is sent."""
+    made = world()
+    with pytest.raises(UsageError, match="did you mean segments"):
+        next(made.cloud().tables(SPAN, tables="segmnts"))
+    assert made.sandbox.log == []
+
+
+class Spoiling:
+    """A transport behind which one record of a job's results has a value that no table can take."""
+
+    def __init__(self, made: World) -> None:
+        self._send = made.cloud().client._transport.send
+        self.spoilt = ""
+
+    def send(self, base: str, call: Call, headers: Any) -> Answer:
+        answer = self._send(base, call, headers)
+        if not call.endpoint.endswith("/results"):
+            return answer
+        page = json.loads(answer.body)
+        self.spoilt = page["conversations"][3]["conversationId"]
+        page["conversations"][3]["participants"][0]["sessions"][0]["metrics"] = [{"name": "tTalk", "value": "long"}]
+        return Answer(answer.status, {"content-type": "application/json"}, json.dumps(page).encode())
+
+
+def test_a_record_that_no_table_can_take(tmp_path: Path) -> None:
+    """It is kept as it came, told with its id, and what lacks it is unproven: in the summary, in the data, and again later."""
+    made = world(per_day=40)
+    transport = Spoiling(made)
+    summary = made.cloud(transport=transport).fetch("2023-10-10", tmp_path)
+    assert summary.coverage == "unproven"
+    assert any(transport.spoilt in note for note in summary.notes)
+    assert any("1 conversations could not be read into tables" in note for note in summary.notes)
+    stored = everything(tmp_path)
+    assert [row["conversation_id"] for row in stored["broken"]] == [transport.spoilt]
+    assert json.loads(stored["broken"][0]["record"])["conversationId"] == transport.spoilt
+    ids = {row["conversation_id"] for row in stored["conversations"]}
+    assert ids | {transport.spoilt} == made.truth(DAY, DAY.replace(day=11))
+    assert [version.coverage for version in ranges(tmp_path)] == ["unproven"]
+    made.cloud().fetch("2023-10-10", tmp_path)
+    assert [version.coverage for version in ranges(tmp_path)] == ["complete"]
+    assert everything(tmp_path)["broken"] == []
