@@ -1,6 +1,7 @@
 """`make bench`: all benchmarks, one after the other."""
 
-from benchmarks import memory, sandbox
+from benchmarks import memory, sandbox, speed
 
+speed.main()
 memory.main()
 sandbox.main()

@@ -1,7 +1,7 @@
 """The conversations of a settled slice, out of the spool: each owned id once, its last copy, untouched, page by page.
 
 Memory is one page. A slice of several days is read once a day, but a page is only opened for the days it has rows of, and a page
-that is wanted whole is handed on as it is.
+that is wanted whole is not looked into.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lastpage.fetch import envelope
-from lastpage.fetch.envelope import Records
+from lastpage.fetch.envelope import Raw
 from lastpage.fetch.walk import READS, Request
 from lastpage.interval import Interval
 from lastpage.ledger import Attempt, Kept, Ledger, Planned
@@ -31,7 +31,7 @@ class Rows:
         assert planned.verdict is not None
         return cls(ledger, planned, Verdict.load(planned.verdict))
 
-    def of(self, part: Interval) -> Iterator[Records]:
+    def of(self, part: Interval) -> Iterator[list[Raw]]:
         """Pages of raw records of one day of the slice, or of all of it; none is empty.
 
         Records nobody can own come with the slice's first day.
@@ -44,29 +44,31 @@ class Rows:
             if not (days | nobodys).intersection(there):
                 continue
             body = self.ledger.answer(attempt, kept).body
+            records = envelope.page(body).conversations or []
             # A page that has nothing but these days, and nothing twice, need not be looked into.
             whole = last is None and days.issuperset(there)
-            chosen = Records(body, sum(there.values())) if whole else self._chosen(number, body, part, last)
-            if chosen:
+            if chosen := records if whole else self._chosen(number, body, records, part, last):
                 yield chosen
 
-    def views(self) -> Iterator[tuple[Request, envelope.Page, Records]]:
+    def views(self) -> Iterator[tuple[Request, envelope.Page, list[Raw]]]:
         """Every page of the slice: what asked for it, what came, and the rows of it that `of` would yield."""
-        last = self._last_copies()
+        last, interval = self._last_copies(), self.planned.slice.interval
         for number, kept, attempt in self._pages():
             body = self.ledger.answer(attempt, kept).body
-            yield kept.request, envelope.page(body), self._chosen(number, body, self.planned.slice.interval, last)
+            page = envelope.page(body)
+            yield kept.request, page, self._chosen(number, body, page.conversations or [], interval, last)
 
-    def _chosen(self, number: int, body: bytes, part: Interval, last: dict[str, int] | None) -> Records:
+    def _chosen(
+        self, number: int, body: bytes, records: list[Raw], part: Interval, last: dict[str, int] | None
+    ) -> list[Raw]:
         """The last copies in a page that belong to a part of the slice."""
         with_broken = part.start == self.planned.slice.interval.start
-        rows = [
-            row
-            for row, head in enumerate(envelope.heads(body))
+        return [
+            raw
+            for row, (raw, head) in enumerate(zip(records, envelope.heads(body), strict=True))
             if (with_broken if head is None else head.start in part)
             and (head is None or last is None or last[head.id] == number * POSITIONS + row)
         ]
-        return Records(body, len(rows), rows)
 
     def _last_copies(self) -> dict[str, int] | None:
         """Where each id stands for the last time; not needed where no id came twice."""

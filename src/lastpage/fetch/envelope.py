@@ -6,10 +6,9 @@ are the API's own (docs/api.md, 1.3, 1.4). Everything is optional: what the API 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
-from typing import Annotated, overload
+from typing import Annotated
 
 import msgspec
 
@@ -35,38 +34,6 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     watermark: Moment | None = msgspec.field(name="dataAvailabilityDate", default=None)
     #: Not known to be sent; followed if it is (docs/api.md, 11, row 22).
     token: str | None = msgspec.field(name="nextPageToken", default=None)
-
-
-class Records(Sequence[Raw]):
-    """The records of a page, sliced when somebody looks; as long as nobody does, `body` can be parsed as it is.
-
-    `rows` are the places of those that are meant, None for all of them.
-    """
-
-    def __init__(self, body: bytes, count: int, rows: Sequence[int] | None = None) -> None:
-        self.body = body
-        self.is_whole = rows is None
-        self._rows = range(count) if rows is None else rows
-
-    @overload
-    def __getitem__(self, place: int) -> Raw: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Raw]: ...
-
-    def __getitem__(self, place: int | slice) -> Raw | Sequence[Raw]:
-        return self._raws[place]
-
-    def __iter__(self) -> Iterator[Raw]:
-        return iter(self._raws)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @cached_property
-    def _raws(self) -> list[Raw]:
-        records = page(self.body).conversations or []
-        return [records[row] for row in self._rows]
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):

