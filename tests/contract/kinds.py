@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ class Kind:
     place: str
     make: Callable[[Path, Disk], Sink]
     read: Callable[[Path, str], Rows]
+
+    def listed(self, value: Any) -> Any:
+        """A list as a table of this kind gives it; as JSON, where a format has no lists."""
+        return json.loads(value) if isinstance(value, str) else value
 
     @property
     def replaces(self) -> bool:

@@ -100,11 +100,29 @@ def test_several_days(kind: Kind, tmp_path: Path) -> None:
     assert stored(kind, tmp_path) == {"h5-0": "one", "h30-0": "one"}
 
 
-@pytest.mark.parametrize("text", ['"q"', "a\nb", "\u2028", "nul\x00", "👩‍👩‍👧", "x" * 200_000])
+TEXTS = ['"q"', "a\nb", "\r\n", "", " x ", "\u2028", "nul\x00", "👩‍👩‍👧", "x" * 200_000]
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_wide_text(kind: Kind, tmp_path: Path, text: str) -> None:
     """Any text comes back as it was."""
     opened(kind, tmp_path).replace(DAY, [hours(0, 24)], [[record(5, text)]])
     assert stored(kind, tmp_path) == {"h5-0": text}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_wide_text_in_tables(replacing: Kind, tmp_path: Path, text: str) -> None:
+    """The same in attributes, their names too, and in elements of lists; also once another range of the day was replaced."""
+    body = json.loads(bytes(record(5, text))) | {"divisionIds": [text, "b"]}
+    body["participants"][0]["attributes"] = {f"n{text}": text}
+    sink = opened(replacing, tmp_path)
+    sink.replace(DAY, [hours(0, 12)], [[msgspec.Raw(json.dumps(body).encode())]])
+    sink.replace(DAY, [hours(12, 24)], [[record(13)]])
+    one, other = replacing.read(tmp_path, "conversations")
+    assert [row["external_tag"] for row in (one, other)] == ["one", text]
+    assert replacing.listed(other["division_ids"]) == [text, "b"]
+    (attribute,) = replacing.read(tmp_path, "participant_attributes")
+    assert (attribute["name"], attribute["value"]) == (f"n{text}", text)
 
 
 def test_a_raw_line_break(tmp_path: Path) -> None:
@@ -257,6 +275,30 @@ def test_a_foreign_place(kind: Kind, tmp_path: Path) -> None:
     assert refused.value.exit_code == 6
 
 
+def test_a_place_that_cannot_be(kind: Kind, tmp_path: Path) -> None:
+    """A folder under a file, or a file where a folder is: one sentence, exit 6, and nothing is changed."""
+    base = tmp_path / "notes"
+    if kind.replaces:
+        base.write_text("mine")
+    else:
+        (base / kind.place).mkdir(parents=True)
+    with pytest.raises(DestinationError) as refused:
+        opened(kind, base).replace(DAY, [hours(0, 24)], [[record(1)]])
+    assert refused.value.exit_code == 6
+    assert "\n" not in str(refused.value)
+    assert base.read_text() == "mine" if kind.replaces else list((base / kind.place).iterdir()) == []
+
+
+def test_one_row_goes(replacing: Kind, tmp_path: Path) -> None:
+    """A day of one row whose range is replaced by nothing is a day of none, in every table, and said to be one."""
+    sink = opened(replacing, tmp_path)
+    sink.replace(DAY, [hours(0, 24)], [[record(5)]])
+    sink.replace(DAY, [hours(0, 24)], [])
+    assert stored(replacing, tmp_path) == {}
+    assert replacing.read(tmp_path, "sessions") == []
+    assert [version.conversations for version in opened(replacing, tmp_path).committed()[DAY]] == [0]
+
+
 def test_a_foreign_parquet_file(tmp_path: Path) -> None:
     """A Parquet file without our mark is not ours."""
     import pyarrow as pa
@@ -277,16 +319,31 @@ def test_a_line_file_that_shrank(tmp_path: Path) -> None:
         opened(SINKS["jsonl"], tmp_path)
 
 
-def test_an_older_version_without_a_column(tmp_path: Path) -> None:
-    """A file of an older version that lacks a column is carried over, with nulls."""
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_an_older_version_without_a_column(tmp_path: Path, form: str) -> None:
+    """A file of an older version that lacks columns, the last or one in the middle, is carried over, with nulls."""
+    kind = SINKS[form]
+    opened(kind, tmp_path).replace(DAY, [hours(0, 12)], [[record(1)]])
+    place = tmp_path / "out" / "conversations" / "day=2023-10-10"
+    for gone in ("originating_social_media_public", "external_tag", "division_ids"):
+        without(place / f"part.{form}", gone)
+    opened(kind, tmp_path).replace(DAY, [hours(12, 24)], [[record(13, "two")]])
+    assert stored(kind, tmp_path) == {"h1-0": None, "h13-0": "two"}
+    assert list(kind.read(tmp_path, "conversations")[0]) == list(Shredder().schemas["conversations"].names)
+
+
+def without(path: Path, column: str) -> None:
+    """A file as a version would have written it that did not know a column."""
+    import duckdb
     import pyarrow.parquet as pq
 
-    opened(SINKS["parquet"], tmp_path).replace(DAY, [hours(0, 12)], [[record(1)]])
-    path = tmp_path / "out" / "conversations" / "day=2023-10-10" / "part.parquet"
-    older = pq.read_table(path, partitioning=None).drop_columns(["self_served", "external_tag"])
-    pq.write_table(older.replace_schema_metadata(pq.read_metadata(path).metadata), path)
-    opened(SINKS["parquet"], tmp_path).replace(DAY, [hours(12, 24)], [[record(13, "two")]])
-    assert stored(SINKS["parquet"], tmp_path) == {"h1-0": None, "h13-0": "two"}
+    if path.suffix == ".parquet":
+        older = pq.read_table(path, partitioning=None).drop_columns([column])
+        pq.write_table(older.replace_schema_metadata(pq.read_metadata(path).metadata), path)
+        return
+    rows = duckdb.read_csv(str(path), all_varchar=True, hive_partitioning=False)  # noqa: F841 - the query has its name
+    duckdb.sql(f"copy (select * exclude ({column}) from rows) to '{path}.new' (header, force_quote *)")
+    path.with_name(f"{path.name}.new").replace(path)
 
 
 def test_read_by_others(tmp_path: Path) -> None:
