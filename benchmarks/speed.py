@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pyarrow as pa
 import urllib3
 
 from benchmarks.replay import DETAILS, PAGE, PER_DAY, interval, serving
@@ -28,7 +29,7 @@ from lastpage.fetch import envelope
 from lastpage.tables.shred import parse
 
 #: Conversations: of the comparison, of the official SDK (which takes minutes for more), of the growth.
-SIZE, SDK_SIZE, GROWTH = 50_000, 3_000, (10_000, 100_000, 500_000)
+SIZE, SDK_SIZE, GROWTH = 200_000, 3_000, (10_000, 100_000, 500_000)
 #: From a server's URL and a size to the conversations read, with the seconds that count if those are not all.
 Work = Callable[[str, int], int | tuple[int, float]]
 #: Goals, as ratios taken in this run, and MiB.
@@ -56,6 +57,7 @@ class Unpaced(RealClock):
 
 
 def lastpage(url: str, size: int, to: str = "out") -> int:
+    pa.set_memory_pool(pa.system_memory_pool())  # as the command does
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(Credentials("client", "secret"), url, clock=Unpaced())
         summary = cloud.fetch(interval(size // PER_DAY), Path(folder) / to)
@@ -151,7 +153,7 @@ ROWS: tuple[tuple[str, Work, int], ...] = (
     ("lastpage, all tables as Parquet", lastpage, SIZE),
     ("lastpage, JSON lines, zstd", lastpage_lines, SIZE),
     ("official SDK, a list", official_sdk, SDK_SIZE),
-    ("requests + json, a list", requests_and_json, SIZE // 5),
+    ("requests + json, a list", requests_and_json, SIZE // 20),
     ("limit: download only", download_only, SIZE),
     ("limit: parse only, one core", parse_only, SIZE),
 )

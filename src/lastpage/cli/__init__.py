@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pyarrow as pa
 from cyclopts import App, CycloptsError
 
 from lastpage.cli import demo, doctor, fetch, plan, sandbox, verify
@@ -34,6 +35,8 @@ for verb in (fetch.fetch, plan.plan, verify.verify, doctor.doctor, sandbox.sandb
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb and leave with its exit code."""
+    # The process is ours, so is the choice: the system's allocator gives back what it does not need, a hundred MiB of it.
+    pa.set_memory_pool(pa.system_memory_pool())
     code = run(sys.argv[1:] if arguments is None else arguments)
     sys.stdout.flush()
     sys.stderr.flush()
