@@ -2,12 +2,9 @@
 
 import gzip
 import socket
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
+from tests.peer import Peer, Script, peer
 
 from lastpage.errors import UsageError
 from lastpage.fetch.transport import Answer, Call, Fault, TransportError
@@ -15,7 +12,6 @@ from lastpage.fetch.urllib3_transport import Urllib3Transport, proxy_for
 
 CALL = Call("GET", "/x", query=(("cursor", "a+/="), ("pageSize", "1000")))
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-Script = bytes | Callable[[socket.socket], None]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -24,40 +20,6 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's own proxy is none of these tests' business."""
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
-
-
-class Peer:
-    """A server of raw bytes: each connection gets the next script, after the head of its request was read."""
-
-    def __init__(self, *scripts: Script) -> None:
-        self.scripts = scripts
-        self.heads: list[bytes] = []
-        self.done = threading.Event()
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-
-    def run(self) -> None:
-        for script in self.scripts:
-            connection, _ = self.socket.accept()
-            with connection:
-                self.heads.append(connection.recv(65536))
-                if callable(script):
-                    script(connection)
-                else:
-                    connection.sendall(script)
-
-
-@contextmanager
-def peer(*scripts: Script) -> Iterator[Peer]:
-    server = Peer(*scripts)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.done.set()
-        thread.join(timeout=10)
-        server.socket.close()
 
 
 def send(server: Peer, scheme: str = "http", **options: float) -> Answer:
@@ -159,14 +121,13 @@ def test_a_body_that_drips() -> None:
     with peer(drip) as server:
         fault, message = fault_of(server, body_s=0.1, read_s=5)
     assert fault == "timeout"
-    assert "still coming" in message
+    assert "not to the end" in message
 
 
-def test_a_body_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_without_end() -> None:
     """Reading stops at the largest size a body may have."""
-    monkeypatch.setattr(sys.modules[Urllib3Transport.__module__], "BODY_BYTES_MAX", 1000)
     with peer(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2000) as server:
-        assert fault_of(server)[0] == "oversize"
+        assert fault_of(server, body_bytes=1000)[0] == "oversize"
 
 
 def test_nobody_there() -> None:

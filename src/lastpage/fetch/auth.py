@@ -15,6 +15,7 @@ import msgspec
 
 from lastpage.clock import Clock
 from lastpage.errors import UsageError
+from lastpage.fetch import envelope
 from lastpage.fetch.complaints import complain_tokenless
 from lastpage.fetch.transport import Answer, Call
 from lastpage.regions import Credentials
@@ -83,7 +84,7 @@ class ClientCredentials:
         answer = yield call, headers
         try:
             grant = msgspec.json.decode(answer.body, type=_Grant)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except envelope.UNREADABLE:
             grant = _Grant("")
         if not sendable(grant.access_token):
             raise complain_tokenless(call, answer)

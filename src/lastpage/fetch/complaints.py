@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError
+from lastpage.fetch import envelope
 from lastpage.fetch.transport import Answer, Call, TransportError
 from lastpage.regions import ENVIRONMENT, ID, SECRET
 
@@ -80,7 +81,7 @@ def understood(call: Call, answer: Answer, decode: Callable[[bytes], T]) -> T:
     """What an answer says; raises `UnavailableError` where it is something else than this API's JSON."""
     try:
         return decode(answer.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    except envelope.UNREADABLE as problem:
         raise complain_unreadable(call, answer, problem) from None
 
 
@@ -106,7 +107,7 @@ def read(answer: Answer) -> Body:
     """What an error body says, or nothing."""
     try:
         body: Any = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, TransportError):
+    except (*envelope.UNREADABLE, TransportError):
         return Body()
     if not isinstance(body, dict):
         return Body()

@@ -8,6 +8,7 @@ Both counts are kept with the pages; the tally holds what was read against the l
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -31,6 +32,7 @@ POLL_S_MAX = 2 * 3600.0
 #: A submission whose answer is lost may have made a job that nobody knows; so it is repeated less often than a read.
 SUBMIT_TRIES = 3
 JOBS = f"{DETAILS}/jobs"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 LOST = frozenset({404, 410})
 OVER = frozenset({"FAILED", "CANCELLED", "EXPIRED"})
 
@@ -50,7 +52,7 @@ class CursorWalk:
             case "count" | "recount":
                 return self._counted(request, answer)
             case "submit":
-                return _poll(replace(request, job=envelope.job(answer.body).id), 0.0)
+                return _poll(replace(request, job=safe_id(envelope.job(answer.body).id)), 0.0)
             case "poll":
                 return _polled(request, answer)
             case "results":
@@ -162,6 +164,6 @@ def _job_call(
 
 def safe_id(text: str) -> str:
     """An id as one segment of a path. The API's are UUIDs; anything that could leave the segment is refused."""
-    if not text or not all(char.isalnum() or char in "-_" for char in text):
+    if not _ID.fullmatch(text):
         raise msgspec.ValidationError(f"the API sent a job id that is none: {text[:80]!r}")
     return text

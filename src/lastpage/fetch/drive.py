@@ -9,8 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable
 
-import msgspec
-
+from lastpage.fetch import envelope
 from lastpage.fetch.complaints import complain_unreadable
 from lastpage.fetch.transport import Answer, TransportError
 from lastpage.fetch.walk import Again, Done, Narrow, Request, Step, Walk
@@ -51,7 +50,7 @@ def _ask(walk: Walk, request: Request, send: Callable[[Request], Answer]) -> tup
         answer = send(request)
         try:
             return answer, walk.after(request, answer)
-        except (msgspec.MsgspecError, UnicodeDecodeError, TransportError) as problem:
+        except (*envelope.UNREADABLE, TransportError) as problem:
             if tries == UNREADABLE_MAX:
                 raise complain_unreadable(walk.call(request), answer, problem, tries) from None
     raise AssertionError

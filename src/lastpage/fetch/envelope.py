@@ -14,6 +14,8 @@ import msgspec
 
 #: A record as the bytes that came.
 Raw = msgspec.Raw
+#: What reading raises for a body that is not this API's: no JSON, of another shape, or nested without end.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -77,7 +79,7 @@ def heads(body: bytes) -> Sequence[Head | None]:
     """One entry a record, in order; None for a record that has no readable id or start."""
     try:
         return _heads(body).conversations or ()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return [head(raw) for raw in page(body).conversations or ()]
 
 
@@ -85,10 +87,10 @@ def head(raw: Raw) -> Head | None:
     """A record with a bad end is still somebody; it counts as open. One without id or start is nobody."""
     try:
         return _head(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         pass
     try:
         name = _name(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return Head(name.id, name.start)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from lastpage.errors import RejectedError, UnavailableError
+from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
 from lastpage.fetch.complaints import understood
 from lastpage.fetch.transport import Call
@@ -89,7 +90,7 @@ class Listing:
         for raw in page.entities or ():
             try:
                 entity = _entity(raw)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except envelope.UNREADABLE:
                 entity = _Entity("")
             if entity.id:
                 self.names[entity.id] = entity.name if isinstance(entity.name, str) else None

@@ -17,7 +17,10 @@ Fault = Literal["connect", "timeout", "reset", "truncated", "tls", "proxy", "ove
 #: How often a request is sent in all, unless it has a cap of its own.
 TRIES_MAX = 8
 #: No body of this API is larger; one that is, is not this API (a bomb, a proxy, a stream without end).
-BODY_BYTES_MAX = 256 * 1024 * 1024
+MIB = 1024 * 1024
+BODY_BYTES_MAX = 256 * MIB
+#: Parts of a compressed body; servers send one.
+MEMBERS_MAX = 100
 
 
 class TransportError(Exception):
@@ -53,11 +56,13 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes = b""
+    #: What the body may have at most, decoded.
+    bytes_max: int = BODY_BYTES_MAX
 
     @cached_property
     def body(self) -> bytes:
-        """The body, decoded; at most `BODY_BYTES_MAX` bytes, else `TransportError('oversize')`."""
-        return decode(self.raw, self.headers.get("content-encoding", ""))
+        """The body, decoded; at most `bytes_max` bytes, else `TransportError('oversize')`."""
+        return decode(self.raw, self.headers.get("content-encoding", ""), self.bytes_max)
 
 
 class Transport(Protocol):
@@ -66,17 +71,28 @@ class Transport(Protocol):
     def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer: ...
 
 
-def decode(raw: bytes, encoding: str) -> bytes:
-    """Undo gzip, within bounds: a kilobyte can hold a gigabyte, so the size is checked while inflating."""
+def decode(raw: bytes, encoding: str, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """Undo gzip, of one part or several, within bounds: a kilobyte can hold a gigabyte, so the size is checked while inflating."""
     if encoding.strip().lower() not in {"gzip", "x-gzip"}:
         return raw
+    body = b""
+    for _ in range(MEMBERS_MAX):
+        member, raw = _inflated(raw, bytes_max - len(body) + 1)
+        body += member
+        if len(body) > bytes_max:
+            raise TransportError("oversize", f"the body inflates to more than {bytes_max / MIB:,.0f} MiB")
+        if not raw:
+            return body
+    raise TransportError("oversize", f"the compressed body has more than {MEMBERS_MAX} parts")
+
+
+def _inflated(raw: bytes, bytes_max: int) -> tuple[bytes, bytes]:
+    """The first member of a gzip body, or so much of it, and what comes after it."""
     inflater = zlib.decompressobj(wbits=31)
     try:
-        body = inflater.decompress(raw, BODY_BYTES_MAX)
+        member = inflater.decompress(raw, bytes_max)
     except zlib.error as problem:
         raise TransportError("truncated", f"the compressed body is damaged ({problem})") from None
-    if inflater.unconsumed_tail:
-        raise TransportError("oversize", f"the body inflates to more than {BODY_BYTES_MAX >> 20} MiB")
-    if not inflater.eof:
+    if not inflater.eof and len(member) < bytes_max:
         raise TransportError("truncated", "the compressed body ends in the middle")
-    return body
+    return member, inflater.unused_data

@@ -17,7 +17,6 @@ import http.client
 import re
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from urllib.parse import unquote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -38,10 +37,11 @@ from urllib3.exceptions import (
 )
 
 from lastpage.errors import UsageError
-from lastpage.fetch.transport import BODY_BYTES_MAX, Answer, Call, Fault, TransportError
+from lastpage.fetch.deadline import timed
+from lastpage.fetch.transport import BODY_BYTES_MAX, MIB, Answer, Call, Fault, TransportError
 from lastpage.regions import is_loopback
 
-#: Seconds to connect; of silence while reading; for a whole body, however it drips.
+#: Seconds to connect; of silence while reading; for a whole answer, however it drips.
 CONNECT_S, READ_S, BODY_S = 10.0, 120.0, 900.0
 #: A pool smaller than the number of threads would make them take turns.
 CONNECTIONS = 16
@@ -59,10 +59,12 @@ class Urllib3Transport:
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
         body_s: float = BODY_S,
+        body_bytes: int = BODY_BYTES_MAX,
         connections: int = CONNECTIONS,
     ) -> None:
         self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
         self._body_s = body_s
+        self._body_bytes = body_bytes
         self._connections = connections
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._lock = threading.Lock()
@@ -84,20 +86,21 @@ class Urllib3Transport:
                 decode_content=False,
             )
             try:
-                raw = _read(response, time.monotonic() + self._body_s)
+                raw = _read(response, self._body_bytes)
             except BaseException:
                 response.close()
                 raise
             response.release_conn()
         except HTTPError as problem:
             raise _fault(problem, base) from None
-        return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, raw)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, headers, raw, self._body_bytes)
 
     def _pool(self, base: str) -> urllib3.PoolManager:
         """One pool a base: each knows whether its host is behind the proxy."""
         with self._lock:
             if base not in self._pools:
-                self._pools[base] = self._new_pool(base)
+                self._pools[base] = timed(self._new_pool(base), self._body_s)
             return self._pools[base]
 
     def _new_pool(self, base: str) -> urllib3.PoolManager:
@@ -140,21 +143,17 @@ def _proxy_headers(proxy: str) -> Mapping[str, str]:
     return urllib3.make_headers(proxy_basic_auth=f"{unquote(url.username)}:{unquote(url.password or '')}")
 
 
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """The body as received, within bounds of size and time. `read1` hands over what has come, so that a drip is seen."""
-    chunks: list[bytes] = []
-    size = 0
+def _read(response: urllib3.BaseHTTPResponse, bytes_max: int) -> bytes:
+    """The body as received, within bounds; one buffer, since a million chunks of a byte would weigh more than their bytes."""
+    body = bytearray()
     while chunk := response.read1(CHUNK_BYTES):
-        size += len(chunk)
-        if size > BODY_BYTES_MAX:
-            raise TransportError("oversize", f"the body is larger than {BODY_BYTES_MAX >> 20} MiB")
-        if time.monotonic() > deadline:
-            raise TransportError("timeout", f"the body was still coming after {size:,} bytes")
-        chunks.append(chunk)
+        body += chunk
+        if len(body) > bytes_max:
+            raise TransportError("oversize", f"the body is larger than {bytes_max / MIB:,.0f} MiB")
     expected = response.headers.get("Content-Length", "")
-    if expected.isdecimal() and int(expected) > size:
-        raise TransportError("truncated", f"the body ends after {size} of {expected} bytes")
-    return b"".join(chunks)
+    if expected.isdecimal() and int(expected) > len(body):
+        raise TransportError("truncated", f"the body ends after {len(body)} of {expected} bytes")
+    return bytes(body)
 
 
 #: What urllib3 raises, the first that fits, as one of our words and a message about the host.
@@ -162,7 +161,7 @@ _FAULTS: tuple[tuple[type[HTTPError] | tuple[type[HTTPError], ...], Fault, str],
     (NameResolutionError, "connect", "there is no host {host} to be found"),
     (LocationValueError, "connect", "{host} is no name of a host"),
     ((ConnectTimeoutError, NewConnectionError), "connect", "{host} does not accept connections"),
-    (ReadTimeoutError, "timeout", "{host} did not answer in time"),
+    (ReadTimeoutError, "timeout", "{host} did not answer in time, or not to the end"),
     (InvalidChunkLength, "truncated", "the answer of {host} ended in the middle"),
 )
 

@@ -13,14 +13,13 @@ from typing import Any
 
 import msgspec
 
-from lastpage.fetch.envelope import Raw
+from lastpage.fetch.envelope import UNREADABLE, Raw
 from lastpage.tables.schema import CONVERSATION, Kind, Level
 from lastpage.tally import PATHS_MAX
 
 #: Characters of a name that are shown.
 NAME_CHARS_MAX = 64
 #: What a decoder makes of a record that is none; shredding keeps it as it came.
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 #: The type of what arrives under a child's name.
 ARRIVING: dict[Kind, Callable[[Any], Any]] = {
     "map": lambda below: below,
