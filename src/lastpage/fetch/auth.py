@@ -26,9 +26,15 @@ EARLY_S = 300.0
 LIFE_USED = 0.8
 
 
-class _Grant(msgspec.Struct, frozen=True):
+class Grant(msgspec.Struct, frozen=True):
+    """What a login brings."""
+
     access_token: str
     expires_in: float = 86_400.0
+
+
+#: A login as it goes on: yields each call with its headers, is sent the answer.
+Steps = Generator[tuple[Call, Mapping[str, str]], Answer, Grant]
 
 
 class Auth(Protocol):
@@ -42,7 +48,7 @@ class Auth(Protocol):
 class Login(Protocol):
     """Drive a login's generator to its end: send each call to the login host, give back the answers."""
 
-    def __call__(self, steps: Generator[tuple[Call, Mapping[str, str]], Answer, _Grant]) -> _Grant: ...
+    def __call__(self, steps: Steps) -> Grant: ...
 
 
 class ClientCredentials:
@@ -74,7 +80,7 @@ class ClientCredentials:
         life = max(grant.expires_in, 0.0)
         self._token, self._renew_at = grant.access_token, began + max(life - EARLY_S, life * LIFE_USED)
 
-    def _steps(self) -> Generator[tuple[Call, Mapping[str, str]], Answer, _Grant]:
+    def _steps(self) -> Steps:
         pair = f"{self._credentials.client_id}:{self._credentials.client_secret}".encode()
         headers = {
             "Authorization": f"Basic {base64.b64encode(pair).decode()}",
@@ -83,9 +89,9 @@ class ClientCredentials:
         call = Call("POST", "/oauth/token", body=b"grant_type=client_credentials", endpoint=ENDPOINT)
         answer = yield call, headers
         try:
-            grant = msgspec.json.decode(answer.body, type=_Grant)
+            grant = msgspec.json.decode(answer.body, type=Grant)
         except envelope.UNREADABLE:
-            grant = _Grant("")
+            grant = Grant("")
         if not sendable(grant.access_token):
             raise complain_tokenless(call, answer)
         return grant

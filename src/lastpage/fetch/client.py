@@ -6,14 +6,14 @@ import copy
 import random
 import threading
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from lastpage.clock import Clock
-from lastpage.fetch.auth import Auth, _Grant
+from lastpage.fetch.auth import Auth, Grant, Steps
 from lastpage.fetch.complaints import complain, complain_fault, correlation_id
 from lastpage.fetch.pace import RATE, Pace, number
 from lastpage.fetch.retry import HASTE, Action, Patience, backoff_s, decide, retry_after_s
@@ -151,14 +151,14 @@ class Client:
                 # The header is cut to the second; half of one is the likely rest.
                 self._ahead_s = parsedate_to_datetime(date).timestamp() + 0.5 - self.clock.now()
 
-    def _log_in(self, steps: Generator[tuple[Call, Mapping[str, str]], Answer, _Grant]) -> _Grant:
+    def _log_in(self, steps: Steps) -> Grant:
         call, headers = next(steps)
         while True:
             answer = self._attempts(self.environment.login_url, call, headers)
             try:
                 call, headers = steps.send(answer)
             except StopIteration as end:
-                grant: _Grant = end.value
+                grant: Grant = end.value
                 return grant
 
 
