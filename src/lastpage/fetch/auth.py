@@ -99,7 +99,7 @@ class ClientCredentials:
 
 def sendable(token: str) -> bool:
     """Whether a token can stand in a header."""
-    return bool(token) and token.isascii() and token.isprintable()
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
 
 
 class StaticToken:
@@ -108,7 +108,7 @@ class StaticToken:
     def __init__(self, token: str) -> None:
         if not sendable(token):
             raise UsageError(
-                "the token is none: it is empty, or has a line break or odd characters in it; copy it again"
+                "the token is none: it is empty, or has spaces, a line break or odd characters in it; copy it again"
             )
         self._token = token
 
