@@ -162,8 +162,13 @@ def _job_call(
     )
 
 
+def is_safe(text: str) -> bool:
+    """Whether an id can stand as one segment of a path. The API's are UUIDs; what could leave the segment is none."""
+    return _ID.fullmatch(text) is not None
+
+
 def safe_id(text: str) -> str:
-    """An id as one segment of a path. The API's are UUIDs; anything that could leave the segment is refused."""
-    if not _ID.fullmatch(text):
+    """The id of a job, or an answer that cannot be read."""
+    if not is_safe(text):
         raise msgspec.ValidationError(f"the API sent a job id that is none: {text[:80]!r}")
     return text

@@ -14,7 +14,7 @@ import msgspec
 from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
 from lastpage.fetch.complaints import understood
-from lastpage.fetch.cursor import safe_id
+from lastpage.fetch.cursor import is_safe
 from lastpage.fetch.transport import Call
 from lastpage.fetch.walk import DETAILS
 
@@ -26,7 +26,7 @@ CONVERSATIONS = "/api/v2/analytics/conversations"
 
 def standing(client: Client, ids: Sequence[str]) -> dict[str, datetime | None]:
     """When each of at most `IDS_MAX` conversations starts by now; None: it is gone. What the API would not tell is left out."""
-    asked = [text for text in ids if _is_safe(text)]
+    asked = [text for text in ids if is_safe(text)]
     known: dict[str, datetime | None] = dict(_several(client, asked)) if asked else {}
     for text in asked:
         if text not in known:
@@ -52,10 +52,3 @@ def _alone(client: Client, text: str) -> dict[str, datetime | None]:
         return {text: None}
     head = envelope.head(msgspec.Raw(answer.body)) if answer.status == 200 else None
     return {text: head.start} if head else {}
-
-
-def _is_safe(text: str) -> bool:
-    try:
-        return bool(safe_id(text))
-    except msgspec.ValidationError:
-        return False
