@@ -11,16 +11,14 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from lastpage.errors import ApiError, RefusedError
-from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
-from lastpage.fetch.complaints import understood
 from lastpage.fetch.lake import Lake
 from lastpage.fetch.lists import SOURCES, peek
 from lastpage.fetch.organization import organization, retention_days
-from lastpage.fetch.pages import count_call
 from lastpage.fetch.urllib3_transport import proxy_for
 from lastpage.interval import HOUR, MINUTE, Interval, from_unix, iso
 from lastpage.plan import LAG_ASSUMED, Probe
+from lastpage.planning import counted
 from lastpage.query import Query
 
 State = Literal["ok", "warning", "failed"]
@@ -67,8 +65,7 @@ def _culprit(problem: ApiError) -> str:
 
 def _count_last_hour(client: Client, now: datetime) -> int:
     hour = Interval(now - HOUR - MINUTE, now - MINUTE)
-    call = count_call(Query(hour), Probe(hour))
-    return understood(call, client.send(call), envelope.page).total_hits or 0
+    return counted(client, Query(hour), Probe(hour))
 
 
 def _clock(client: Client) -> Finding:

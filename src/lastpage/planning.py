@@ -90,11 +90,13 @@ class Planning:
         try:
             probe = next(questions)
             while True:
-                probe = questions.send(self._count(probe))
+                probe = questions.send(counted(self.client, self.query, probe))
         except StopIteration as end:
             answer: T = end.value
             return answer
 
-    def _count(self, probe: Probe) -> int:
-        call = count_call(self.query, probe)
-        return understood(call, self.client.send(call), envelope.page).total_hits or 0
+
+def counted(client: Client, query: Query, probe: Probe) -> int:
+    """What the API counts for a probe."""
+    call = count_call(query, probe)
+    return understood(call, client.send(call), envelope.page).total_hits or 0

@@ -38,9 +38,13 @@ class Source:
     permission: str
     query: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def endpoint(self) -> str:
+        return f"GET {self.path}"
+
     def page(self, number: int, size: int) -> Call:
         query = (("pageSize", str(size)), ("pageNumber", str(number)), *self.query)
-        return Call("GET", self.path, query, endpoint=f"GET {self.path}", tries=TRIES, permission=self.permission)
+        return Call("GET", self.path, query, endpoint=self.endpoint, tries=TRIES, permission=self.permission)
 
 
 #: Users who have left have conversations, too; only `state=any` lists them.
@@ -113,9 +117,9 @@ def listing(client: Client, source: Source) -> Listing:
             break
     if not found.names and found.total != 0:
         raise UnavailableError(
-            f"{source.page(1, 1).endpoint} shows nothing, and does not say that there is nothing; "
+            f"{source.endpoint} shows nothing, and does not say that there is nothing; "
             "a proxy may be in the way, or the API is at fault",
-            endpoint=source.page(1, 1).endpoint,
+            endpoint=source.endpoint,
         )
     return found
 
@@ -142,8 +146,8 @@ def _read(client: Client, source: Source, found: Listing) -> None:
             return
         before, empty = ids, not page.entities
     raise UnavailableError(
-        f"{source.page(1, size).endpoint} has no end after {PAGES_MAX:,} pages; the API is at fault",
-        endpoint=source.page(1, size).endpoint,
+        f"{source.endpoint} has no end after {PAGES_MAX:,} pages; the API is at fault",
+        endpoint=source.endpoint,
     )
 
 

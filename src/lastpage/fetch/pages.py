@@ -8,7 +8,6 @@ past its slice's end, so it goes oldest first, or it would read a day of foreign
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -93,8 +92,5 @@ def _newest_first(query: Query) -> bool:
 
 def _in_order(starts: Sequence[datetime], top: str, newest_first: bool) -> bool:
     """Whether a page is sorted, and does not begin before the one in front of it began."""
-    if newest_first:
-        sorted_within = all(a >= b for a, b in itertools.pairwise(starts))
-        return sorted_within and not (top and starts and iso(starts[0]) > top)
-    sorted_within = all(a <= b for a, b in itertools.pairwise(starts))
-    return sorted_within and not (top and starts and iso(starts[0]) < top)
+    begun = [*([top] if top else []), *map(iso, starts)]
+    return begun == sorted(begun, reverse=newest_first)
