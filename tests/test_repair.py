@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lastpage.digests import Digests, digest
+from lastpage.digests import Digests, Log, digest
 from lastpage.interval import Interval
 from lastpage.plan import Slice
 from lastpage.repair import REREADS_MAX, decide, holes
@@ -18,8 +18,8 @@ FIRST = Slice(1, NOON, NOON, "pages", "")
 
 def account(*ids: str, hits: int) -> Account:
     """A finished walk that brought these ids while the API counted so many."""
-    owned = {digest(text): START.toordinal() << 1 for text in ids}
-    return Account(FIRST, START, fetched=len(ids), owned=owned, hits=[hits])
+    log = Log((digest(text), START.toordinal() << 1) for text in ids)
+    return Account(FIRST, START, fetched=len(ids), log=log, hits=[hits])
 
 
 def seen(*ids: str) -> frozenset[bytes]:

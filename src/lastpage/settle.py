@@ -240,8 +240,8 @@ class Walking:
         self._take(len(self._behind), request, answer)
 
     def _take(self, number: int, request: Request, answer: Answer) -> None:
-        before = len(self.sums.owned)
+        before = len(self.sums.log)
         self.sums.take(number, request, answer)
         self._behind.append(request)
         if request.kind in READS:
-            self._settler.meter.page(len(self.sums.owned) - before)
+            self._settler.meter.page(len(self.sums.log) - before)

@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from lastpage.digests import digest
+from lastpage.digests import Log, digest
 from lastpage.fetch import envelope
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import READS, Request
@@ -49,7 +49,7 @@ PATHS_MAX = 100
 
 @dataclass(slots=True)
 class Account:
-    """What one attempt brought, page by page. `owned` maps each id to its last copy: within an attempt the last one wins."""
+    """What one attempt brought, page by page. Of an id that came several times the last copy counts."""
 
     piece: Slice
     #: When it was asked; decides who has been open for too long to wait for.
@@ -57,8 +57,8 @@ class Account:
     #: Names the fields of records that this version does not know; it is shown a sample.
     unknown: Callable[[Iterable[envelope.Raw]], Iterable[str]] = lambda _records: ()
     fetched: int = 0
-    #: Of each owned id, as a digest: its start's day (ordinal) and, in the last bit, whether it is still open; a slice has many.
-    owned: dict[bytes, int] = field(default_factory=dict)
+    #: Of each owned row: its id and, as one number, its start's day (ordinal) and whether it is still open (the last bit).
+    log: Log = field(default_factory=Log)
     foreign: dict[str, datetime] = field(default_factory=dict)
     #: Where records stand that nobody can own, because id or start cannot be read. They are kept as they came.
     broken: list[int] = field(default_factory=list)
@@ -106,8 +106,13 @@ class Account:
             self.foreign[head.id] = head.start
             return 0
         day = head.start.toordinal()
-        self.owned[digest(head.id)] = day << 1 | (head.end is None and self.now - head.start < ORPHAN_AFTER)
+        self.log.add(digest(head.id), day << 1 | (head.end is None and self.now - head.start < ORPHAN_AFTER))
         return day
+
+    @property
+    def owned(self) -> dict[bytes, int]:
+        """The facts of each owned id, by its last copy."""
+        return self.log.latest()
 
     @property
     def unique(self) -> int:
