@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 import zstandard
 
@@ -46,6 +49,10 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 def table(folder: Path, name: str = "conversations") -> list[dict[str, Any]]:
     """A table's rows over all days, sorted by their keys."""
     rows = [row for path in sorted((folder / name).glob("day=*/part.*")) for row in rows_of(path)]
+    return by_keys(rows)
+
+
+def by_keys(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(
         rows, key=lambda row: str([row[key] for key in row if key == "conversation_id" or key.endswith("_no")])
     )
@@ -58,6 +65,27 @@ def ids(folder: Path) -> list[str]:
 def everything(folder: Path) -> dict[str, list[dict[str, Any]]]:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     return {name: table(folder, name) for name in names}
+
+
+def database(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The tables of a DuckDB file as the disk has it now, whoever holds it: without the day, and without ours of its own."""
+    if not path.exists():
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        for file in path.parent.glob(f"{path.name}*"):
+            if file.is_file():
+                shutil.copy(file, folder)
+        with duckdb.connect(Path(folder) / path.name, read_only=True) as db:
+            db.execute("set timezone = 'UTC'")
+            names = db.execute("select table_name from duckdb_tables() where not starts_with(table_name, 'lastpage_')")
+            return {
+                name: by_keys(_without_day(db.sql(f'from "{name}"').to_arrow_table().to_pylist()))
+                for (name,) in names.fetchall()
+            }
+
+
+def _without_day(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name != "day"} for row in rows]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

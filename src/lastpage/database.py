@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from importlib import resources
 from pathlib import Path
 
 from lastpage.errors import DestinationError, UsageError
+from lastpage.statements import named
 
 #: The schema's version, and the mark that tells our file from any other SQLite file ("lpag").
 VERSION = 1
 APPLICATION = 0x6C706167
-
-
-def _queries() -> dict[str, str]:
-    text = resources.files("lastpage").joinpath("ledger.sql").read_text("utf-8")
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
 #: Every statement of `ledger.sql`, by its name.
-SQL = _queries()
+SQL = named("lastpage", "ledger.sql")
 
 
 def opened(path: Path) -> sqlite3.Connection:

@@ -15,6 +15,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.csv import Csv
+from lastpage.sinks.duckdb import DuckDB
 from lastpage.sinks.folder import MAIN, Folder
 from lastpage.sinks.folder import Format as Form
 from lastpage.sinks.jsonl import JsonLines, Stdout
@@ -24,11 +25,12 @@ from lastpage.tables.selection import EVERYTHING, Selection
 
 LOCK = "lock"
 LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+DATABASES = (".duckdb", ".ddb")
 #: How the tables of a folder are files.
 Format = Literal["parquet", "csv"]
-Kind = Literal["parquet", "csv", "lines", "stdout"]
+Kind = Literal["parquet", "csv", "duckdb", "lines", "stdout"]
 FORMATS: dict[Format, Form] = {"parquet": Parquet(), "csv": Csv()}
-WANTED = f"give a folder, a file that ends in {', '.join(LINES)}, or -"
+WANTED = f"give a folder, a file that ends in {', '.join((*LINES, *DATABASES))}, or -"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,9 @@ class Destination:
             made = cls(text, "stdout", None)
         elif not text.strip() or "://" in text:
             raise UsageError(f"cannot write to {text!r}; {WANTED}")
-        elif text.endswith(LINES):
-            made = cls(text, "lines", path.with_name(path.name + ".lastpage"))
+        elif text.endswith((*LINES, *DATABASES)):
+            kind: Kind = "lines" if text.endswith(LINES) else "duckdb"
+            made = cls(text, kind, path.with_name(path.name + ".lastpage"))
         elif path.suffix in (".json", ".csv", ".parquet", ".gz", ".zst"):
             raise UsageError(f"{text!r} is no destination; {WANTED}")
         elif path.exists() and not path.is_dir():
@@ -125,6 +128,7 @@ def _there(folder: Path) -> Format | None:
 SINKS: dict[Kind, Callable[[Path, Path, Disk], Sink]] = {
     "parquet": lambda path, state, disk: Folder(path, state, FORMATS["parquet"], disk),
     "csv": lambda path, state, disk: Folder(path, state, FORMATS["csv"], disk),
+    "duckdb": DuckDB,
     "lines": JsonLines,
     "stdout": lambda _path, _state, _disk: Stdout(),
 }

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.readback import lines, table
+from tests.readback import database, lines, table
 
 from lastpage.files import Disk
 from lastpage.sinks.csv import Csv
+from lastpage.sinks.duckdb import DuckDB
 from lastpage.sinks.folder import Folder, Format
 from lastpage.sinks.jsonl import JsonLines
 from lastpage.sinks.parquet import Parquet
@@ -46,6 +47,12 @@ def files(form: Format) -> Kind:
     return Kind("out", make, lambda folder, name: table(folder / "out", name))
 
 
+def duckdb(folder: Path, disk: Disk) -> Sink:
+    state = folder / "x.duckdb.lastpage"
+    state.mkdir(exist_ok=True)
+    return DuckDB(folder / "x.duckdb", state, disk)
+
+
 def jsonl(name: str) -> Kind:
     def make(folder: Path, disk: Disk) -> Sink:
         state = folder / f"{name}.lastpage"
@@ -64,6 +71,7 @@ def jsonl(name: str) -> Kind:
 SINKS: dict[str, Kind] = {
     "parquet": files(Parquet()),
     "csv": files(Csv()),
+    "duckdb": Kind("x.duckdb", duckdb, lambda folder, name: database(folder / "x.duckdb").get(name, [])),
     "jsonl": jsonl("x.jsonl"),
     "gz": jsonl("x.jsonl.gz"),
     "zst": jsonl("x.jsonl.zst"),

@@ -1,6 +1,8 @@
 """What every sink promises, asked of every sink."""
 
 import json
+import shutil
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -24,9 +26,14 @@ US = Identity("org-1", "{}")
 
 
 def opened(kind: Kind, folder: Path, disk: Disk | None = None, who: Identity = US) -> Sink:
+    """A sink as a run has it; whoever opens the same place again closes it first, as a second run would have to wait."""
     sink = kind.make(folder, disk or Disk())
-    sink.open()
-    sink.claim(who, Shredder())
+    try:
+        sink.open()
+        sink.claim(who, Shredder())
+    except BaseException:
+        sink.close()
+        raise
     return sink
 
 
@@ -79,6 +86,7 @@ def test_an_empty_range(kind: Kind, tmp_path: Path) -> None:
     """A range without rows is recorded as such."""
     sink = opened(kind, tmp_path)
     sink.replace(DAY, [hours(0, 24)], [])
+    sink.close()
     assert opened(kind, tmp_path).committed() == {DAY: [hours(0, 24)]}
     assert stored(kind, tmp_path) == {}
 
@@ -140,6 +148,7 @@ def test_a_start_range_is_replaced(replacing: Kind, tmp_path: Path) -> None:
     sink.replace(DAY, [hours(8, 13)], [[record(9, "two")]])
     assert stored(replacing, tmp_path) == {"h1-0": "one", "h9-0": "two", "h20-0": "one"}
     assert [row["session_id"] for row in replacing.read(tmp_path, "sessions")] == ["one", "one", "two"]
+    sink.close()
     kept = opened(replacing, tmp_path).committed()[DAY]
     assert [(version.interval, version.conversations) for version in kept] == [
         (hours(0, 8).interval, 1),
@@ -193,14 +202,18 @@ class Crash(BaseException):
 
 
 class Steps:
-    """Counts the seams; at the chosen one the power goes, or the disk is full."""
+    """Counts the seams; at the chosen one the power goes, or the disk is full. What the disk has then is left in `left`."""
 
-    def __init__(self, at: int, problem: BaseException) -> None:
+    def __init__(self, at: int, problem: BaseException, folder: Path) -> None:
         self.at, self.problem, self.count = at, problem, 0
+        self.folder, self.left = folder, folder
 
     def __call__(self, name: str) -> None:
         self.count += 1
         if self.count == self.at:
+            if isinstance(self.problem, Crash):
+                # Nothing that this process still does on its way out may count.
+                self.left = Path(shutil.copytree(self.folder, self.folder.with_name(f"{self.folder.name}-left")))
             raise self.problem
 
 
@@ -216,15 +229,16 @@ def test_crash_at_every_step(kind: Kind, tmp_path: Path, problem: BaseException)
         folder.mkdir()
         sink = opened(kind, folder)
         sink.replace(DAY, [hours(0, 12)], [[record(1), record(2)]])
+        sink.close()
         old = stored(kind, folder)
-        steps = Steps(step, problem)
+        steps = Steps(step, problem, folder)
         try:
-            again = opened(kind, folder, Disk(steps))
-            again.replace(DAY, [hours(12, 24)], [[record(13)], [record(14)]])
-            again.close()
+            with closing(opened(kind, folder, Disk(steps))) as again:
+                again.replace(DAY, [hours(12, 24)], [[record(13)], [record(14)]])
         except (Crash, DestinationError):
             pass
         last = steps.count < step
+        folder = steps.left
         after = opened(kind, folder)
         new = old | {"h13-0": "one", "h14-0": "one"}
         assert stored(kind, folder) in (old, new)
@@ -232,6 +246,7 @@ def test_crash_at_every_step(kind: Kind, tmp_path: Path, problem: BaseException)
         assert (stored(kind, folder) == new) == (hours(12, 24).interval in [version.interval for version in held])
         after.replace(DAY, [hours(12, 24)], [[record(13)], [record(14)]])
         assert stored(kind, folder) == new
+        after.close()
         if last:
             break
     assert step > 3
@@ -247,6 +262,7 @@ def test_pages_that_fail(kind: Kind, tmp_path: Path) -> None:
     sink = opened(kind, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         sink.replace(DAY, [hours(0, 24)], pages())
+    sink.close()
     assert opened(kind, tmp_path).committed() == {}
     assert stored(kind, tmp_path) == {}
 

@@ -99,16 +99,16 @@ def outside(starts: pa.ChunkedArray, parts: Sequence[Interval]) -> pa.ChunkedArr
     return found
 
 
-def batched(tables: Iterable[Tables], schemas: Mapping[str, pa.Schema]) -> Iterator[Tables]:
-    """Tables of small pages put together to about `BATCH` conversations, none of them left out."""
+def batched(tables: Iterable[Tables], schemas: Mapping[str, pa.Schema], size: int = BATCH) -> Iterator[Tables]:
+    """Tables of small pages put together to about `size` conversations, none of them left out."""
     waiting: dict[str, list[pa.Table]] = {name: [] for name in schemas}
     conversations = 0
     for each in tables:
         for name, table in each.items():
             waiting[name].append(table)
         # Rows that belong to no conversation here are taken for a share of one.
-        conversations += len(each.get("conversations", ())) or BATCH // 4
-        if conversations >= BATCH:
+        conversations += len(each.get("conversations", ())) or size // 4
+        if conversations >= size:
             yield _joined(waiting, schemas)
             conversations = 0
     if conversations:

@@ -19,6 +19,10 @@ _OWN = pa.schema(
 )
 
 
+#: What an attribute's column may not be called: the columns of ours, and the day that destinations add.
+_RESERVED = {*_OWN.names, "day"}
+
+
 def schema(attributes: Sequence[str]) -> pa.Schema:
     """Columns are named as the attributes are; one that would be taken for a column of ours gets a prefix."""
     return pa.schema([*_OWN, *((column(name), pa.string()) for name in attributes)])
@@ -26,7 +30,7 @@ def schema(attributes: Sequence[str]) -> pa.Schema:
 
 def column(attribute: str) -> str:
     """The column of an attribute."""
-    return f"attribute_{attribute}" if attribute.lower() in _OWN.names else attribute
+    return f"attribute_{attribute}" if attribute.lower() in _RESERVED else attribute
 
 
 def pivoted(tables: dict[str, pa.Table], attributes: Sequence[str]) -> pa.Table:
