@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -114,9 +114,15 @@ class Destination:
     @contextmanager
     def sink(self, state: Path, disk: Disk) -> Iterator[Sink]:
         """The sink, opened; it has to be claimed before anything is written."""
-        with closing(SINKS[self.kind](Path(self.text), state, disk)) as sink:
+        sink = SINKS[self.kind](Path(self.text), state, disk)
+        try:
             sink.open()
             yield sink
+        except BaseException:
+            with suppress(DestinationError):  # the first problem is what counts
+                sink.close()
+            raise
+        sink.close()
 
 
 def _there(folder: Path) -> Format | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
+
+import duckdb
 
 from lastpage.fetch.transport import Answer, Call, TransportError
 from lastpage.files import Disk
@@ -23,6 +27,8 @@ class Steps:
     at: int = 0
     how: Literal["crash", "once", "for ever"] = "crash"
     names: list[str] = field(default_factory=list)
+    #: A folder of which a copy is kept beside it, as it is when the crash comes: what the process does on its way out is not in it.
+    folder: Path | None = None
 
     def __call__(self, name: str) -> None:
         self.names.append(name)
@@ -30,12 +36,22 @@ class Steps:
         if not self.at or number < self.at or (number > self.at and self.how == "once"):
             return
         if self.how == "crash":
+            if self.folder and self.folder.exists() and not self.left.exists():
+                shutil.copytree(self.folder, self.left)
             raise Crash(name)
+        if name.startswith("database"):
+            raise duckdb.IOException("Could not write all bytes to file: No space left on device")
         if name.startswith("ledger"):
             raise sqlite3.OperationalError("database or disk is full")
         if name == "send":
             raise TransportError("reset", "the wire is cut")
         raise OSError(28, "No space left on device")
+
+    @property
+    def left(self) -> Path:
+        """What the crash left."""
+        assert self.folder
+        return self.folder.with_name(f"{self.folder.name}-left")
 
     @property
     def reached(self) -> bool:

@@ -13,12 +13,12 @@ import pytest
 from lastpage import DestinationError, LastpageError, UnavailableError
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import World, talk, world
-from tests.readback import everything, lines
+from tests.readback import database, everything, lines
 
 DAY = datetime(2023, 10, 10, 9, tzinfo=UTC)
 SPAN = "2023-10-10T08:00Z/2023-10-10T12:00Z"
-PLACES = ["out", "out.jsonl", "out.jsonl.gz"]
-#: Every step is tried by a crash on the longer route; elsewhere every so many, since a folder of Parquet takes its time.
+PLACES = ["out", "out.duckdb", "out.jsonl", "out.jsonl.gz"]
+#: Every step is tried by a crash; every so many with page numbers where tables take their time, and in a database.
 #: LASTPAGE_EVERY=1 tries all of them.
 EVERY = int(os.environ.get("LASTPAGE_EVERY", "7"))
 
@@ -34,6 +34,8 @@ def held(place: Path) -> Any:
     """What a destination holds, without what tells when it was read."""
     if place.name == "out":
         return everything(place)
+    if place.name == "out.duckdb":
+        return database(place)
     return sorted(lines(place), key=lambda record: record["conversationId"])
 
 
@@ -51,13 +53,15 @@ def test_a_crash_at_every_step(tmp_path: Path, name: str, route: str) -> None:
     steps = Steps()
     fetch(small(), untouched, steps, route)
     wanted = held(untouched)
-    assert len(wanted["conversations"] if name == "out" else wanted) == 9
-    every = EVERY if (name, route) == ("out", "pages") else 1
+    assert len(wanted["conversations"] if isinstance(wanted, dict) else wanted) == 9
+    every = EVERY if (name, route) == ("out", "pages") or name == "out.duckdb" else 1
     for at in range(1, len(steps.names) + 1, every):
         place = tmp_path / str(at) / name
-        made, crashing = small(), Steps(at)
+        made, crashing = small(), Steps(at, folder=place.parent)
+        place.parent.mkdir()
         with pytest.raises(Crash):
             fetch(made, place, crashing, route)
+        place = crashing.left / name
         fetch(made, place, Steps(), route)
         assert held(place) == wanted, (at, crashing.names[-1])
 
