@@ -15,6 +15,7 @@ from lastpage.errors import DestinationError, InUseError, UsageError
         ("a/b.c/out", "a/b.c/out/.lastpage"),
         ("x.jsonl", "x.jsonl.lastpage"),
         ("a/x.jsonl.zst", "a/x.jsonl.zst.lastpage"),
+        ("a/x.duckdb", "a/x.duckdb.lastpage"),
         ("-", None),
     ],
 )

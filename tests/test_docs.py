@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 from docs.commands_page import options, verbs
 from docs.generate import rewritten
 
+from lastpage import Cloud
 from lastpage_sandbox import Sandbox, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +58,17 @@ def test_the_example_is_typed() -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "examples"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_sql_runs(box: Sandbox) -> None:
+    """Every statement of the guide finds rows in a DuckDB file that was fetched just now."""
+    Cloud.from_env().fetch("2023-10-19/2023-10-20T12:00Z", "x.duckdb")
+    guide = (ROOT / "docs" / "guide.md").read_text("utf-8")
+    statements = "".join(re.findall(r"^```sql\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)).strip("; \n").split(";\n")
+    assert len(statements) == 3
+    with duckdb.connect("x.duckdb", read_only=True) as db:
+        for statement in statements:
+            assert len(db.sql(statement).to_arrow_table()), statement
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)

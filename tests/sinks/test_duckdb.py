@@ -13,17 +13,18 @@ from pathlib import Path
 import duckdb
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.contract.kinds import SINKS
 from tests.contract.test_sinks import DAY, START, US, hours, opened, record, stored
 from tests.inprocess import World, world
-from tests.readback import database, everything
+from tests.readback import by_keys, database, everything
 
 from lastpage import DestinationError, InUseError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.duckdb import VERSION
 from lastpage.sinks.sink import Identity
-from lastpage.tables.names import Names
+from lastpage.tables.names import LISTS, Names
 from lastpage.tables.selection import Selection
 from lastpage.tables.shredder import Shredder
 
@@ -61,8 +62,9 @@ def test_the_same_tables_as_a_folder(tmp_path: Path) -> None:
     made = world(per_day=40)
     for place in ("out", "x.duckdb"):
         assert made.cloud().fetch(SPAN, tmp_path / place).coverage == "complete"
-    found = database(tmp_path / "x.duckdb")
-    assert found == everything(tmp_path / "out")
+    found, wanted = database(tmp_path / "x.duckdb"), everything(tmp_path / "out")
+    lists = {name: pq.read_table(tmp_path / "out" / name / "part.parquet").to_pylist() for name in LISTS}
+    assert found == {name: by_keys(rows) for name, rows in (wanted | lists).items()}
     assert len(found["conversations"]) > 60
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "x.duckdb", "x.duckdb.lastpage"]
 
