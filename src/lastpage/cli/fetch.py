@@ -34,7 +34,7 @@ def fetch(
     interval
         2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, or date-times with a zone.
     to
-        A folder, a file x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout.
+        A folder, a file x.duckdb, x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout.
     format
         How a folder's files are: parquet (the default) or csv. A folder that is there keeps its format.
     strict
