@@ -48,9 +48,7 @@ def files(form: Format) -> Kind:
 
 
 def duckdb(folder: Path, disk: Disk) -> Sink:
-    state = folder / "x.duckdb.lastpage"
-    state.mkdir(exist_ok=True)
-    return DuckDB(folder / "x.duckdb", state, disk)
+    return DuckDB(folder / "x.duckdb", folder / "x.duckdb.lastpage", disk)
 
 
 def jsonl(name: str) -> Kind:

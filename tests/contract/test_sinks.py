@@ -312,6 +312,7 @@ def test_one_row_goes(replacing: Kind, tmp_path: Path) -> None:
     sink.replace(DAY, [hours(0, 24)], [])
     assert stored(replacing, tmp_path) == {}
     assert replacing.read(tmp_path, "sessions") == []
+    sink.close()
     assert [version.conversations for version in opened(replacing, tmp_path).committed()[DAY]] == [0]
 
 

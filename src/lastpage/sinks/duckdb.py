@@ -150,6 +150,7 @@ class DuckDB:
 
     def _create(self, identity: Identity) -> None:
         """The file appears with our mark in it, or not at all."""
+        self._state.mkdir(parents=True, exist_ok=True)
         fresh = self._state / "new.duckdb"
         for left in (fresh, _log(fresh), _log(self.path)):
             self._disk.remove(left)
