@@ -158,6 +158,24 @@ def test_the_last_copy_wins() -> None:
     assert sums.open == 0
 
 
+@pytest.mark.parametrize("hours", [(1, 25), (25, 1)])
+def test_a_start_that_moves_out_or_in(hours: tuple[int, int]) -> None:
+    """An id whose start leaves the slice between two pages is not owned any more, and one that comes is foreign no more."""
+    moved = [row("a", hour) for hour in hours]
+    sums = account(JOB, {"conversations": [moved[0], row("b")]}, {"conversations": [moved[1]]})
+    here = hours[1] == 1
+    assert (digest("a") in sums.owned, "a" in sums.foreign) == (here, not here)
+    assert (sums.fetched, sums.unique, sums.duplicates) == (3, 2, 1)
+
+
+def test_a_start_with_an_offset() -> None:
+    """Days are UTC's, however a start is spelt."""
+    start = {"conversationStart": "2023-09-30T23:30:00.000-02:00"}
+    sums = account(JOB, {"conversations": [{**row("a"), **start}]})
+    assert sums.days == {"2023-10-01": 1}
+    assert sums.pages == {"0": {"2023-10-01": 1}}
+
+
 def test_finality() -> None:
     """Open conversations and a range past the watermark are provisional; an orphan of over 30 days is not waited for."""
     still = {"conversations": [row("a", ended=False)]}

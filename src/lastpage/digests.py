@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 DIGEST_BYTES = 16
+#: The fact that an id is no one's any more.
+GONE = 0
 
 
 def digest(text: str) -> bytes:
@@ -62,7 +64,10 @@ class Log:
         self._latest = None
 
     def latest(self) -> dict[bytes, int]:
-        """The last fact of each id."""
+        """The last fact of each id, of those that are not gone."""
         if self._latest is None:
-            self._latest = dict(zip(Digests(bytes(self._digests)), self._facts, strict=True))
+            latest = dict(zip(Digests(bytes(self._digests)), self._facts, strict=True))
+            self._latest = (
+                {one: fact for one, fact in latest.items() if fact != GONE} if GONE in self._facts else latest
+            )
         return self._latest

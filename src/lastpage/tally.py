@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from lastpage.digests import Log, digest
+from lastpage.digests import GONE, Log, digest
 from lastpage.fetch import envelope
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import READS, Request
@@ -102,11 +102,14 @@ class Account:
         if head is None:
             self.broken.append(place)
             return 0
+        name = digest(head.id)
         if head.start not in self.piece.interval:
+            self.log.add(name, GONE)
             self.foreign[head.id] = head.start
             return 0
         day = head.start.toordinal()
-        self.log.add(digest(head.id), day << 1 | (head.end is None and self.now - head.start < ORPHAN_AFTER))
+        self.foreign.pop(head.id, None)
+        self.log.add(name, day << 1 | (head.end is None and self.now - head.start < ORPHAN_AFTER))
         return day
 
     @property

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from tests.inprocess import world
 
+from lastpage.fetch.envelope import heads
 from lastpage.tables.schema import CONVERSATION, TABLES, Level, column
 from lastpage.tables.shred import shred
 
@@ -110,6 +111,54 @@ def test_one_broken_record(odd: dict[str, Any], why: str) -> None:
     (row,) = tables["broken"].to_pylist()
     assert json.loads(row["record"]) == bad
     assert row["error"], why
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        None,
+        1696932000000,
+        "2023-10-10T10:00:00.000",
+        "2023-10-10",
+        "2023-10-10T10:00:00.00000",
+        "2023-10-10T10:00:0.0000Z",
+    ],
+)
+def test_a_start_that_nobody_can_own(start: object) -> None:
+    """What the tally takes for no start is none for the tables, either: else the record is a row of a day that may not be its own."""
+    record = {**RECORD, "conversationStart": start}
+    assert heads(json.dumps({"conversations": [record]}).encode()) == [None]
+    tables = shred(raws({**RECORD, "conversationId": "other"}, record))
+    assert tables["conversations"].column("conversation_id").to_pylist() == ["other"]
+    assert [row["conversation_start"] for row in tables["broken"].to_pylist()] == [None]
+
+
+@pytest.mark.parametrize(
+    ("start", "meant"),
+    [
+        ("2023-10-10T23:30:00.000-02:00", "2023-10-11T01:30:00.000Z"),
+        ("2023-10-10T23:59:59Z", "2023-10-10T23:59:59.000Z"),
+        ("2023-10-10T23:59:59.999600Z", "2023-10-10T23:59:59.999Z"),
+        ("2023-10-10T23:59:59.9999999Z", "2023-10-11T00:00:00.000Z"),
+    ],
+)
+def test_an_odd_start(start: str, meant: str) -> None:
+    """A start with an offset, or with more digits, is the same moment for the tables as for the tally."""
+    record = {**RECORD, "conversationStart": start}
+    (head,) = heads(json.dumps({"conversations": [record]}).encode())
+    assert head is not None
+    (found,) = shred(raws(record))["conversations"].column("conversation_start").to_pylist()
+    assert plain(found) == plain(head.start) == meant
+    assert head.start.date() == found.date()
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 10**30])
+def test_an_integer_that_a_double_cannot_hold(value: int) -> None:
+    """Numbers are read as doubles first; one that would not come out as it went in is no row, and kept as it came."""
+    metrics = [{"participants": [{"sessions": [{"metrics": [{"value": each}]}]}]} for each in (value, 2**52)]
+    tables = shred(raws(*({**RECORD, **each} for each in metrics)))
+    assert tables["metrics"].column("value").to_pylist() == [2**52]
+    assert str(value) in tables["broken"].to_pylist()[0]["record"]
 
 
 def test_a_lone_surrogate() -> None:

@@ -7,7 +7,7 @@ are the API's own (docs/api.md, 1.3, 1.4). Everything is optional: what the API 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -25,6 +25,11 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     id: str = msgspec.field(name="conversationId")
     start: Moment = msgspec.field(name="conversationStart")
     end: Moment | None = msgspec.field(name="conversationEnd", default=None)
+
+    def __post_init__(self) -> None:
+        # Days are UTC's, however a moment is spelt.
+        if self.start.tzinfo is not UTC:
+            msgspec.structs.force_setattr(self, "start", self.start.astimezone(UTC))
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):

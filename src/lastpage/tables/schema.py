@@ -20,14 +20,15 @@ Kind = Literal["list", "one", "map"]
 TYPES: dict[str, pa.DataType] = {
     "str": pa.string(),
     "time": pa.timestamp("ms", tz="UTC"),
+    "start": pa.timestamp("ms", tz="UTC"),
     "bool": pa.bool_(),
     "int": pa.int64(),
     "num": pa.float64(),
     "strs": pa.list_(pa.string()),
     "ints": pa.list_(pa.int64()),
 }
-#: How the parser reads what has to be checked before it is an integer.
-PARSED = TYPES | {"int": pa.float64(), "ints": pa.list_(pa.float64())}
+#: How the parser reads what has to be checked before it is an integer, or a start that says which day a record belongs to.
+PARSED = TYPES | {"start": pa.string(), "int": pa.float64(), "ints": pa.list_(pa.float64())}
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ _PARTICIPANT = Level(
 CONVERSATION = Level(
     "conversations",
     "",
-    "conversationId:str conversationStart:time conversationEnd:time originatingDirection:str conversationInitiator:str "
+    "conversationId:str conversationStart:start conversationEnd:time originatingDirection:str conversationInitiator:str "
     "customerParticipation:bool divisionIds:strs externalTag:str selfServed:bool accessAttributes:strs "
     "associatedConversationId:str conferenceStart:time consultationConversationIds:strs inactivityTimeout:time "
     "knowledgeBaseIds:strs mediaStatsMinConversationMos:num mediaStatsMinConversationRFactor:num "
