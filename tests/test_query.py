@@ -70,7 +70,7 @@ def test_body() -> None:
     ("wrong", "mend"),
     [
         ({"media": ("voise",)}, "did you mean voice"),
-        ({"direction": "in"}, "The API has: inbound, outbound"),
+        ({"direction": "in"}, "is not known; the API has: inbound, outbound"),
         ({"queues": ("Sales",)}, "UUID"),
         ({"users": ("",)}, "UUID"),
         ({"body": {"interval": "2020-01-01/2020-01-02"}}, "'interval'"),

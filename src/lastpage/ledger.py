@@ -35,6 +35,8 @@ from lastpage.plan import Horizon, Slice
 from lastpage.spool import Frame, Spool
 
 FILE = "ledger.sqlite"
+#: Whose data it holds, when it is not this one's.
+ANOTHER = {"organization": "another organization", "filters": "other filters"}
 Row = sqlite3.Row
 
 
@@ -116,7 +118,7 @@ class Ledger:
         for key, value in identity.items():
             if known.get(key, value) != value:
                 raise UsageError(
-                    f"{self.folder.parent} holds data of another {key} ({known[key]}, not {value}); "
+                    f"{self.folder.parent} holds data of {ANOTHER[key]} ({known[key]}, not {value}); "
                     "give another destination with --to, or remove this one"
                 )
         self._claim |= identity

@@ -140,8 +140,8 @@ def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
         raise UsageError(f"{option} takes words, not {value!r}; the API has: {', '.join(allowed)}")
     if value not in allowed:
         near = difflib.get_close_matches(value.lower(), allowed, 1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UsageError(f"{option} {value!r} is not known; {hint}The API has: {', '.join(allowed)}")
+        hint = f"did you mean {near[0]}? The" if near else "the"
+        raise UsageError(f"{option} {value!r} is not known; {hint} API has: {', '.join(allowed)}")
 
 
 def is_id(text: str) -> bool:

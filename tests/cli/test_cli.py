@@ -109,6 +109,29 @@ def test_a_closed_pipe(box: Sandbox) -> None:
     assert b"BrokenPipe" not in done.stderr
 
 
+def test_a_closed_pipe_of_a_short_text(box: Sandbox) -> None:
+    """Nobody reads a text that is short enough to wait in the buffer: no fault, and nothing is said."""
+    command = f"set -o pipefail; {sys.executable} -m lastpage doctor --json | sleep 0"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_no_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who leaves the interval out is told how one looks, and sent to the help of that verb."""
+    assert run(["fetch"]) == 2
+    told = capsys.readouterr().err
+    assert "fetch needs an interval, such as 24h" in told
+    assert told.endswith("Try: lastpage fetch --help\n")
+
+
+def test_help_names_no_empty_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help names defaults that are something: no empty list, no flag that is not set."""
+    run(["fetch", "--help"])
+    told = capsys.readouterr().out
+    assert "[default: conversations]" in told
+    assert not any(empty in told for empty in ("[default: []]", "False]", "[default: ]"))
+
+
 def test_plan(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """`lastpage plan` prints slices, routes, reasons, requests and minutes, and sends nothing but the probes."""
     assert run(["plan", "2023-10-18/2023-10-20T15:00Z", "--json"]) == 0
@@ -118,7 +141,9 @@ def test_plan(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert planned["minutes"] > 0
     assert set(box.counters) == {"token", "jobs.availability", "details.query"}
     assert run(["plan", "2023-10-18/2023-10-20T15:00Z"]) == 0
-    assert "before the watermark" in " ".join(capsys.readouterr().out.split())
+    told = " ".join(capsys.readouterr().out.split())
+    assert "before the watermark" in told
+    assert "requests, less than a minute at" in told
 
 
 def test_plan_on_a_narrow_terminal(
@@ -207,7 +232,7 @@ def test_another_query(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None
     assert run(["fetch", INTERVAL, "-q"]) == 0
     before = ids(Path("conversations"))
     assert run(["fetch", INTERVAL, "--media", "voice", "-q"]) == 2
-    assert "another filters" in capsys.readouterr().err
+    assert "other filters" in capsys.readouterr().err
     assert ids(Path("conversations")) == before
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from lastpage.cli import demo, doctor, fetch, plan, sandbox, verify
 from lastpage.cli.debugging import debugging, tell_end
@@ -25,6 +25,7 @@ app = App(
         "Exit codes: 0 done · 1 a fault of lastpage · 2 the request is wrong · 3 rows are missing (or unproven under --strict) · "
         "4 credentials or role · 5 the API stayed unavailable · 6 the destination failed · 7 it is in use · 130 interrupted"
     ),
+    default_parameter=Parameter(show_default=lambda value: None if value in ([], False) else value),
     version=__version__,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # we tell what was kept, and leave without waiting for threads
@@ -38,7 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # The process is ours, so is the choice: the system's allocator gives back what it does not need, a hundred MiB of it.
     pa.set_memory_pool(pa.system_memory_pool())
     code = run(sys.argv[1:] if arguments is None else arguments)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as problem:
+        # What was short enough to wait in the buffer meets the closed pipe only here.
+        code = code or ending(problem, None).code
     sys.stderr.flush()
     if code:
         # Threads may still wait for an answer of the network; what they have kept is safe, so nobody waits for them.
@@ -50,13 +55,22 @@ def run(arguments: Sequence[str]) -> int:
     try:
         verb, bound, *_ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as problem:
-        return _said(Ending(2, f"{problem}".strip().splitlines()[0] + " Try: lastpage --help"), wants_json(arguments))
+        return _said(Ending(2, _unreadable(problem)), wants_json(arguments))
     telling: Telling = bound.arguments.get("telling", PLAINLY)
     try:
         with debugging(telling.debug, verb.__name__, bound.arguments):
             return _run(verb, bound, telling)
     except UsageError as problem:
         return _said(ending(problem, telling), telling.as_json)
+
+
+def _unreadable(problem: CycloptsError) -> str:
+    """What is wrong with the command line, and whose help to read."""
+    named = " ".join(["lastpage", *(problem.command_chain or ())])
+    text = f"{problem}".strip().splitlines()[0]
+    if isinstance(problem, MissingArgumentError) and problem.argument and problem.argument.name == "--interval":
+        text = f"{named} needs an interval, such as 24h, 2023-10 or 2023-10-01/2023-10-08."
+    return f"{text} Try: {named} --help"
 
 
 def _run(verb: Callable[..., Any], bound: inspect.BoundArguments, telling: Telling) -> int:

@@ -57,5 +57,9 @@ def _table(forecast: Forecast) -> None:
     show(
         rows,
         f"{len(forecast.lines)} slices, about {forecast.conversations:,} conversations, "
-        f"{forecast.requests:,} requests, {forecast.minutes:,.1f} minutes at {forecast.per_minute:,.0f} requests a minute",
+        f"{forecast.requests:,} requests, {_minutes(forecast.minutes)} at {forecast.per_minute:,.0f} requests a minute",
     )
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:,.1f} minutes" if minutes >= 1 else "less than a minute"
