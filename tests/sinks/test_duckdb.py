@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -264,6 +265,33 @@ def test_killed_at_every_step(tmp_path: Path, there: bool) -> None:
         sink.close()
         assert stored(KIND, folder) == new, at
     assert at > (4 if there else 7)
+
+
+def test_all_of_a_day_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many parts a day comes in, the disk has its old version until the commit; what fails in the middle changes nothing."""
+    monkeypatch.setattr("lastpage.sinks.duckdb.BATCH", 1)
+    filled(tmp_path)
+    steps: list[str] = []
+    old, new = {"h1-0": "one", "h2-0": "one"}, {"h13-0": "one", "h14-0": "one"}
+
+    def seam(name: str) -> None:
+        steps.append(name)
+        assert stored(KIND, tmp_path) == old
+
+    def pages() -> Iterator[list[msgspec.Raw]]:
+        yield from ([record(15)], [record(16)])
+        raise KeyboardInterrupt
+
+    sink = opened(KIND, tmp_path, Disk(seam))
+    sink.replace(DAY, [hours(0, 24)], [[record(13)], [record(14)]])
+    assert steps[-3:] == ["database write", "database write", "database commit"]
+    assert stored(KIND, tmp_path) == new
+    old = new
+    with pytest.raises(KeyboardInterrupt):
+        sink.replace(DAY, [hours(0, 24)], pages())
+    sink.close()
+    assert stored(KIND, tmp_path) == new
+    assert opened(KIND, tmp_path).committed() == {DAY: [hours(0, 24, conversations=2)]}
 
 
 def test_the_file_does_not_grow_for_ever(tmp_path: Path) -> None:
