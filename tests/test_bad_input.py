@@ -338,7 +338,37 @@ LEDGERS = [
     Case("verify out", "newer lastpage", there=fetched(then=facts(version=99))),
     Case("verify out", "another organization", there=fetched(then=facts(organization="somebody else")), asked=WHO),
 ]
-CASES = [*INTERVALS, *ZONES, *OPTIONS, *BODIES, *ENVIRONMENTS, *DESTINATIONS, *LEDGERS]
+KEEPING = [
+    Case("--tables segmnts", "did you mean segments", {"tables": "segmnts"}),
+    Case("--drop anni", "did you mean ani", {"drop": "anni"}),
+    Case("--columns segments.ani", "no table or column", {"columns": "segments.ani"}),
+    Case("--columns attributes.tier", "give it to --attributes", {"columns": "attributes.tier"}),
+    Case("--drop conversation_id", "is a key", {"drop": "conversation_id"}),
+    Case("--hash participant_no", "is a key", {"hash": "participant_no"}),
+    Case("--hash segment_start", "only text can be hashed", {"hash": "segment_start"}),
+    Case("--hash agent_ids", "no table or column", {"hash": "agent_ids"}),
+    Case("--hash ani --drop ani", "choose one", {"hash": "ani", "drop": "ani"}),
+    Case("--keep-raw --drop ani", "whole records", {"keep_raw": True, "drop": "ani"}),
+    Case("--hash ani", "LASTPAGE_HASH_KEY", {"hash": "ani"}, variables={"LASTPAGE_HASH_KEY": ""}),
+    Case("--hash ani", "at least 16 characters", {"hash": "ani"}, variables={"LASTPAGE_HASH_KEY": "guessed"}),
+    Case("--to - --tables segments", "one a line, untouched", {"to": "-", "tables": "segments"}),
+    Case("--to x.jsonl --drop ani", "one a line, untouched", {"to": "x.jsonl", "drop": "ani"}),
+    Case("--to x.jsonl --format csv", "is no folder", {"to": "x.jsonl", "format": "csv"}),
+    Case("--to x.duckdb --format csv", "is no folder", {"to": "x.duckdb", "format": "csv"}),
+    Case("--to out --format avro", "avro"),
+    Case("--to out --format csv", "one folder has one format", {"to": "out", "format": "csv"}, there=fetched()),
+    Case(
+        "--to out --drop dnis",
+        "another selection",
+        {"to": "out", "drop": "dnis"},
+        there=fetched(drop="ani"),
+        asked=WHO | LISTS,
+    ),
+    place("x.duckdb", "is no DuckDB|not a DuckDB|DuckDB", 6, there=file("x.duckdb", b"years of work" * 1000)),
+    Case("--debug no/such/folder/trace", "no/such/folder", None),
+    Case("--queue ''", "--queue", {"queue": ""}),
+]
+CASES = [*INTERVALS, *ZONES, *OPTIONS, *BODIES, *ENVIRONMENTS, *DESTINATIONS, *LEDGERS, *KEEPING]
 
 
 def test_the_table() -> None:

@@ -26,8 +26,8 @@ def held(place: Path) -> Any:
 
 
 def interesting(names: list[str]) -> Iterator[int]:
-    """From the claim to the plan, and from the last commit of data to the end: there a few, for each costs two runs."""
-    yield from range(names.index("ledger identity") + 2, names.index("ledger plan") + 2)
+    """From the first request to the plan, and from the last commit of data to the end: there a few, for each costs two runs."""
+    yield from range(1, names.index("ledger plan") + 2)
     yield from range(names.index("ledger commit") + 1, len(names) + 1, min(EVERY, 3))
 
 
