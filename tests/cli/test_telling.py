@@ -1,5 +1,6 @@
 """What is told on stderr: for people, for machines, in detail, or not at all; and never a traceback."""
 
+import io
 import json
 import subprocess
 import sys
@@ -7,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 from tests.inprocess import NOW
 
 from lastpage.cli import run
+from lastpage.cli.progress import columns
 from lastpage_sandbox import Sandbox, Settings
 
 INTERVAL = "2023-10-10"
@@ -106,3 +110,15 @@ def test_doctor(box: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: p
     monkeypatch.delenv("GENESYS_CLIENT_ID")
     assert run(["doctor"]) == 4
     assert "GENESYS_CLIENT_ID is not set" in capsys.readouterr().out
+
+
+def test_the_bar_in_eighty_columns() -> None:
+    """A narrow terminal shortens the bar, never the numbers."""
+    console = Console(width=80, file=io.StringIO(), force_terminal=True)
+    bar = Progress(*columns(), console=console)
+    bar.add_task("1,186/s · 12,345 requests · 112 of 130 slices", total=1_000_000, completed=123_456)
+    with console.capture() as told:
+        console.print(bar.get_renderable())
+    assert " 123456/1000000" in told.get()
+    assert "1,186/s · 12,345 requests · 112 of 130 slices" in told.get()
+    assert "…" not in told.get()

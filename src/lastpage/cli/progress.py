@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
 
 from lastpage.cli.telling import Telling
 from lastpage.fetch.client import Client
@@ -60,16 +69,9 @@ def _lines(meter: Meter, client: Client, telling: Telling, ended: threading.Even
 
 def _bars(meter: Meter, client: Client, _telling: Telling, ended: threading.Event) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-    )
     told = 0
     rate = Rate()
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns(), console=console, transient=True) as progress:
         task = progress.add_task("planning", total=None)
         while not ended.wait(TERMINAL_EVERY_S):
             told = _notes(meter, told, lambda text: console.print(f"note: {text}"))
@@ -77,6 +79,17 @@ def _bars(meter: Meter, client: Client, _telling: Telling, ended: threading.Even
             text = _beside_the_bar(meter, client, rate.of(meter, client))
             progress.update(task, completed=meter.conversations, total=total, description=text)
         _notes(meter, told, lambda text: console.print(f"note: {text}"))
+
+
+def columns() -> tuple[ProgressColumn, ...]:
+    """Bar and numbers. In 80 columns the bar gives way, never the numbers."""
+    return (
+        SpinnerColumn(),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+    )
 
 
 class Rate:
@@ -97,7 +110,11 @@ def status(meter: Meter, client: Client, rate: float) -> str:
     """One line: conversations of expected, rate, requests of the allowance, slices, time left."""
     if meter.expected is None:
         return f"planning · {client.counts.requests:,} requests"
-    parts = [f"{meter.conversations:,} of about {meter.expected:,} conversations", _beside_the_bar(meter, client, rate)]
+    asked = f"{client.counts.requests:,} requests (at most {client.pace.per_minute:,.0f} a minute)"
+    parts = [
+        f"{meter.conversations:,} of about {meter.expected:,} conversations",
+        f"{rate:,.0f}/s · {asked} · {meter.slices_done} of {meter.slices} slices",
+    ]
     if rate and meter.expected > meter.conversations:
         parts.append(f"about {(meter.expected - meter.conversations) / rate:,.0f} s left")
     return " · ".join(parts)
@@ -106,8 +123,7 @@ def status(meter: Meter, client: Client, rate: float) -> str:
 def _beside_the_bar(meter: Meter, client: Client, rate: float) -> str:
     if meter.expected is None:
         return "planning"
-    allowance = f"{client.counts.requests:,} requests (at most {client.pace.per_minute:,.0f} a minute)"
-    return f"{rate:,.0f}/s · {allowance} · {meter.slices_done} of {meter.slices} slices"
+    return f"{rate:,.0f}/s · {client.counts.requests:,} requests · {meter.slices_done} of {meter.slices} slices"
 
 
 def _notes(meter: Meter, told: int, tell: Callable[[str], None]) -> int:
