@@ -40,7 +40,6 @@ from lastpage.fetch.urllib3_transport import Urllib3Transport
 from lastpage.fetch.walk import Request
 from lastpage.files import Disk
 from lastpage.groups import fresh
-from lastpage.interval import Interval, parse_iso
 from lastpage.ledger import Ledger
 from lastpage.meter import Meter
 from lastpage.naming import Directory
@@ -209,7 +208,7 @@ class Cloud:
             raise UsageError(f"{place.text} holds JSON lines, which can be counted but not compared or replaced")
         extract = opened(place, self.organization, self._disk)
         found = self._proofs(extract, place if content else None)
-        changed = [Interval(*map(parse_iso, each.interval.split("/"))) for each in found if each.state in AMISS]
+        changed = [each.interval for each, proof in zip(extract.held, found, strict=True) if proof.state in AMISS]
         if not (repair and changed):
             return Verification(found, [])
         again = spans(changed)

@@ -16,7 +16,6 @@ from lastpage.interval import MS, Interval
 from lastpage.ledger import Planned
 from lastpage.rows import Rows
 from lastpage.sinks.sink import Range
-from lastpage.tally import WORST
 
 
 @dataclass(slots=True)
@@ -37,7 +36,8 @@ class Group:
         for rows in self.rows:
             for cell, part in rows.planned.slice.interval.days():
                 if cell == day:
-                    ranges[part] = _merged(ranges.get(part), _range(part, rows))
+                    one = _range(part, rows)
+                    ranges[part] = ranges[part].joined(one) if part in ranges else one
         return [ranges[part] for part in sorted(ranges)]
 
     def pages(self, day: date | None = None) -> Iterator[Sequence[Raw]]:
@@ -64,19 +64,6 @@ def _range(part: Interval, rows: Rows) -> Range:
     count = verdict.days.get(part.start.date().isoformat(), 0)
     route = rows.planned.slice.route
     return Range(part, verdict.as_of, route, verdict.coverage, verdict.finality, count)
-
-
-def _merged(one: Range | None, other: Range) -> Range:
-    if one is None:
-        return other
-    return Range(
-        one.interval,
-        min(one.as_of, other.as_of),
-        one.route,
-        max(one.coverage, other.coverage, key=WORST.index),
-        "provisional" if "provisional" in (one.finality, other.finality) else "final",
-        one.conversations + other.conversations,
-    )
 
 
 def fresh(group: Group, page: Sequence[Raw]) -> Sequence[Raw]:

@@ -7,32 +7,17 @@ What a count cannot tell (a row exchanged for another, a wrap-up that came later
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import chain
+from typing import Literal
 
-from lastpage.interval import Interval
 from lastpage.sinks.sink import Range
-from lastpage.tally import WORST, Coverage, tolerance
+from lastpage.tally import tolerance
 
 #: States of a piece that should be read again.
 AMISS = ("changed", "short")
 State = Literal["same", "changed", "unproven", "short"]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A piece of a day that a destination holds without a gap: its conversations, and how they were judged."""
-
-    interval: Interval
-    conversations: int
-    coverage: Coverage
-    finality: str
-    as_of: datetime
-
-    @property
-    def day(self) -> date:
-        return self.interval.start.date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +44,24 @@ class Verification:
     def changed(self) -> list[Proof]:
         return [proof for proof in self.proofs if proof.state in AMISS]
 
-    def record(self) -> dict[str, Any]:
-        return asdict(self)
 
-
-def pieces(days: Mapping[date, Sequence[Range]]) -> list[Held]:
+def pieces(days: Mapping[date, Sequence[Range]]) -> list[Range]:
     """What a destination holds, ranges that touch within a day joined."""
-    held: list[Held] = []
-    for day in sorted(days):
-        for version in sorted(days[day], key=lambda each: each.interval):
-            one = Held(version.interval, version.conversations, _coverage(version), version.finality, version.as_of)
-            if held and held[-1].day == day and held[-1].interval.end == one.interval.start:
-                one = _joined(held.pop(), one)
-            held.append(one)
+    held: list[Range] = []
+    for version in sorted(chain(*days.values()), key=lambda each: each.interval):
+        touches = held and held[-1].day == version.day and held[-1].interval.end == version.interval.start
+        held.append(held.pop().joined(version) if touches else version)
     return held
 
 
-def prove(held: Held, counted: int) -> Proof:
+def prove(held: Range, counted: int) -> Proof:
     """Whether what is held is still what the API counts."""
     state, why = _state(held, counted)
     facts = (str(held.day), str(held.interval), held.conversations, counted)
     return Proof(*facts, state, held.finality, why)
 
 
-def _state(held: Held, counted: int) -> tuple[State, str]:
+def _state(held: Range, counted: int) -> tuple[State, str]:
     gap = counted - held.conversations
     if held.coverage == "short":
         return "short", "it was incomplete when it was fetched"
@@ -90,7 +69,7 @@ def _state(held: Held, counted: int) -> tuple[State, str]:
         return "changed", f"{gap:,} more are counted now: they arrived after it was fetched"
     if -gap > tolerance(held.conversations):
         return "changed", f"{-gap:,} fewer are counted now: they were deleted, or this client may see less than before"
-    if held.coverage == "unproven":
+    if held.coverage != "complete":
         return "unproven", "counts agree; when it was fetched, completeness could not be proved"
     return "same", "counts agree" if not gap else f"counts agree within their error ({gap:+,})"
 
@@ -98,22 +77,5 @@ def _state(held: Held, counted: int) -> tuple[State, str]:
 def mended(proofs: Iterable[Proof], differing: Mapping[str, str]) -> list[Proof]:
     """Proofs after a second reading; `differing` says of a day what is not the same."""
     return [
-        Proof(each.day, each.interval, each.conversations, each.counted, "changed", each.finality, differing[each.day])
-        if each.day in differing
-        else each
-        for each in proofs
+        replace(each, state="changed", why=differing[each.day]) if each.day in differing else each for each in proofs
     ]
-
-
-def _coverage(version: Range) -> Coverage:
-    return next((known for known in WORST if known == version.coverage), "unproven")
-
-
-def _joined(one: Held, other: Held) -> Held:
-    return Held(
-        Interval(one.interval.start, other.interval.end),
-        one.conversations + other.conversations,
-        max(one.coverage, other.coverage, key=WORST.index),
-        "provisional" if "provisional" in (one.finality, other.finality) else "final",
-        min(one.as_of, other.as_of),
-    )

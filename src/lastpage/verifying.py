@@ -22,11 +22,11 @@ from lastpage.interval import Interval
 from lastpage.meter import Meter
 from lastpage.planning import Planning
 from lastpage.query import Query
-from lastpage.sinks.sink import Identity, Tabular
+from lastpage.sinks.sink import Identity, Range, Tabular
 from lastpage.tables.schema import TABLES
 from lastpage.tables.selection import Selection
 from lastpage.trace import tell
-from lastpage.verify import Held, Proof, pieces, prove
+from lastpage.verify import Proof, pieces, prove
 
 KEYS = "conversation_id"
 
@@ -36,7 +36,7 @@ class Extract:
     """What a destination holds, and whose it is."""
 
     identity: Identity
-    held: list[Held]
+    held: list[Range]
 
     @property
     def filters(self) -> dict[str, object]:

@@ -74,7 +74,7 @@ class JsonLines:
     def committed(self) -> dict[date, list[Range]]:
         days: dict[date, list[Range]] = {}
         for version in self._ranges:
-            days.setdefault(version.interval.start.date(), []).append(version)
+            days.setdefault(version.day, []).append(version)
         return days
 
     def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:  # noqa: ARG002 - the seam's shape

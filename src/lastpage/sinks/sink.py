@@ -14,6 +14,7 @@ from lastpage.fetch.envelope import Raw
 from lastpage.interval import Interval, iso, parse_iso
 from lastpage.tables.names import Names
 from lastpage.tables.shredder import Shredder
+from lastpage.tally import WORST
 
 Pages = Iterable[Sequence[Raw]]
 
@@ -29,6 +30,22 @@ class Range:
     coverage: str
     finality: str
     conversations: int
+
+    @property
+    def day(self) -> date:
+        return self.interval.start.date()
+
+    def joined(self, other: Range) -> Range:
+        """Two that touch, or are of the same hours, as one: as fresh and as sure as the worse of them."""
+        ends = (min(self.interval.start, other.interval.start), max(self.interval.end, other.interval.end))
+        return Range(
+            Interval(*ends),
+            min(self.as_of, other.as_of),
+            self.route,
+            max(self.coverage, other.coverage, key=WORST.index),
+            "provisional" if "provisional" in (self.finality, other.finality) else "final",
+            self.conversations + other.conversations,
+        )
 
     def record(self) -> dict[str, Any]:
         return {
