@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastpage.digests import DIGEST_BYTES, Digests, digest
+from lastpage.digests import DIGEST_BYTES, Digests, digest, packed
 
 
 @given(st.sets(st.text(max_size=8), max_size=40), st.text(max_size=8))
 def test_it_is_a_set(texts: set[str], other: str) -> None:
     """Whatever is in it is found, and nothing else is."""
     names = {digest(text) for text in texts}
-    digests = Digests(b"".join(sorted(names)))
+    digests = Digests(packed(names))
     assert len(digests) == len(texts)
     assert set(digests) == names
     assert all(name in digests for name in names)

@@ -95,7 +95,7 @@ def test_a_committed_slice_gives_its_room_back(tmp_path: Path) -> None:
     run = begun(ledger)
     attempt = ledger.begin_attempt(run, PIECE, 1.0, None)
     ledger.add(attempt, 0, Request(PIECE, "results"), Answer(200, {}, b"body"))
-    ledger.settle(run, 1, attempt.id, "{}", b"", {})
+    ledger.settle(run, 1, attempt.id, "{}", (), {})
     ledger.committed(run, ledger.slices(run))
     assert ledger.spool.size() == 0
     assert ledger.slices(run)[0].state == "committed"

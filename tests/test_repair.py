@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lastpage.digests import Digests, Log, digest
+from lastpage.digests import Digests, Log, digest, packed
 from lastpage.interval import Interval
 from lastpage.plan import Slice
 from lastpage.repair import REREADS_MAX, decide, holes
@@ -26,8 +26,8 @@ def seen(*ids: str) -> frozenset[bytes]:
     return frozenset(digest(text) for text in ids)
 
 
-def packed(*ids: str) -> Digests:
-    return Digests(b"".join(sorted(seen(*ids))))
+def holding(*ids: str) -> Digests:
+    return Digests(packed(seen(*ids)))
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_the_decision(sums: Account, earlier: frozenset[bytes] | None, rereads: 
 def test_holes() -> None:
     """A row that somebody saw and its owner lacks is a hole."""
     lost = ("lost", START + HOUR)
-    assert list(holes([packed("a", "b")], [("a", START), lost, ("b", START)])) == [lost]
+    assert list(holes([holding("a", "b")], [("a", START), lost, ("b", START)])) == [lost]
 
 
 def test_parts_by_direction_own_together() -> None:
     """Slices of the same hours, cut by direction: it is enough that one of them has the row."""
-    assert list(holes([packed(), packed("a")], [("a", START)])) == []
+    assert list(holes([holding(), holding("a")], [("a", START)])) == []

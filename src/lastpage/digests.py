@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
+#: 128 bits do not collide.
 DIGEST_BYTES = 16
 #: The fact that an id is no one's any more.
 GONE = 0
@@ -15,6 +16,11 @@ GONE = 0
 def digest(text: str) -> bytes:
     """16 bytes that stand for an id."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+
+
+def packed(digests: Iterable[bytes]) -> bytes:
+    """Digests as they are kept."""
+    return b"".join(sorted(digests))
 
 
 class Digests:

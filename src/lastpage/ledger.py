@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lastpage.database import SQL, opened
-from lastpage.digests import Digests
+from lastpage.digests import Digests, packed
 from lastpage.errors import DestinationError, UsageError
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import Request
@@ -167,11 +167,13 @@ class Ledger:
                 self._add_slice(run.id, cut[-1].slice, whole.part)
         return cut
 
-    def settle(self, run: Run, number: int, attempt: int, verdict: str, ids: bytes, sightings: dict[str, str]) -> None:
+    def settle(
+        self, run: Run, number: int, attempt: int, verdict: str, ids: Iterable[bytes], sightings: dict[str, str]
+    ) -> None:
         """A slice's walk is at its end and was judged."""
         with self._transaction("settle"):
             self._run("set_slice", "settled", attempt, verdict, run.id, number)
-            self._run("set_owned", run.id, number, ids)
+            self._run("set_owned", run.id, number, packed(ids))
             for text, start in sightings.items():
                 self._run("add_sighting", run.id, start, text)
 
@@ -182,7 +184,7 @@ class Ledger:
             for planned in slices:
                 self._run("commit_slice", run.id, planned.slice.number)
                 ids = (self.delivered(run, planned.part) or frozenset()) | set(self.owned(run, planned.slice.number))
-                self._run("set_delivered", run.id, planned.part, b"".join(sorted(ids)))
+                self._run("set_delivered", run.id, planned.part, packed(ids))
         for planned in slices:
             for row in self._all("attempts", run.id, planned.slice.number):
                 self.spool.drop(row["id"])

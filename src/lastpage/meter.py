@@ -27,9 +27,10 @@ class Meter:
             self.conversations += rows
             self.pages += 1
 
-    def done(self, slices: int = 1) -> None:
+    def done(self) -> None:
+        """A slice has its verdict."""
         with self._lock:
-            self.slices_done += slices
+            self.slices_done += 1
 
     def note_all(self, texts: Iterable[str]) -> None:
         for text in texts:

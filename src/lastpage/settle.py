@@ -135,7 +135,7 @@ class Settler:
     def _record(self, planned: Planned, walking: Walking, verdict: Verdict) -> None:
         self.ledger.end_attempt(walking.attempt, "ended", verdict.why)
         inside = {text: iso(start) for text, start in walking.sums.foreign.items() if start in self.run.interval}
-        ids = b"".join(sorted(walking.sums.digests))
+        ids = walking.sums.digests
         self.ledger.settle(self.run, planned.slice.number, walking.attempt.id, verdict.dump(), ids, inside)
         tell("verdict", slice=planned.slice.number, **asdict(verdict))
         self.meter.done()

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from lastpage.digests import packed
 from lastpage.interval import Interval
 from lastpage.ledger import Ledger, Planned, Run
 from lastpage.repair import REREADS_MAX
@@ -50,7 +51,7 @@ class Siblings:
         if not gap and not twins:
             return True
         earlier = self._readings.get(interval, Reading())
-        reading = Reading(hashlib.blake2b(b"".join(sorted(ids))).digest(), earlier.times + 1)
+        reading = Reading(hashlib.blake2b(packed(ids)).digest(), earlier.times + 1)
         self._readings[interval] = reading
         if reading.ids == earlier.ids and not twins:
             if abs(gap) > tolerance(len(ids)):

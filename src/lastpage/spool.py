@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lastpage.errors import DestinationError
+from lastpage.files import Disk
 
 _HEADER = struct.Struct(">4sII")
 _MARK = b"lp1\n"
@@ -54,7 +55,7 @@ class Spool:
             finally:
                 os.close(descriptor)
             if fresh:
-                _sync_folder(self.folder)
+                Disk(self.seam).sync(self.folder)
         except OSError as problem:
             raise DestinationError(
                 f"cannot keep a page in {self.folder}: {problem.strerror}; make room or free it, then run the same "
@@ -104,15 +105,3 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name durable; a platform that cannot open folders has no need to."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -30,7 +30,7 @@ from lastpage.digests import GONE, Log, digest
 from lastpage.fetch import envelope
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import READS, Request
-from lastpage.interval import floor_day, iso, parse_iso
+from lastpage.interval import floor_day, iso
 from lastpage.plan import Slice
 
 Coverage = Literal["complete", "unproven", "short"]
@@ -196,8 +196,7 @@ class Verdict:
 
     @classmethod
     def load(cls, text: str) -> Verdict:
-        values: dict[str, Any] = msgspec.json.decode(text)
-        return cls(**{**values, "as_of": parse_iso(values["as_of"])})
+        return msgspec.json.decode(text, type=cls)
 
 
 def gap(sums: Account, how: str) -> int | None:

@@ -25,10 +25,9 @@ from lastpage.query import Query
 from lastpage.sinks.sink import Identity, Range, Tabular
 from lastpage.tables.schema import TABLES
 from lastpage.tables.selection import Selection
+from lastpage.tables.shred import KEY
 from lastpage.trace import tell
 from lastpage.verify import Proof, pieces, prove
-
-KEYS = "conversation_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +115,5 @@ def _read(sink: Tabular, table: str, day: date) -> pa.Table | None:
 
 
 def _sorted(table: pa.Table) -> pa.Table:
-    keys = [name for name in table.column_names if name == KEYS or name.endswith("_no") or name == "name"]
+    keys = [name for name in table.column_names if name == KEY or name.endswith("_no") or name == "name"]
     return table.replace_schema_metadata().sort_by([(name, "ascending") for name in keys]).combine_chunks()

@@ -84,7 +84,8 @@ class JsonLines:
             return []
         for version in ranges:
             refuse_overlap(self._ranges, version.interval, self.path)
-        self._append(pages, [*self._ranges, *ranges])
+        self._write(pages)
+        self._keep([*self._ranges, *ranges])
         return []
 
     def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
@@ -107,10 +108,6 @@ class JsonLines:
 
     def close(self) -> None:
         pass
-
-    def _append(self, pages: Pages, ranges: list[Range]) -> None:
-        self._write(pages)
-        self._keep(ranges)
 
     def _write(self, pages: Pages, seal: Seal | None = None) -> None:
         with _writing(self.path):

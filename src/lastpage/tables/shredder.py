@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lastpage.digests import DIGEST_BYTES, digest
 from lastpage.errors import UsageError
 from lastpage.fetch import envelope
 from lastpage.fetch.envelope import Raw
@@ -22,8 +23,6 @@ from lastpage.tables.schema import RAW
 from lastpage.tables.selection import EVERYTHING, Selection, attribute_names
 from lastpage.tables.shred import Tables, shred
 
-#: Bytes of a hash; 128 bits do not collide.
-HASH_BYTES = 16
 #: A key that is shorter can be guessed.
 KEY_CHARS_MIN = 16
 
@@ -93,7 +92,7 @@ class Shredder:
 
     def _hash(self, text: str) -> str:
         key = hashlib.blake2b(self.key).digest()
-        return hashlib.blake2b(text.encode(), key=key, digest_size=HASH_BYTES).hexdigest()
+        return hashlib.blake2b(text.encode(), key=key, digest_size=DIGEST_BYTES).hexdigest()
 
 
 def kept(page: Sequence[Raw]) -> pa.Table:
@@ -114,8 +113,7 @@ def _replaced(table: pa.Table, column: str, change: Callable[[pa.Array], pa.Arra
 
 def _digested(records: pa.Array) -> pa.Array:
     """What stands for a record that may not be kept as it came: enough to know it again."""
-    digests = (hashlib.blake2b(text.encode(), digest_size=HASH_BYTES).hexdigest() for text in records.to_pylist())
-    return pa.array([f"not kept: {digest}" for digest in digests], pa.string())
+    return pa.array([f"not kept: {digest(text).hex()}" for text in records.to_pylist()], pa.string())
 
 
 def _there(tables: Tables) -> set[tuple[str, str]]:
