@@ -3,8 +3,8 @@
     query ─▶ plan ─▶ fetch (pages | cursor) ─▶ ledger + spool ─▶ tally ─▶ tables ─▶ sinks
      Query    Slice    Request ▸ Answer           bytes on disk    verdict   Arrow     cells
 
-The same verbs as the command line's: `fetch` and `plan` take an interval and filters and find the credentials in the
-environment; `Cloud` is for more than one call, and iterates conversations with bounded memory.
+The functions are the command line's verbs, with credentials from the environment. `Cloud` is for more than one call: it iterates
+conversations with bounded memory, and gives them as Arrow tables.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ids as digests of 16 bytes, sorted, back to back: what the ledger keeps as evidence, and how to look one up in it."""
+"""Ids as digests of 16 bytes, back to back: sorted, as the ledger keeps them for evidence, or in the order in which they came."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ The commit protocol, in this order:
   2. an answer's frame in the spool, flushed; then its row here; so a row vouches for bytes that are there;
   3. the next request is computed from the last row and its answer, never stored;
   4. a slice's verdict, once its walk is at its end;
-  5. the destination, cell by cell; then the slices of that cell as committed; then their spool is dropped.
+  5. the destination, day by day, each in one step (a mark beside files, a transaction of a database); then the slices whose days
+     they are as committed; then their spool is dropped.
 Repeating any of these after a crash changes nothing.
 """
 
