@@ -12,18 +12,14 @@ from lastpage import UsageError
 from lastpage.fetch.transport import Answer, Call
 from lastpage.tables.selection import ALL
 from tests.inprocess import World, world
-from tests.readback import everything, ranges
+from tests.readback import by_keys, everything, ranges
 
 SPAN = "2023-10-10/2023-10-12"
 DAY = datetime(2023, 10, 10, tzinfo=UTC)
 
 
-def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(rows, key=lambda row: str([row[key] for key in row if key == "conversation_id" or key[-3:] == "_no"]))
-
-
 def joined(batches: list[pa.RecordBatch]) -> list[dict[str, Any]]:
-    return in_order([row for batch in batches for row in batch.to_pylist()])
+    return by_keys([row for batch in batches for row in batch.to_pylist()])
 
 
 def test_tables_are_those_of_a_destination(tmp_path: Path) -> None:
@@ -39,7 +35,7 @@ def test_tables_are_those_of_a_destination(tmp_path: Path) -> None:
     assert {name: counts[name] for name in ALL} == {name: len(wanted[name]) for name in ALL}
     assert counts["queues"]
     for name in ("conversations", "segments", "metrics", "participant_attributes", "conversation_overview"):
-        assert joined(batches[name]) == in_order(wanted[name])
+        assert joined(batches[name]) == by_keys(wanted[name])
 
 
 def test_slices_read_apart() -> None:

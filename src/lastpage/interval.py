@@ -157,9 +157,10 @@ def _parsed(text: str, tz: tzinfo) -> Interval | Relative:
 def _relative(count: int, unit: str) -> Relative:
     if not count:
         raise UsageError(f"the interval 0{unit} is empty; give a length such as 24h or 7d")
-    if count > LONGEST / (HOUR if unit == "h" else DAY):
+    length = HOUR if unit == "h" else DAY
+    if count > LONGEST / length:
         raise UsageError(f"the last {count}{unit} begin before there was such an API; give a length such as 24h or 7d")
-    return Relative(count * (HOUR if unit == "h" else DAY))
+    return Relative(count * length)
 
 
 def _month(text: str, year: int, month: int, tz: tzinfo) -> Interval:

@@ -231,10 +231,11 @@ def judge(sums: Account, how: str, *, as_of: datetime, lake: datetime | None, se
 
 
 def _coverage(sums: Account, how: str, missing: int | None, lake: datetime | None) -> tuple[Coverage, str]:
-    if how == "read" and lake is None:
-        return "unproven", "the API did not say how far its lake reaches"
-    if how == "read" and lake is not None and lake < sums.piece.interval.end:
-        return "unproven", f"the lake reached only to {iso(lake)} when the job was submitted"
+    if how == "read":
+        if lake is None:
+            return "unproven", "the API did not say how far its lake reaches"
+        if lake < sums.piece.interval.end:
+            return "unproven", f"the lake reached only to {iso(lake)} when the job was submitted"
     if sums.broken:
         return "unproven", f"{len(sums.broken)} records could not be read; they are kept as they came"
     if missing is None:

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NAME = "participants_with_attributes"
-_KEYS = ("conversation_id", "participant_no")
 _OWN = pa.schema(
     [
         ("conversation_id", pa.string()),
@@ -39,8 +38,9 @@ def pivoted(tables: dict[str, pa.Table], attributes: Sequence[str]) -> pa.Table:
     columns = [people.column(name) for name in _OWN.names]
     for name in attributes:
         mine = told.filter(pc.equal(told.column("name"), name))
-        rows = pc.index_in(_key(people), value_set=_key(mine.take(_backwards(len(mine)))))
-        columns.append(mine.take(_backwards(len(mine))).column("value").take(rows))
+        mine = mine.take(_backwards(len(mine)))
+        rows = pc.index_in(_key(people), value_set=_key(mine))
+        columns.append(mine.column("value").take(rows))
     return pa.table(columns, schema=schema(attributes))
 
 
