@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -30,6 +29,7 @@ from lastpage.sinks.ranges import accepted, minus
 from lastpage.sinks.sink import Range, Sink, Unread
 from lastpage.tables.unknown import told, unknown
 from lastpage.tally import PATHS_MAX, WORST, Coverage, Finality, Verdict
+from lastpage.work import worked
 
 #: Records that could not be read are named one by one up to so many.
 UNREAD_TOLD = 10
@@ -236,7 +236,7 @@ class Fetching:
             self._wait_for_room()
             return settler.settle(planned)
 
-        return in_turn(todo, work) if self.options.threads == 1 else in_threads(todo, work, self.options.threads)
+        return worked(todo, work, self.options.threads)
 
     def _wait_for_room(self) -> None:
         while self._ready > 0 and self.ledger.spool.size() > SPOOL_BYTES_MAX and not self._stopped.is_set():
@@ -329,29 +329,6 @@ def mend(ledger: Ledger, run: Run) -> None:
 def reservations(verdicts: Iterable[Verdict]) -> list[str]:
     """Why it is not simply complete, each reason once."""
     return sorted({verdict.why for verdict in verdicts if verdict.coverage != "complete" or verdict.gap})
-
-
-def in_turn(todo: Sequence[Planned], work: Callable[[Planned], list[Planned]]) -> Iterator[Planned]:
-    """One after the other, in this thread: for simulations and for those who want no threads."""
-    waiting = list(todo)
-    while waiting:
-        planned = waiting.pop(0)
-        waiting = work(planned) + waiting
-        yield planned
-
-
-def in_threads(todo: Sequence[Planned], work: Callable[[Planned], list[Planned]], threads: int) -> Iterator[Planned]:
-    """Several at once; smaller slices join the queue. The first error ends it."""
-    pool = ThreadPoolExecutor(threads, "lastpage")
-    try:
-        running: dict[Future[list[Planned]], Planned] = {pool.submit(work, planned): planned for planned in todo}
-        while running:
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                planned = running.pop(future)
-                running.update({pool.submit(work, part): part for part in future.result()})
-                yield planned
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def worst(verdicts: Sequence[Verdict]) -> tuple[Coverage, Finality]:
