@@ -21,10 +21,7 @@ from lastpage.run import Began, Fetching, Options, Summary, deliver
 from lastpage.sinks.sink import Identity, Sink, refuse_overlap
 from lastpage.tables.names import Names
 from lastpage.tables.selection import EVERYTHING, Selection
-from lastpage.tables.shredder import Shredder
-
-#: What hashes are keyed with; never written anywhere.
-HASH_KEY = "LASTPAGE_HASH_KEY"
+from lastpage.tables.shredder import HASH_KEY, Shredder
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from lastpage.errors import ApiError, UsageError
-from lastpage.extracting import HASH_KEY
 from lastpage.regions import DEFAULT, ENVIRONMENT, ID, REGIONS, SECRET, environment
+from lastpage.tables.shredder import HASH_KEY
 from lastpage.trace import place, safe, tell
 from lastpage.version import __version__
 

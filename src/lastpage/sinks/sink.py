@@ -13,7 +13,7 @@ from lastpage.errors import UsageError
 from lastpage.fetch.envelope import Raw
 from lastpage.interval import Interval, iso, parse_iso
 from lastpage.tables.names import Names
-from lastpage.tables.shredder import Shredder
+from lastpage.tables.shredder import HASH_KEY, Shredder
 from lastpage.tally import WORST
 
 Pages = Iterable[Sequence[Raw]]
@@ -103,7 +103,7 @@ ANOTHER = {
     "organization": "another organization",
     "filters": "other filters",
     "selection": "another selection of tables and columns (give none, and it is taken up)",
-    "key": "another LASTPAGE_HASH_KEY",
+    "key": f"another {HASH_KEY}",
 }
 
 

@@ -23,6 +23,8 @@ from lastpage.tables.schema import RAW
 from lastpage.tables.selection import EVERYTHING, Selection, attribute_names
 from lastpage.tables.shred import Tables, shred
 
+#: The variable with what hashes are keyed with; its value is never written anywhere.
+HASH_KEY = "LASTPAGE_HASH_KEY"
 #: A key that is shorter can be guessed.
 KEY_CHARS_MIN = 16
 
@@ -39,7 +41,7 @@ class Shredder:
     def __post_init__(self) -> None:
         if self.selection.hash and len(self.key) < KEY_CHARS_MIN:
             raise UsageError(
-                f"--hash needs a key of at least {KEY_CHARS_MIN} characters in LASTPAGE_HASH_KEY: "
+                f"--hash needs a key of at least {KEY_CHARS_MIN} characters in {HASH_KEY}: "
                 "the same key gives the same hashes, so keep it, and keep it secret"
             )
         object.__setattr__(self, "schemas", self.selection.schemas)
