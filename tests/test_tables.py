@@ -90,3 +90,35 @@ def test_a_record_that_no_table_can_take(tmp_path: Path) -> None:
     made.cloud().fetch("2023-10-10", tmp_path)
     assert [version.coverage for version in ranges(tmp_path)] == ["complete"]
     assert everything(tmp_path)["broken"] == []
+
+
+def test_a_slice_read_without_a_record(caplog: pytest.LogCaptureFixture) -> None:
+    """Who reads one table of a slice is told how many conversations it lacks, and can read those."""
+    made = world(per_day=40)
+    cloud = made.cloud(transport=Spoiling(made))
+    (piece,) = cloud.plan("2023-10-10")
+    assert sum(batch.num_rows for batch in cloud.read(piece)) == len(made.truth(DAY, DAY.replace(day=11))) - 1
+    assert "1 conversations could not be read into tables" in caplog.text
+    assert sum(batch.num_rows for batch in cloud.read(piece, "broken")) == 1
+
+
+class Surrogates(Spoiling):
+    """A transport behind which a record of a job's results has text that is no Unicode."""
+
+    def send(self, base: str, call: Call, headers: Any) -> Answer:
+        answer = self._send(base, call, headers)
+        if not call.endpoint.endswith("/results"):
+            return answer
+        page = json.loads(answer.body)
+        page["conversations"][3]["externalTag"] = "\ud800"
+        return Answer(answer.status, {"content-type": "application/json"}, json.dumps(page).encode())
+
+
+def test_iterating_over_a_lone_surrogate() -> None:
+    """One record with text that is no Unicode does not end an iteration; it comes as it is."""
+    made = world(per_day=40)
+    found = made.cloud(transport=Surrogates(made)).fetch_all("2023-10-10")
+    assert {each["conversationId"] for each in found} == made.truth(DAY, DAY.replace(day=11))
+    assert [each["externalTag"] for each in found if each.get("externalTag") == "\ud800"] == ["\ud800"]
+    pages = made.cloud(transport=Surrogates(made)).pages("2023-10-10")
+    assert sum(len(page.conversations) for page in pages) == len(found)

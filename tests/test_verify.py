@@ -108,6 +108,17 @@ def test_content(tmp_path: Path) -> None:
     assert sorted(ids(tmp_path)) == sorted(made.truth(START, START + 72 * HOUR))
 
 
+def test_content_with_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes of another key would all differ: that is said, not taken for days that changed."""
+    made = world(per_day=20)
+    monkeypatch.setenv("LASTPAGE_HASH_KEY", "a key that is long enough")
+    made.cloud().fetch(SPAN, tmp_path, hash="ani")
+    assert made.cloud().verify(tmp_path, content=True).changed == []
+    monkeypatch.setenv("LASTPAGE_HASH_KEY", "another one, and as long")
+    with pytest.raises(UsageError, match="another LASTPAGE_HASH_KEY"):
+        made.cloud().verify(tmp_path, content=True)
+
+
 def test_its_own_filters(tmp_path: Path) -> None:
     """A filtered extract is held against a filtered count."""
     made = world()

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-import msgspec
 import pyarrow as pa
 
 from lastpage.asking import Asked, Wanted, When, ask, choose, counted
@@ -31,7 +30,7 @@ from lastpage.errors import ShortError, UsageError
 from lastpage.extracting import Extracting, asked_text, shredder_for
 from lastpage.fetch.auth import Auth, ClientCredentials, StaticToken
 from lastpage.fetch.client import Client
-from lastpage.fetch.envelope import Page, Raw
+from lastpage.fetch.envelope import Page, Raw, record
 from lastpage.fetch.lake import Lake
 from lastpage.fetch.organization import organization
 from lastpage.fetch.pace import Pace
@@ -51,7 +50,7 @@ from lastpage.run import Began, Fetching, Options, Summary
 from lastpage.sdk import LoggedIn, token_of
 from lastpage.tables.selection import EVERYTHING, Selection
 from lastpage.verify import AMISS, Proof, Verification, mended
-from lastpage.verifying import Extract, differing, opened, proofs, spans
+from lastpage.verifying import Extract, differing, opened, proofs, same_key, spans
 
 #: Seconds of silence after which the doctor has seen enough.
 HASTY_READ_S = 15.0
@@ -117,7 +116,7 @@ class Cloud:
         """
         with self._fetching(interval, asked) as fetching:
             for page in _raws(fetching):
-                yield from map(msgspec.json.decode, page)
+                yield from map(record, page)
 
     def fetch_all(self, interval: When, **asked: Unpack[Asked]) -> list[Conversation]:
         """The same as a list, for small things: it holds everything in memory."""
@@ -131,7 +130,7 @@ class Cloud:
                     for request, page, chosen in rows.views():
                         yield FetchedPage(
                             rows.planned.slice,
-                            [msgspec.json.decode(raw) for raw in fresh(group, chosen)],
+                            [record(raw) for raw in fresh(group, chosen)],
                             len(page.conversations or ()),
                             page.total_hits,
                             _continuation(request, page),
@@ -170,8 +169,13 @@ class Cloud:
         """
         shredder = shredder_for(Selection(tables=(table,)))
         with self._fetching(piece.interval, asked, [piece]) as fetching:
+            lacking = 0
             for page in _raws(fetching):
-                yield from shredder(page)[table].to_batches()
+                tables = shredder(page)
+                lacking += len(tables["broken"])
+                yield from tables[table].to_batches()
+            if lacking and table != "broken":
+                _LOG.warning("%d conversations could not be read into tables; they are in the table broken", lacking)
             fetching.unknown_fields(_LOG.warning)
 
     def fetch(
@@ -218,6 +222,8 @@ class Cloud:
         return Verification(self._proofs(extract, None), [str(span) for span in again])
 
     def _proofs(self, extract: Extract, place: Destination | None) -> list[Proof]:
+        if place:
+            same_key(place, extract)
         found = proofs(extract, self.client)
         if place is None:
             return found

@@ -66,6 +66,12 @@ def opened(place: Destination, organization: Callable[[], str], disk: Disk) -> E
         return Extract(sink.known, held)
 
 
+def same_key(place: Destination, extract: Extract) -> None:
+    """Raises `UsageError` where another key would make other hashes of the same texts."""
+    key = shredder_for(extract.selection).key_print
+    replace(extract.identity, key=key).check(extract.identity, place.text)
+
+
 def proofs(extract: Extract, client: Client) -> list[Proof]:
     """Every piece against what the API counts now: one or two requests a day."""
     planning = Planning(extract.query(), client, Lake(client), Meter(), "auto")

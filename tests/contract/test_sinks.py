@@ -141,6 +141,24 @@ def test_a_raw_line_break(tmp_path: Path) -> None:
     assert stored(SINKS["jsonl"], tmp_path) == {"h5-0": "one"}
 
 
+@pytest.mark.parametrize("odd", ['"\\ud800"', "1e400", "0.30000000000000000000001"])
+def test_a_raw_line_break_beside_an_odd_value(tmp_path: Path, odd: str) -> None:
+    """Only the line breaks go: a value that a parser would refuse, or round, stays as it came."""
+    sink = opened(SINKS["jsonl"], tmp_path)
+    sink.replace(DAY, [hours(0, 24)], [[msgspec.Raw(f'{{"conversationId":\r\n"a",\n"odd":{odd}}}'.encode())]])
+    (line,) = next(path for path in tmp_path.rglob("*.jsonl*") if path.is_file()).read_bytes().splitlines()
+    assert f'"odd":{odd}' in line.decode()
+
+
+def test_what_lacks_a_record_is_not_final(replacing: Kind, tmp_path: Path) -> None:
+    """A range with a record that no table can take is neither complete nor final, in the data, too."""
+    broken = msgspec.Raw(bytes(record(5)).replace(b'"participantId": "p"', b'"participantId": {}'))
+    sink = opened(replacing, tmp_path)
+    sink.replace(DAY, [hours(0, 12), hours(12, 24)], [[record(1), broken]])
+    kept = [(version.coverage, version.finality) for version in sink.committed()[DAY]]
+    assert kept == [("unproven", "provisional"), ("complete", "final")]
+
+
 def test_a_start_range_is_replaced(replacing: Kind, tmp_path: Path) -> None:
     """Exactly the range is replaced, in every table; the rest of the day is carried over."""
     sink = opened(replacing, tmp_path)

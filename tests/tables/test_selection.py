@@ -87,6 +87,17 @@ def test_hashed() -> None:
     assert other["sessions"].column("ani")[0].as_py() != ani
 
 
+@pytest.mark.parametrize("how", ["drop", "hash"])
+def test_an_attribute_goes_although_names_do(how: str) -> None:
+    """An attribute is dropped or hashed by its own name, also where the column of names is dropped or hashed itself."""
+    chosen: dict[str, list[str]] = {"drop": [], "hash": []}
+    chosen[how].append("participant_attributes.name")
+    for other in ("drop", "hash"):
+        tables = shredded(**chosen | {other: (*chosen[other], "attributes.birthday")})
+        assert "1970-01-01" not in everything_in(tables)
+        assert "birthday" not in everything_in(tables)
+
+
 def test_broken_records_are_private_too() -> None:
     """A record that cannot be read has its id, and nothing of what it says, once something personal is taken out."""
     tables = Shredder(Selection(drop=("ani",)))(BROKEN)
@@ -140,6 +151,8 @@ def test_remembered() -> None:
         ({"drop": ("ani",), "hash": ("ani",)}, "choose one"),
         ({"columns": ("attributes.tier",)}, "give it to --attributes"),
         ({"keep_raw": True, "drop": ("ani",)}, "whole records"),
+        ({"attributes": ("tier", "tier")}, "one column"),
+        ({"attributes": ("user_id", "attribute_user_id")}, "one column"),
     ],
 )
 def test_refused(chosen: Any, sentence: str) -> None:

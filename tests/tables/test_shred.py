@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from tests.inprocess import world
 
-from lastpage.fetch.envelope import heads
+from lastpage.fetch import envelope
+from lastpage.fetch.envelope import heads, page
 from lastpage.tables.schema import CONVERSATION, TABLES, Level, column
 from lastpage.tables.shred import shred
 
@@ -194,3 +195,17 @@ def test_nothing() -> None:
     tables = shred([])
     assert {name: table.schema for name, table in tables.items()} == TABLES
     assert all(isinstance(table, pa.Table) and not len(table) for table in tables.values())
+
+
+@pytest.mark.parametrize("half", [r"\ud83d", r"\uDE00 \ud83d", r"\ud83d\u0041", r"\ud83d\ud83d\ude00"])
+def test_half_a_character_spoils_no_page(half: str) -> None:
+    """Half a character is kept as it came, in the record that has it; its id, its start and the other records can be read."""
+    other = json.dumps({**RECORD, "externalTag": "\\\\ud800 \U0001f600"})
+    spoilt = json.dumps({**RECORD, "conversationId": "c2", "externalTag": "?"}).replace("?", half)
+    body = f'{{"totalHits": 2, "conversations": [{other}, {spoilt}]}}'.encode()
+    assert page(body).total_hits == 2
+    assert [bytes(raw).decode() for raw in page(body).conversations or ()] == [other, spoilt]
+    assert [head and head.id for head in heads(body)] == ["c1", "c2"]
+    tables = shred(page(body).conversations or ())
+    assert [row["conversation_id"] for row in tables["broken"].to_pylist()] == ["c2"]
+    assert envelope.record(msgspec.Raw(spoilt.encode()))["externalTag"] == json.loads(spoilt)["externalTag"]

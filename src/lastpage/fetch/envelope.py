@@ -6,9 +6,11 @@ are the API's own (docs/api.md, 1.3, 1.4). Everything is optional: what the API 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -71,13 +73,54 @@ class _Heads(msgspec.Struct, frozen=True, gc=False):
     conversations: list[Head] | None = None
 
 
-page = msgspec.json.Decoder(Page).decode
+_page = msgspec.json.Decoder(Page).decode
 job = msgspec.json.Decoder(Job).decode
 status = msgspec.json.Decoder(Status).decode
 availability = msgspec.json.Decoder(Availability).decode
 _heads = msgspec.json.Decoder(_Heads).decode
 _head = msgspec.json.Decoder(Head).decode
 _name = msgspec.json.Decoder(_Name).decode
+
+
+#: An escape in JSON text: two surrogates that are a character, or one alone (the group), which is none, or any other.
+ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+
+
+def page(body: bytes) -> Page:
+    """A page; a record with half a character in its text (an escaped surrogate alone) does not make it unreadable."""
+    try:
+        return _page(body)
+    except msgspec.DecodeError:
+        readable = _readable(body)
+        if readable == body:
+            raise
+    found = _page(readable)
+    if found.conversations is None:
+        return found
+    return msgspec.structs.replace(found, conversations=_as_they_came(found.conversations, readable, body))
+
+
+def record(raw: Raw) -> Any:
+    """A record as Python has it; half a character stays half a character."""
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return json.loads(bytes(raw))
+
+
+def _readable(text: bytes) -> bytes:
+    """JSON without halves of characters, byte by byte as long."""
+    return ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
+
+
+def _as_they_came(records: Sequence[Raw], readable: bytes, body: bytes) -> list[Raw]:
+    """The same records out of the body itself."""
+    found, end = [], 0
+    for raw in map(bytes, records):
+        start = readable.index(raw, end)
+        end = start + len(raw)
+        found.append(Raw(body[start:end]))
+    return found
 
 
 def heads(body: bytes) -> Sequence[Head | None]:
@@ -93,9 +136,13 @@ def head(raw: Raw) -> Head | None:
     try:
         return _head(raw)
     except UNREADABLE:
+        readable = _readable(bytes(raw))
+    try:
+        return _head(readable)
+    except UNREADABLE:
         pass
     try:
-        name = _name(raw)
+        name = _name(readable)
     except UNREADABLE:
         return None
     return Head(name.id, name.start)

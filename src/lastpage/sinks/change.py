@@ -64,13 +64,15 @@ class Change:
     def counted(self, counts: Sequence[int]) -> list[Range]:
         """What the day holds now, with the conversations that were counted in each range; none is whole that could not be read."""
         return [
-            replace(version, conversations=count, coverage=self._coverage(version))
+            replace(self._proved(version), conversations=count)
             for version, count in zip(self.after, counts, strict=True)
         ]
 
-    def _coverage(self, version: Range) -> str:
+    def _proved(self, version: Range) -> Range:
         lacking = any(each.start is not None and each.start in version.interval for each in self.unread)
-        return "unproven" if lacking and version.coverage == "complete" else version.coverage
+        if not lacking or version.coverage != "complete":
+            return version
+        return replace(version, coverage="unproven", finality="provisional")
 
     def _note(self, broken: pa.Table) -> None:
         for row in broken.to_pylist():

@@ -7,7 +7,7 @@ Keys, and the starts that say which day a conversation belongs to, cannot be cho
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -53,6 +53,7 @@ class Selection:
                 raise UsageError(f"--hash {table}.{column}: only text can be hashed; drop it instead")
         if twice := sorted({*self.drop} & {*self.hash}):
             raise UsageError(f"{twice[0]} is to be dropped and hashed; choose one")
+        _refuse_twins(self.attributes)
         if self.keep_raw and self.is_private:
             raise UsageError(
                 "--keep-raw keeps whole records, with everything that --columns, --drop or --hash take out"
@@ -131,6 +132,16 @@ def places(option: str, columns: Iterable[str], tables: Mapping[str, pa.Schema])
         if not found:
             raise _unknown(option, text, {column for schema in tables.values() for column in schema.names})
         yield from found
+
+
+def _refuse_twins(attributes: Sequence[str]) -> None:
+    """Raises `UsageError` for attributes whose columns would have one name; who does not mind case sees to that himself."""
+    named: dict[str, str] = {}
+    for name in attributes:
+        column = pivot.column(name)
+        if column in named:
+            raise UsageError(f"--attributes: {named[column]} and {name} would be one column; choose one")
+        named[column] = name
 
 
 def _unknown(option: str, text: str, known: Iterable[str]) -> UsageError:

@@ -66,11 +66,12 @@ class Shredder:
 
     def _private(self, tables: Tables) -> Tables:
         made = dict(tables)
+        # Attributes first: they go by their names, which may be dropped or hashed themselves.
+        made["participant_attributes"] = self._private_attributes(made["participant_attributes"])
         for name, column in self.selection.dropped() & _there(tables):
             made[name] = _replaced(made[name], column, lambda values: pa.nulls(len(values), values.type))
         for name, column in self.selection.hashed() & _there(tables):
             made[name] = _replaced(made[name], column, self._hashed)
-        made["participant_attributes"] = self._private_attributes(made["participant_attributes"])
         made["broken"] = _replaced(made["broken"], "record", _digested)
         made["broken"] = _replaced(made["broken"], "error", lambda values: pa.nulls(len(values), values.type))
         return made
