@@ -9,7 +9,7 @@ import pytest
 
 from lastpage import Cloud, UsageError
 from tests.inprocess import NOW, talk, world
-from tests.readback import ids
+from tests.readback import ids, table
 
 #: Two days by job, and half a day by page numbers.
 SPAN = "2023-10-18/2023-10-20T15:00Z"
@@ -177,3 +177,24 @@ def test_a_token_of_somebody_else() -> None:
     assert made.sandbox.counters["token"] == logins
     with pytest.raises(UsageError, match="no token yet"):
         Cloud(LoggedIn("", URL))
+
+
+def test_what_a_job_cannot_show_yet(tmp_path: Path) -> None:
+    """Callbacks that were asked for before the watermark and spoken after it: page numbers see them, a job for voice does not.
+
+    They are taken by id, once; the run says that it cannot prove that there are no others; and once the watermark has passed,
+    the job's own rows stand in their place.
+    """
+    made = world(per_day=0)
+    asked = datetime(2023, 10, 20, 8, 30, tzinfo=UTC)
+    made.sandbox.world.add(*(talk(n, asked, 300, media="callback", lead_ms=7_200_000) for n in range(1, 8)))
+    summary = made.cloud().fetch("2023-10-20T06:00Z/2023-10-20T15:00Z", tmp_path, media="voice")
+    assert (summary.coverage, summary.finality, summary.conversations) == ("unproven", "provisional", 7)
+    assert any("7 that the job cannot show yet were taken by id" in note for note in summary.notes)
+    assert sorted(ids(tmp_path)) == sorted(made.truth(asked, asked + timedelta(hours=1)))
+    assert table(tmp_path, "participant_attributes") == []
+    made.clock.sleep(24 * 3600)
+    summary = made.cloud().fetch("2023-10-20T06:00Z/2023-10-20T15:00Z", tmp_path, media="voice")
+    assert (summary.coverage, summary.conversations) == ("complete", 7)
+    assert len(ids(tmp_path)) == 7
+    assert table(tmp_path, "participant_attributes")

@@ -6,7 +6,7 @@ lacks is asked for by id: it may have been deleted since it was seen, and it may
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,10 +31,10 @@ class Evidence:
     client: Client
     note: Callable[[str], None]
 
-    def missing(self) -> Counter[int]:
-        """How many conversations each slice lacks although another slice saw them and the API still has them."""
+    def missing(self) -> dict[int, list[str]]:
+        """The conversations that each slice lacks although another slice saw them and the API still has them."""
         owners = self._owners()
-        lacking: Counter[int] = Counter()
+        lacking: dict[int, list[str]] = defaultdict(list)
         asked = 0
         for interval, numbers in owners.items():
             for batch in _batches(self._holes(numbers, self.ledger.sightings(self.run, interval))):
@@ -43,7 +43,8 @@ class Evidence:
                 self._forget([text for text, start in now.items() if start is None])
                 for text, seen in batch:
                     if start := now.get(text, seen):
-                        lacking.update(self._at_fault(owners, interval, text, start))
+                        for number in self._at_fault(owners, interval, text, start):
+                            lacking[number].append(text)
         return lacking
 
     def _owners(self) -> dict[Interval, list[int]]:

@@ -40,7 +40,7 @@ class Rows:
         nobodys = {""} if part.start == self.planned.slice.interval.start else set()
         last = self._last_copies()
         for number, kept, attempt in self._pages():
-            there = self.verdict.pages[str(number)]
+            there = self.verdict.pages.get(str(number), {})  # none: it was kept, and a crash came before its verdict
             if not (days | nobodys).intersection(there):
                 continue
             body = self.ledger.answer(attempt, kept).body

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from lastpage.byid import ById
 from lastpage.evidence import Evidence
 from lastpage.fetch.client import Client
 from lastpage.fetch.lake import Lake
@@ -248,27 +249,41 @@ class Fetching:
         parts: set[int] = set()
         for planned in self.ledger.slices(self.run):
             if lacking := missing.get(planned.slice.number):
-                self.meter.note(f"{planned.slice} lacks {lacking:,} that others saw; reading it again")
+                self.meter.note(f"{planned.slice} lacks {len(lacking):,} that others saw; reading it again")
                 self.ledger.reopen(self.run, planned.slice.number)
                 parts.add(planned.part)
         while todo := self._todo():
             for _ in self._settled(todo):
                 pass
             self._siblings.stand(planned for planned in self.ledger.slices(self.run) if planned.state == "settled")
-        still = self._missing() if missing else missing
+        still = self._taken_by_id(self._missing()) if missing else missing
         for part in sorted(parts):
             settled = [each for each in self.ledger.slices(self.run) if (each.part, each.state) == (part, "settled")]
             if settled:
                 yield self._group([self._convicted(planned, still) for planned in settled])
 
-    def _missing(self) -> Mapping[int, int]:
+    def _missing(self) -> Mapping[int, list[str]]:
         return Evidence(self.ledger, self.run, self.client, self.meter.note).missing()
 
-    def _convicted(self, planned: Planned, missing: Mapping[int, int]) -> Rows:
+    def _taken_by_id(self, missing: Mapping[int, list[str]]) -> Mapping[int, list[str]]:
+        """What is still missing once the rows that a job's filter cannot see yet were taken by id."""
+        byid = ById(self.ledger, self.run, self.client)
+        left = dict(missing)
+        for planned in self.ledger.slices(self.run) if self.query.sees_segments else ():
+            piece, lacking = planned.slice, missing.get(planned.slice.number, [])
+            hidden = planned.state == "settled" and piece.route == "cursor" and piece.direction is None
+            if lacking and hidden and byid.take(planned, lacking) == len(lacking):
+                self.meter.note(
+                    f"{piece}: {len(lacking):,} that the job cannot show yet were taken by id, without attributes"
+                )
+                del left[piece.number]
+        return left
+
+    def _convicted(self, planned: Planned, missing: Mapping[int, list[str]]) -> Rows:
         """A slice's rows; short if it still lacks what others saw."""
         rows = Rows.settled(self.ledger, planned)
         if lacking := missing.get(planned.slice.number):
-            why = f"{lacking:,} conversations that another slice saw are not among its own"
+            why = f"{len(lacking):,} conversations that another slice saw are not among its own"
             rows.verdict = replace(rows.verdict, coverage="short", finality="provisional", why=why)
             self.ledger.rejudge(self.run, planned.slice.number, rows.verdict.dump())
             self.meter.note(f"{planned.slice} is short: {why}")

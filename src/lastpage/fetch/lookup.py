@@ -15,7 +15,7 @@ from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
 from lastpage.fetch.complaints import understood
 from lastpage.fetch.cursor import is_safe
-from lastpage.fetch.transport import Call
+from lastpage.fetch.transport import Answer, Call
 from lastpage.fetch.walk import DETAILS
 
 #: Ids of one call; other calls of the platform take as many.
@@ -35,14 +35,21 @@ def standing(client: Client, ids: Sequence[str]) -> dict[str, datetime | None]:
 
 
 def _several(client: Client, ids: Sequence[str]) -> Iterator[tuple[str, datetime]]:
+    for answer in records(client, ids):
+        yield from ((head.id, head.start) for head in envelope.heads(answer.body) if head)
+
+
+def records(client: Client, ids: Sequence[str]) -> Iterator[Answer]:
+    """Pages of at most `IDS_MAX` conversations, as they are by now and without attributes; what is not to be had is left out."""
     call = Call("GET", DETAILS, query=(("id", ",".join(ids)),), endpoint=f"GET {DETAILS}", passes=REFUSED)
     answer = client.send(call)
     if answer.status == 400 and len(ids) > 1:
         middle = len(ids) // 2
-        yield from _several(client, ids[:middle])
-        yield from _several(client, ids[middle:])
+        yield from records(client, ids[:middle])
+        yield from records(client, ids[middle:])
     elif answer.status == 200:
-        yield from ((head.id, head.start) for head in understood(call, answer, envelope.heads) if head)
+        understood(call, answer, envelope.heads)
+        yield answer
 
 
 def _alone(client: Client, text: str) -> dict[str, datetime | None]:

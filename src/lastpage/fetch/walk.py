@@ -21,9 +21,9 @@ from lastpage.fetch.transport import Answer, Call
 from lastpage.plan import Slice
 
 DETAILS = "/api/v2/analytics/conversations/details"
-Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount"]
+Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount", "named"]
 #: The kinds whose answers hold conversations.
-READS: frozenset[str] = frozenset({"page", "results"})
+READS: frozenset[str] = frozenset({"page", "results", "named"})
 
 
 @dataclass(frozen=True, slots=True)
