@@ -19,11 +19,11 @@ from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import pyarrow as pa
 import urllib3
 
 from benchmarks.replay import DETAILS, PAGE, PER_DAY, interval, serving
 from lastpage import Cloud, Credentials
+from lastpage.cli.memory import thrifty
 from lastpage.clock import RealClock
 from lastpage.fetch import envelope
 from lastpage.tables.shred import parse
@@ -57,7 +57,7 @@ class Unpaced(RealClock):
 
 
 def lastpage(url: str, size: int, to: str = "out") -> int:
-    pa.set_memory_pool(pa.system_memory_pool())  # as the command does
+    thrifty()  # as the command does
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(Credentials("client", "secret"), url, clock=Unpaced())
         summary = cloud.fetch(interval(size // PER_DAY), Path(folder) / to)

@@ -15,7 +15,6 @@ from filelock import BaseFileLock, FileLock, Timeout
 from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.csv import Csv
-from lastpage.sinks.duckdb import DuckDB
 from lastpage.sinks.folder import MAIN, Folder
 from lastpage.sinks.folder import Format as Form
 from lastpage.sinks.jsonl import JsonLines, Stdout
@@ -131,10 +130,17 @@ def _there(folder: Path) -> Format | None:
     return next(there, None)
 
 
+def _duckdb(path: Path, state: Path, disk: Disk) -> Sink:
+    """DuckDB is loaded where it is needed: a seventh of a second and 30 MiB that other destinations do without."""
+    from lastpage.sinks.duckdb import DuckDB  # noqa: PLC0415
+
+    return DuckDB(path, state, disk)
+
+
 SINKS: dict[Kind, Callable[[Path, Path, Disk], Sink]] = {
     "parquet": lambda path, state, disk: Folder(path, state, FORMATS["parquet"], disk),
     "csv": lambda path, state, disk: Folder(path, state, FORMATS["csv"], disk),
-    "duckdb": DuckDB,
+    "duckdb": _duckdb,
     "lines": JsonLines,
     "stdout": lambda _path, _state, _disk: Stdout(),
 }

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pyarrow as pa
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from lastpage.cli import demo, doctor, fetch, plan, sandbox, verify
 from lastpage.cli.debugging import debugging, tell_end
 from lastpage.cli.ending import Ending, ending
+from lastpage.cli.memory import thrifty
 from lastpage.cli.telling import PLAINLY, Telling, line, wants_json
 from lastpage.errors import UsageError
 from lastpage.version import __version__
@@ -36,8 +36,7 @@ for verb in (fetch.fetch, plan.plan, verify.verify, doctor.doctor, sandbox.sandb
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb and leave with its exit code."""
-    # The process is ours, so is the choice: the system's allocator gives back what it does not need, a hundred MiB of it.
-    pa.set_memory_pool(pa.system_memory_pool())
+    thrifty()
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()

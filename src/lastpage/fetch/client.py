@@ -22,6 +22,9 @@ from lastpage.regions import Environment
 from lastpage.trace import tell
 from lastpage.version import __version__
 
+#: Answers that are inflated at the same time; there is work for no more on two cores.
+INFLATING_MAX = 2
+
 
 @dataclass(slots=True)
 class Counts:
@@ -59,6 +62,8 @@ class Client:
         self._rng = rng
         #: The server's clock less ours, as of the last answer that told.
         self._ahead_s = 0.0
+        #: Inflating a page takes several times its size for a moment; not all threads need that moment at once.
+        self._inflating = threading.Semaphore(INFLATING_MAX)
         self._patience = Patience()
 
     def hasty(self, transport: Transport | None = None) -> Client:
@@ -112,7 +117,8 @@ class Client:
             answer = self._transport.send(base, call, {**_COMMON, **headers})
             self._hear(answer)
             if 200 <= answer.status < 300:
-                _check_whole(answer)
+                with self._inflating:
+                    _check_whole(answer)
         except TransportError as fault:
             return fault
         return answer

@@ -38,11 +38,18 @@ def drive(
             return Again(f"the API led back to a page already read ({step.kind} {step.ordinal})")
         seen.add(_key(step))
         sleep(step.wait_s)
-        answer, following = _ask(walk, step, send)
-        if not _repeats(step, following):
-            keep(step, answer)
-        step = following
+        step = _taken(walk, step, send, keep)
     return Again(f"no end after {STEPS_MAX:,} requests")
+
+
+def _taken(
+    walk: Walk, request: Request, send: Callable[[Request], Answer], keep: Callable[[Request, Answer], None]
+) -> Step:
+    """Ask, keep the answer, say what follows. While the next answer is waited for, this one is nobody's any more."""
+    answer, following = _ask(walk, request, send)
+    if not _repeats(request, following):
+        keep(request, answer)
+    return following
 
 
 def _ask(walk: Walk, request: Request, send: Callable[[Request], Answer]) -> tuple[Answer, Step]:
