@@ -32,6 +32,7 @@ lint: $(READY) ## style, types, structure
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: $(READY) ## the benchmarks; prints tables
+	@$(BIN)/python -m pip install -q -e '.[bench]' || echo "what is compared with could not be installed; its rows are left out"
 	@$(BIN)/python -m benchmarks
 
 docs: $(READY) ## rewrite the generated parts of docs/

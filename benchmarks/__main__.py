@@ -1,7 +1,7 @@
 """`make bench`: all benchmarks, one after the other."""
 
-from benchmarks import memory, sandbox, speed
+from benchmarks import sandbox, speed, stages
 
 speed.main()
-memory.main()
+stages.main()
 sandbox.main()

@@ -1,0 +1,66 @@
+"""Where the time of a fetch goes: processor seconds of each stage for ten rendered pages, on one core, nothing overlapping."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from benchmarks.replay import PAGE, moved, template
+from lastpage.digests import digest
+from lastpage.fetch import envelope
+from lastpage.sinks.parquet import Parquet
+from lastpage.tables.overview import overview
+from lastpage.tables.shred import parse, take_apart
+from lastpage.tables.shredder import Shredder
+
+REPEATED = 3
+
+
+def main() -> None:
+    pages = [moved(page, number) for number, page in enumerate(template())]
+    rows = len(pages) * PAGE
+    print(f"Where the time goes: processor seconds for {rows:,} conversations, the least of {REPEATED} readings")
+    bodies = _told("inflate (once to judge, once to write)", gzip.decompress, pages, times=2)
+    heads = _told("ids, starts and ends of every record", envelope.heads, bodies)
+    _told("the account: a digest of every id", lambda page: [digest(head.id) for head in page if head], heads)
+    records = [page.conversations or [] for page in _told("slice the records out of a page", envelope.page, bodies)]
+    arrays = _told("parse (arrow-rs)", parse, records)
+    tables = _told("take apart into tables", take_apart, arrays)
+    _told("the overview", overview, tables)
+    _told("write all tables as Parquet, zstd", _written, _pairs([Shredder()(page) for page in records]))
+    print()
+
+
+def _told(stage: str, work: Callable[[Any], Any], items: Iterable[Any], times: int = 1) -> list[Any]:
+    items, least = list(items), float("inf")
+    for _ in range(REPEATED):
+        begun = time.process_time()
+        done = [work(item) for item in items]
+        least = min(least, time.process_time() - begun)
+    print(f"  {stage:<40} {least * times:>6.2f}")
+    return done
+
+
+def _pairs(pages: list[dict[str, pa.Table]]) -> list[dict[str, pa.Table]]:
+    """Two pages together, as a row group has them."""
+    return [
+        {name: pa.concat_tables([one[name], other[name]]) for name in one}
+        for one, other in zip(pages[::2], pages[1::2], strict=True)
+    ]
+
+
+def _written(tables: dict[str, pa.Table]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, table in tables.items():
+            with Parquet().create(Path(folder) / name, table.schema) as writer:
+                writer.write(table)
+
+
+if __name__ == "__main__":
+    main()
