@@ -4,33 +4,18 @@ import json
 import logging
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 import pytest
 from docs.errors_page import listed
-from tests.inprocess import NOW
 
 from lastpage.cli import run
 from lastpage.fetch.transport import Fault
 from lastpage.trace import CODES, EVENTS, FAULTS, safe, tell
-from lastpage_sandbox import Sandbox, Settings
+from lastpage_sandbox import Sandbox
 
 QUEUE = "ca0a12ca-0000-4000-8000-00000000cafe"
-
-
-@pytest.fixture
-def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """A served organisation, its variables set, an empty folder to work in."""
-    settings = Settings(seed=7, per_day=20, requests_per_minute=6_000, job_polls=0, orphans=0.0)
-    box = Sandbox(settings, now=NOW.timestamp)
-    with box.serve() as server:
-        monkeypatch.setenv("GENESYS_CLIENT_ID", settings.client_id)
-        monkeypatch.setenv("GENESYS_CLIENT_SECRET", settings.client_secret)
-        monkeypatch.setenv("GENESYS_ENVIRONMENT", server.url)
-        monkeypatch.chdir(tmp_path)
-        yield box
 
 
 def events(path: str = "trace") -> list[dict[str, Any]]:

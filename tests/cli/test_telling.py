@@ -4,32 +4,17 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress
-from tests.inprocess import NOW
 
 from lastpage.cli import run
 from lastpage.cli.progress import columns
-from lastpage_sandbox import Sandbox, Settings
+from lastpage_sandbox import Sandbox
 
 INTERVAL = "2023-10-10"
-
-
-@pytest.fixture
-def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """A served organisation, its variables set, an empty folder to work in."""
-    settings = Settings(seed=7, per_day=20, requests_per_minute=6_000, job_polls=0, orphans=0.0)
-    box = Sandbox(settings, now=NOW.timestamp)
-    with box.serve() as server:
-        monkeypatch.setenv("GENESYS_CLIENT_ID", settings.client_id)
-        monkeypatch.setenv("GENESYS_CLIENT_SECRET", settings.client_secret)
-        monkeypatch.setenv("GENESYS_ENVIRONMENT", server.url)
-        monkeypatch.chdir(tmp_path)
-        yield box
 
 
 def events(text: str) -> list[dict[str, object]]:
