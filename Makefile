@@ -47,6 +47,6 @@ $(READY): pyproject.toml
 	  { echo "lastpage needs Python 3.11 or newer; say which with: make PYTHON=python3.12 …"; exit 2; }
 	@echo "setting up $(V) …"
 	@$(PYTHON) -m venv $(V)
-	@{ $(BIN)/python -m pip install -q uv && $(BIN)/uv pip install -q --python $(BIN)/python -e '.[dev]'; } \
+	@{ $(BIN)/python -m pip install -q uv && $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -e '.[dev]'; } \
 	  2>/dev/null || $(BIN)/python -m pip install -q -e '.[dev]'
 	@touch $@

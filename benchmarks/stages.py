@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ import pyarrow as pa
 from benchmarks.replay import PAGE, moved, template
 from lastpage.digests import digest
 from lastpage.fetch import envelope
+from lastpage.fetch.transport import decode
 from lastpage.sinks.parquet import Parquet
 from lastpage.tables.overview import overview
 from lastpage.tables.shred import parse, take_apart
@@ -26,10 +26,10 @@ def main() -> None:
     pages = [moved(page, number) for number, page in enumerate(template())]
     rows = len(pages) * PAGE
     print(f"Where the time goes: processor seconds for {rows:,} conversations, the least of {REPEATED} readings")
-    bodies = _told("inflate (once to judge, once to write)", gzip.decompress, pages, times=2)
-    heads = _told("ids, starts and ends of every record", envelope.heads, bodies)
-    _told("the account: a digest of every id", lambda page: [digest(head.id) for head in page if head], heads)
-    records = [page.conversations or [] for page in _told("slice the records out of a page", envelope.page, bodies)]
+    bodies = _told("inflate (once to judge, once to write)", lambda page: decode(page, "gzip"), pages, times=2)
+    seen = _told("ids, starts and ends of every record", envelope.page, bodies)
+    _told("the account: a digest of every id", lambda page: [digest(head.id) for head in page.known], seen)
+    records = _told("slice the records out of a page", envelope.records, bodies)
     arrays = _told("parse (arrow-rs)", parse, records)
     tables = _told("take apart into tables", take_apart, arrays)
     _told("the overview", overview, tables)

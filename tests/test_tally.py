@@ -62,6 +62,16 @@ def test_a_small_gap_that_stays() -> None:
     assert "more counted" in result.why
 
 
+def test_a_small_gap_that_looks_past_the_watermark() -> None:
+    """Under a filter on segments the counts see what the lake cannot match yet: then no gap is small enough."""
+    ahead = Slice(1, DAY, Interval(DAY.start, DAY.end + timedelta(days=1)), "cursor", "test", 3)
+    sums = account(ahead, {"conversations": [row("a")]}, counts=(2, 2))
+    assert verdict(sums, "read", lake=DAY.end + timedelta(hours=23)).coverage == "unproven"
+    assert verdict(sums, "read", lake=DAY.end + timedelta(hours=24)).coverage == "complete"
+    whole = account(ahead, {"conversations": [row("a")]}, counts=(1, 1))
+    assert verdict(whole, "read", lake=DAY.end).coverage == "complete"
+
+
 def test_a_large_gap_that_stays() -> None:
     """A gap beyond the tolerance, with the same ids at every reading, proves nothing either way."""
     result = verdict(account(JOB, {"conversations": [row("a")]}, counts=(4, 4)), "read")

@@ -75,7 +75,7 @@ def answer(first: int, rows: int) -> Answer:
 
 
 def test_the_sample() -> None:
-    """All of the first page that has rows, and one record in fifty of all others, however small the pages are."""
+    """All of a slice's first page that has rows, and one page in fifty of all others, other ones in each slice."""
     seen: list[int] = []
 
     def look(records: Any) -> list[str]:
@@ -84,12 +84,14 @@ def test_the_sample() -> None:
 
     start = datetime(2023, 10, 10, tzinfo=UTC)
     day = Interval(start, start.replace(day=11))
-    piece = Slice(0, day, day, "pages", "")
+    piece = Slice(7, day, day, "pages", "")
     sums = Account(piece, start, look)
     sizes = [0, 30, *[7] * 100]
     for number, size in enumerate(sizes):
         sums.take(number, Request(piece, "page", ordinal=number + 1), answer(sum(sizes[:number]), size))
-    assert seen == [*range(30), *range(SAMPLED_EVERY, sum(sizes), SAMPLED_EVERY)]
+    pages = [number for number in range(2, len(sizes)) if (number + 7) % SAMPLED_EVERY == 0]
+    assert len(pages) == 2
+    assert seen == [*range(30), *(30 + 7 * (number - 2) + row for number in pages for row in range(7))]
 
 
 def test_a_verdict_of_before() -> None:

@@ -131,7 +131,7 @@ class Cloud:
                         yield FetchedPage(
                             rows.planned.slice,
                             [record(raw) for raw in fresh(group, chosen)],
-                            len(page.conversations or ()),
+                            len(page.heads or ()),
                             page.total_hits,
                             _continuation(request, page),
                         )
@@ -293,7 +293,7 @@ def _raws(fetching: Fetching) -> Iterator[Sequence[Raw]]:
 
 def _continuation(request: Request, page: Page) -> int | str | None:
     if request.kind == "page":
-        return page.token or (request.ordinal + 1 if page.conversations else None)
+        return page.token or (request.ordinal + 1 if page.heads else None)
     return page.cursor
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lastpage.fetch import envelope
 from lastpage.fetch.envelope import Raw
+from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import READS, Request
 from lastpage.interval import Interval
 from lastpage.ledger import Attempt, Kept, Ledger, Planned
@@ -43,29 +44,29 @@ class Rows:
             there = self.verdict.pages.get(str(number), {})  # none: it was kept, and a crash came before its verdict
             if not (days | nobodys).intersection(there):
                 continue
-            body = self.ledger.answer(attempt, kept).body
-            records = envelope.page(body).conversations or []
+            answer = self.ledger.answer(attempt, kept)
+            records = envelope.records(answer.body)
             # A page that has nothing but these days, and nothing twice, need not be looked into.
             whole = last is None and days.issuperset(there)
-            if chosen := records if whole else self._chosen(number, body, records, part, last):
+            if chosen := records if whole else self._chosen(number, answer, records, part, last):
                 yield chosen
 
     def views(self) -> Iterator[tuple[Request, envelope.Page, list[Raw]]]:
         """Every page of the slice: what asked for it, what came, and the rows of it that `of` would yield."""
         last, interval = self._last_copies(), self.planned.slice.interval
         for number, kept, attempt in self._pages():
-            body = self.ledger.answer(attempt, kept).body
-            page = envelope.page(body)
-            yield kept.request, page, self._chosen(number, body, page.conversations or [], interval, last)
+            answer = self.ledger.answer(attempt, kept)
+            records = envelope.records(answer.body)
+            yield kept.request, answer.page, self._chosen(number, answer, records, interval, last)
 
     def _chosen(
-        self, number: int, body: bytes, records: list[Raw], part: Interval, last: dict[str, int] | None
+        self, number: int, answer: Answer, records: list[Raw], part: Interval, last: dict[str, int] | None
     ) -> list[Raw]:
         """The last copies in a page that belong to a part of the slice."""
         with_broken = part.start == self.planned.slice.interval.start
         return [
             raw
-            for row, (raw, head) in enumerate(zip(records, envelope.heads(body), strict=True))
+            for row, (raw, head) in enumerate(zip(records, answer.page.heads or (), strict=True))
             if (with_broken if head is None else head.start in part)
             and (head is None or last is None or last[head.id] == number * POSITIONS + row)
         ]
@@ -76,7 +77,7 @@ class Rows:
             self._last = {
                 head.id: number * POSITIONS + row
                 for number, kept, attempt in self._pages()
-                for row, head in enumerate(envelope.heads(self.ledger.answer(attempt, kept).body))
+                for row, head in enumerate(self.ledger.answer(attempt, kept).page.heads or ())
                 if head is not None
             }
         return self._last

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from lastpage.fetch.cursor import CursorWalk
 from lastpage.fetch.pace import Pace
@@ -28,6 +29,10 @@ PER_DAY = 20_000
 ROWS = 1_000
 LATENCY_S = 0.3
 WINDOW_S = 60.0
+#: The records of every page: only how many there are matters here.
+RECORDS = msgspec.Raw(
+    msgspec.json.encode([{"conversationId": "one", "conversationStart": "2023-10-10T10:00:00.000Z"}] * ROWS)
+)
 
 
 @dataclass
@@ -180,10 +185,10 @@ class Backfill:
             case "results":
                 self._read[job] += ROWS
                 more = {"cursor": f"{self._read[job]}"} if self._read[job] < self._rows[job] else {}
-                body = {"conversations": [{}] * ROWS, **more}
+                body = {"conversations": RECORDS, **more}
             case _:
                 body = {"totalHits": 0}
-        return Answer(200, {}, json.dumps(body).encode())
+        return Answer(200, {}, msgspec.json.encode(body))
 
     def _at(self, moment: float, happens: Callable[[], None]) -> None:
         heapq.heappush(self._events, (moment, next(self._numbers), happens))

@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.play import play
 
 #: Seeds that found a fault of lastpage, and stay.
-FOUND = (5209,)
+FOUND = (5209, 20041)
 
 
 @pytest.mark.parametrize("seed", [*range(50), *FOUND])

@@ -11,7 +11,7 @@ import pytest
 from tests.inprocess import world
 
 from lastpage.fetch import envelope
-from lastpage.fetch.envelope import heads, page
+from lastpage.fetch.envelope import page, records
 from lastpage.tables.schema import CONVERSATION, TABLES, Level, column
 from lastpage.tables.shred import shred
 
@@ -128,7 +128,7 @@ def test_one_broken_record(odd: dict[str, Any], why: str) -> None:
 def test_a_start_that_nobody_can_own(start: object) -> None:
     """What the tally takes for no start is none for the tables, either: else the record is a row of a day that may not be its own."""
     record = {**RECORD, "conversationStart": start}
-    assert heads(json.dumps({"conversations": [record]}).encode()) == [None]
+    assert page(json.dumps({"conversations": [record]}).encode()).heads == [None]
     tables = shred(raws({**RECORD, "conversationId": "other"}, record))
     assert tables["conversations"].column("conversation_id").to_pylist() == ["other"]
     assert [row["conversation_start"] for row in tables["broken"].to_pylist()] == [None]
@@ -146,7 +146,7 @@ def test_a_start_that_nobody_can_own(start: object) -> None:
 def test_an_odd_start(start: str, meant: str) -> None:
     """A start with an offset, or with more digits, is the same moment for the tables as for the tally."""
     record = {**RECORD, "conversationStart": start}
-    (head,) = heads(json.dumps({"conversations": [record]}).encode())
+    (head,) = page(json.dumps({"conversations": [record]}).encode()).heads or ()
     assert head is not None
     (found,) = shred(raws(record))["conversations"].column("conversation_start").to_pylist()
     assert plain(found) == plain(head.start) == meant
@@ -204,8 +204,8 @@ def test_half_a_character_spoils_no_page(half: str) -> None:
     spoilt = json.dumps({**RECORD, "conversationId": "c2", "externalTag": "?"}).replace("?", half)
     body = f'{{"totalHits": 2, "conversations": [{other}, {spoilt}]}}'.encode()
     assert page(body).total_hits == 2
-    assert [bytes(raw).decode() for raw in page(body).conversations or ()] == [other, spoilt]
-    assert [head and head.id for head in heads(body)] == ["c1", "c2"]
-    tables = shred(page(body).conversations or ())
+    assert [bytes(raw).decode() for raw in records(body)] == [other, spoilt]
+    assert [head and head.id for head in page(body).heads or ()] == ["c1", "c2"]
+    tables = shred(records(body))
     assert [row["conversation_id"] for row in tables["broken"].to_pylist()] == ["c2"]
     assert envelope.record(msgspec.Raw(spoilt.encode()))["externalTag"] == json.loads(spoilt)["externalTag"]

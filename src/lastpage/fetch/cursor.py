@@ -76,7 +76,7 @@ class CursorWalk:
 
     def _counted(self, request: Request, answer: Answer) -> Step:
         if answer.status == 200:
-            envelope.page(answer.body)  # what cannot be read is no count, and the driver asks for it again
+            _ = answer.page  # what cannot be read is no count, and the driver asks for it again
         if request.ordinal + 1 < len(counted_intervals(request.slice)):
             return replace(request, ordinal=request.ordinal + 1)
         if request.kind == "count":
@@ -88,8 +88,8 @@ class CursorWalk:
             return Again(f"job {request.job} vanished while it was read")
         if answer.status == 400:
             return Narrow(f"the results of job {request.job} were refused with 400 after {request.ordinal} pages")
-        page = envelope.page(answer.body)
-        size = _page_size(request.page_size, len(answer.body), len(page.conversations or ()), self.page_size)
+        page = answer.page
+        size = _page_size(request.page_size, len(answer.body), len(page.heads or ()), self.page_size)
         if page.cursor:
             return replace(request, ordinal=request.ordinal + 1, cursor=page.cursor, page_size=size)
         return replace(request, kind="delete", ordinal=0, cursor="")

@@ -1,7 +1,8 @@
 """What is around the records: the few fields of each answer that steer a walk, read without building the records.
 
-msgspec slices records out of a page at about 1 GB/s (`Raw`); ids and times of a whole page come as fast (`Head`). Field names
-are the API's own (docs/api.md, 1.3, 1.4). Everything is optional: what the API leaves out must not break a walk.
+A page is read once for what its walk and its tally want (`Page`: every record's id and times) and once more for the records
+themselves (`records`: sliced, not built), each at about 1 GB/s. Field names are the API's own (docs/api.md, 1.3, 1.4). Everything
+is optional: what the API leaves out must not break a walk.
 """
 
 from __future__ import annotations
@@ -34,15 +35,29 @@ class Head(msgspec.Struct, frozen=True, gc=False):
             msgspec.structs.force_setattr(self, "start", self.start.astimezone(UTC))
 
 
-class Page(msgspec.Struct, frozen=True, gc=False):
-    """A page of either route, its records untouched."""
+class _Around(msgspec.Struct, frozen=True, gc=False):
+    """What steers a walk on a page of either route."""
 
-    conversations: list[Raw] | None = None
     total_hits: int | None = msgspec.field(name="totalHits", default=None)
     cursor: str | None = None
     watermark: Moment | None = msgspec.field(name="dataAvailabilityDate", default=None)
     #: Not known to be sent; followed if it is (docs/api.md, 11, row 22).
     token: str | None = msgspec.field(name="nextPageToken", default=None)
+
+
+class Page(_Around, frozen=True, gc=False):
+    """A page: who its records are, in order; None stands for one that has no readable id or start."""
+
+    heads: Sequence[Head | None] | None = msgspec.field(name="conversations", default=None)
+
+    @property
+    def known(self) -> list[Head]:
+        """Without those that are nobody."""
+        return [head for head in self.heads or () if head]
+
+
+class _Sliced(_Around, frozen=True, gc=False):
+    conversations: list[Raw] | None = None
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):
@@ -69,15 +84,11 @@ class _Name(msgspec.Struct, frozen=True, gc=False):
     start: Moment = msgspec.field(name="conversationStart")
 
 
-class _Heads(msgspec.Struct, frozen=True, gc=False):
-    conversations: list[Head] | None = None
-
-
 _page = msgspec.json.Decoder(Page).decode
+_sliced = msgspec.json.Decoder(_Sliced).decode
 job = msgspec.json.Decoder(Job).decode
 status = msgspec.json.Decoder(Status).decode
 availability = msgspec.json.Decoder(Availability).decode
-_heads = msgspec.json.Decoder(_Heads).decode
 _head = msgspec.json.Decoder(Head).decode
 _name = msgspec.json.Decoder(_Name).decode
 
@@ -87,17 +98,17 @@ ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)
 
 
 def page(body: bytes) -> Page:
-    """A page; a record with half a character in its text (an escaped surrogate alone) does not make it unreadable."""
+    """A page; a record that cannot be read does not make it unreadable."""
     try:
         return _page(body)
-    except msgspec.DecodeError:
-        readable = _readable(body)
-        if readable == body:
-            raise
-    found = _page(readable)
-    if found.conversations is None:
-        return found
-    return msgspec.structs.replace(found, conversations=_as_they_came(found.conversations, readable, body))
+    except UNREADABLE:
+        around = msgspec.structs.asdict(_slice(body))
+    return Page(heads=[head(raw) for raw in around.pop("conversations") or ()], **around)
+
+
+def records(body: bytes) -> list[Raw]:
+    """The records of a page, untouched, in the order of its heads."""
+    return _slice(body).conversations or []
 
 
 def record(raw: Raw) -> Any:
@@ -106,6 +117,18 @@ def record(raw: Raw) -> Any:
         return msgspec.json.decode(raw)
     except msgspec.DecodeError:
         return json.loads(bytes(raw))
+
+
+def _slice(body: bytes) -> _Sliced:
+    """A page's records; half a character in the text of one (an escaped surrogate alone) does not matter."""
+    try:
+        return _sliced(body)
+    except msgspec.DecodeError:
+        readable = _readable(body)
+        if readable == body:
+            raise
+    found = _sliced(readable)
+    return msgspec.structs.replace(found, conversations=_as_they_came(found.conversations or (), readable, body))
 
 
 def _readable(text: bytes) -> bytes:
@@ -121,14 +144,6 @@ def _as_they_came(records: Sequence[Raw], readable: bytes, body: bytes) -> list[
         end = start + len(raw)
         found.append(Raw(body[start:end]))
     return found
-
-
-def heads(body: bytes) -> Sequence[Head | None]:
-    """One entry a record, in order; None for a record that has no readable id or start."""
-    try:
-        return _heads(body).conversations or ()
-    except UNREADABLE:
-        return [head(raw) for raw in page(body).conversations or ()]
 
 
 def head(raw: Raw) -> Head | None:

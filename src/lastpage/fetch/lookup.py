@@ -36,7 +36,7 @@ def standing(client: Client, ids: Sequence[str]) -> dict[str, datetime | None]:
 
 def _several(client: Client, ids: Sequence[str]) -> Iterator[tuple[str, datetime]]:
     for answer in records(client, ids):
-        yield from ((head.id, head.start) for head in envelope.heads(answer.body) if head)
+        yield from ((head.id, head.start) for head in answer.page.known)
 
 
 def records(client: Client, ids: Sequence[str]) -> Iterator[Answer]:
@@ -48,7 +48,7 @@ def records(client: Client, ids: Sequence[str]) -> Iterator[Answer]:
         yield from records(client, ids[:middle])
         yield from records(client, ids[middle:])
     elif answer.status == 200:
-        understood(call, answer, envelope.heads)
+        understood(call, answer, envelope.page)
         yield answer
 
 

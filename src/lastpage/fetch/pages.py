@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lastpage.fetch import envelope
 from lastpage.fetch.transport import Answer, Call
 from lastpage.fetch.walk import DETAILS, Done, Narrow, Request, Step
 from lastpage.interval import iso
@@ -40,10 +39,10 @@ class PagesWalk:
     def after(self, request: Request, answer: Answer) -> Step:
         if answer.status == 400:
             return Narrow(f"page {request.ordinal} was refused with 400")
-        page = envelope.page(answer.body)
-        if not page.conversations and not page.token:
+        page = answer.page
+        if not page.heads and not page.token:
             return Done("absent")
-        starts = [head.start for head in envelope.heads(answer.body) if head]
+        starts = [head.start for head in page.known]
         ordered = request.ordered and _in_order(starts, request.top, _newest_first(self.query))
         if ordered and starts and self._beyond(request.slice, starts):
             return Done("beyond")

@@ -6,11 +6,14 @@ A transport sends once and tries nothing twice. It returns whatever status came,
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol
+
+from isal import isal_zlib
+
+from lastpage.fetch import envelope
 
 #: What went wrong below HTTP; `fetch/retry.py` decides by this word.
 Fault = Literal["connect", "timeout", "reset", "truncated", "tls", "proxy", "oversize"]
@@ -64,6 +67,11 @@ class Answer:
         """The body, decoded; at most `bytes_max` bytes, else `TransportError('oversize')`."""
         return decode(self.raw, self.headers.get("content-encoding", ""), self.bytes_max)
 
+    @cached_property
+    def page(self) -> envelope.Page:
+        """The body as a page, read once for its walk and its tally; a body that is none raises one of `envelope.UNREADABLE`."""
+        return envelope.page(self.body)
+
 
 class Transport(Protocol):
     """Send one call to `base` (scheme, host, port) with these headers; once."""
@@ -88,10 +96,10 @@ def decode(raw: bytes, encoding: str, bytes_max: int = BODY_BYTES_MAX) -> bytes:
 
 def _inflated(raw: bytes, bytes_max: int) -> tuple[bytes, bytes]:
     """The first member of a gzip body, or so much of it, and what comes after it."""
-    inflater = zlib.decompressobj(wbits=31)
+    inflater = isal_zlib.decompressobj(wbits=31)
     try:
         member = inflater.decompress(raw, bytes_max)
-    except zlib.error as problem:
+    except isal_zlib.error as problem:  # type: ignore[misc] # its stub takes it for a value
         raise TransportError("truncated", f"the compressed body is damaged ({problem})") from None
     if not inflater.eof and len(member) < bytes_max:
         raise TransportError("truncated", "the compressed body ends in the middle")

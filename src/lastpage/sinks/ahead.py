@@ -11,7 +11,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 #: Parsing lets other threads run; two keep two cores busy, and more would only hold more pages.
 THREADS = 2
-WAITING_MAX = 1
+WAITING_MAX = 2
 
 
 def ahead(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:

@@ -21,7 +21,7 @@ from lastpage.tables.shredder import Shredder
 
 START = "conversation_start"
 #: Conversations handed over at once: small enough for flat memory, large enough for scans.
-BATCH = 2_000
+BATCH = 4_000
 
 
 @dataclass(slots=True)
