@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from lastpage.fetch.drive import drive
 from lastpage.fetch.envelope import Raw
 from lastpage.fetch.lake import Lake
 from lastpage.fetch.pages import PagesWalk
+from lastpage.fetch.precedence import Precedence
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import READS, Again, Done, Narrow, Request, Step, Walk
 from lastpage.interval import from_unix, iso
@@ -62,13 +64,23 @@ class Settler:
     #: What names the unknown fields of records.
     unknown: Callable[[Iterable[Raw]], Iterable[str]] = lambda _records: ()
     _jobs: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(JOBS_MAX))
+    _order: Precedence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._order = Precedence(self.client.pace)
 
     def settle(self, planned: Planned) -> list[Planned]:
         """Fetch a slice to its verdict. Returns the smaller slices that have to be fetched instead, if any."""
-        if planned.slice.route == "cursor":
-            with self._jobs:
-                return self._settle(planned)
-        return self._settle(planned)
+        with (
+            self._jobs if planned.slice.route == "cursor" else nullcontext(),
+            self._order.walking(planned.slice.number),
+        ):
+            return self._settle(planned)
+
+    def give_way(self, piece: Slice) -> None:
+        """Before a page is asked for: to slices before this one, while there is not enough for all."""
+        while not self._order.goes(piece.number):
+            self.client.clock.sleep(self.client.pace.distance_s)
 
     def _settle(self, planned: Planned) -> list[Planned]:
         piece, lost = planned.slice, Lost()
@@ -215,6 +227,8 @@ class Walking:
     def _send(self, request: Request) -> Answer:
         if self._settler.stopped():
             raise Interrupted("the run was stopped")
+        if request.kind in READS:
+            self._settler.give_way(self.sums.piece)
         return self._settler.client.send(self._walk.call(request))
 
     def catch_up(self, kept: list[Kept]) -> None:

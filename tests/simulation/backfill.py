@@ -10,6 +10,7 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +18,7 @@ import msgspec
 
 from lastpage.fetch.cursor import CursorWalk
 from lastpage.fetch.pace import Pace
+from lastpage.fetch.precedence import Precedence
 from lastpage.fetch.transport import Answer
 from lastpage.fetch.walk import Done, Request
 from lastpage.interval import DAY, Interval
@@ -27,7 +29,6 @@ from lastpage.settle import JOBS_MAX
 NOW = datetime(2023, 10, 20, tzinfo=UTC)
 PER_DAY = 20_000
 ROWS = 1_000
-LATENCY_S = 0.3
 WINDOW_S = 60.0
 #: The records of every page: only how many there are matters here.
 RECORDS = msgspec.Raw(
@@ -61,15 +62,22 @@ class Backfill:
     allowed: int = 300
     headers: bool = True
     others: int = 0
+    #: Requests that another program sends all at once, after five minutes.
+    burst: int = 0
+    latency_s: float = 0.3
     clock: Moment = field(default_factory=Moment)
     sent: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     #: When the last slice was taken: until then there is work for everybody.
     busy_until: float = 0.0
     sent_while_busy: int = 0
+    #: When each slice was done.
+    ends: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.clock)
+        self._order = Precedence(self.pace)
+        self._under_way: dict[int, AbstractContextManager[None]] = {}
         self._window = (0.0, 0)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
@@ -86,6 +94,8 @@ class Backfill:
             self._take()
         if self.others:
             self._at(0.0, self._other)
+        if self.burst:
+            self._at(300.0, self._burst)
         while self._events and not self._idle():
             self.clock.at, _, happens = heapq.heappop(self._events)
             happens()
@@ -110,7 +120,7 @@ class Backfill:
             probe = next(planner)
             while True:
                 self.pace.wait()
-                self.clock.at += self.clock.asked_s + LATENCY_S
+                self.clock.at += self.clock.asked_s + self.latency_s
                 self.clock.asked_s = 0.0
                 self.pace.heard(self._serve("probe"))
                 probe = planner.send(int(PER_DAY * (probe.interval.length / DAY)))
@@ -123,6 +133,8 @@ class Backfill:
         if piece is None:
             self.busy_until = self.busy_until or self.clock.at
             return
+        self._under_way[piece.number] = self._order.walking(piece.number)
+        self._under_way[piece.number].__enter__()
         self._ask(self._walk.first(piece))
 
     def _ask(self, request: Request) -> None:
@@ -132,13 +144,16 @@ class Backfill:
             self._queue(request)
 
     def _queue(self, request: Request) -> None:
+        if request.kind == "results" and not self._order.goes(request.slice.number):
+            self._at(self.clock.at + self.pace.distance_s, lambda: self._queue(request))
+            return
         self.clock.asked_s = 0.0
         self.pace.wait()
         self._at(self.clock.at + self.clock.asked_s, lambda: self._send(request))
 
     def _send(self, request: Request) -> None:
         headers = self._serve(request.kind)
-        self._at(self.clock.at + LATENCY_S, lambda: self._hear(request, headers))
+        self._at(self.clock.at + self.latency_s, lambda: self._hear(request, headers))
 
     def _hear(self, request: Request, headers: dict[str, str]) -> None:
         self.pace.heard(headers)
@@ -147,6 +162,8 @@ class Backfill:
             self._ask(step)
         else:
             assert isinstance(step, Done)
+            self.ends[request.slice.number] = self.clock.at
+            self._under_way.pop(request.slice.number).__exit__(None, None, None)
             self._take()
 
     def _serve(self, kind: str) -> dict[str, str]:
@@ -171,6 +188,10 @@ class Backfill:
     def _other(self) -> None:
         self._count()
         self._at(self.clock.at + 60.0 / self.others, self._other)
+
+    def _burst(self) -> None:
+        for _ in range(self.burst):
+            self._count()
 
     def _answer(self, request: Request) -> Answer:
         job = request.job

@@ -28,6 +28,8 @@ RESERVE = 2
 WATCH_S = 10.0
 #: … and how far what it says lags behind what they do.
 LAG_S = 4.0
+#: So many distances from the next free moment there is slack; less leaves some of the allowance, more leaves the first no start.
+SLACK = 1.5
 
 
 class Pace:
@@ -53,6 +55,17 @@ class Pace:
     def per_minute(self) -> float:
         """Requests a minute as far as is known."""
         return min(self._allowed, self._share or self._allowed)
+
+    @property
+    def slack(self) -> bool:
+        """Whether who asks now hardly waits: it is no loss to anybody who comes later."""
+        now = self._clock.now()
+        return max(self._next, self._held_until) - now <= SLACK * self._distance_s(now)
+
+    @property
+    def distance_s(self) -> float:
+        """Seconds between two requests, as of now."""
+        return self._distance_s(self._clock.now())
 
     def wait(self) -> None:
         """Take the next moment of the timeline and sleep until it has come."""
@@ -100,6 +113,8 @@ class Pace:
 
     def _begin(self, end: float) -> None:
         self._window_end, self._left, self._first = end, self._allowed, None
+        # What others did is half forgotten with every window, or one burst of theirs would be waited for without end.
+        self._others /= 2
 
     def _in_window(self, at: float) -> float:
         """If the window that holds `at` is used up, the moment the next one begins."""
