@@ -14,6 +14,7 @@ from typing import Any, Unpack
 
 from lastpage.asking import Asked, Wanted, When
 from lastpage.cloud import Cloud, FetchedPage
+from lastpage.deliver import Summary
 from lastpage.destination import Format
 from lastpage.doctor import Finding
 from lastpage.errors import (
@@ -31,7 +32,6 @@ from lastpage.errors import (
 from lastpage.interval import Interval
 from lastpage.plan import Slice
 from lastpage.regions import Credentials, Environment
-from lastpage.run import Summary
 from lastpage.verify import Verification
 from lastpage.version import __version__
 

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from lastpage.asking import Asked, Wanted, When, ask, choose, counted
 from lastpage.clock import Clock, RealClock
+from lastpage.deliver import Began, Summary
 from lastpage.destination import Destination, Format
 from lastpage.doctor import Finding, examine
 from lastpage.errors import ShortError, UsageError
@@ -46,7 +47,7 @@ from lastpage.plan import Slice
 from lastpage.planning import Planning
 from lastpage.query import Query
 from lastpage.regions import Credentials, Environment, assumed, credentials_from_env, environment
-from lastpage.run import Began, Fetching, Options, Summary
+from lastpage.run import Fetching, Options
 from lastpage.sdk import LoggedIn, token_of
 from lastpage.tables.selection import EVERYTHING, Selection
 from lastpage.verify import AMISS, Proof, Verification, mended

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
+from lastpage.deliver import Began, Summary, deliver
 from lastpage.destination import Destination
 from lastpage.fetch.client import Client
 from lastpage.files import Disk
@@ -17,7 +18,7 @@ from lastpage.ledger import Ledger
 from lastpage.meter import Meter
 from lastpage.naming import Directory
 from lastpage.query import Query
-from lastpage.run import Began, Fetching, Options, Summary, deliver
+from lastpage.run import Fetching, Options
 from lastpage.sinks.sink import Identity, Sink, refuse_overlap
 from lastpage.tables.names import Names
 from lastpage.tables.selection import EVERYTHING, Selection

@@ -91,6 +91,14 @@ def test_a_place_that_is_none(box: Sandbox, place: str, capsys: pytest.CaptureFi
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["folder", "notes.txt"]
 
 
+def test_the_destination_is_none(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """One file cannot be both; nothing is sent, and nothing is there."""
+    assert run(["fetch", "2023-10-10", "-q", "--to", "x.jsonl", "--debug", "./x.jsonl"]) == 2
+    assert "--debug and --to are one file" in capsys.readouterr().err
+    assert not box.counters
+    assert not list(Path.cwd().iterdir())
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_disk_that_fills_up(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """A trace that cannot be written any further is told of, and the run goes on."""

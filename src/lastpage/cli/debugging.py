@@ -39,6 +39,8 @@ def debugging(path: Path | None, verb: str, arguments: Mapping[str, Any]) -> Ite
     if path is None:
         yield
         return
+    if path.absolute() == Path(arguments.get("to", "-")).absolute():
+        raise UsageError(f"--debug and --to are one file, {path}; the trace needs another")
     with opened(path) as file:
         handler, logger = _Handler(file), logging.getLogger("lastpage")
         before = logger.level

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter, Token
+from cyclopts import Group, Parameter, Token
 
 from lastpage.asking import Asked, Kept
 from lastpage.cloud import Cloud
 from lastpage.errors import UsageError
 from lastpage.query import read_body
 
-FILTERS = "Which conversations"
-HOW = "How to fetch"
-WHAT = "What to keep"
+#: Groups of a help text, by the place they have in it; what is told about comes last (`telling.py`).
+FILTERS = Group("Which conversations", sort_key=1)
+WHAT = Group("What to keep", sort_key=2)
+HOW = Group("How to fetch", sort_key=3)
 #: No body of a details query is larger; a file that is, is something else.
 BODY_BYTES_MAX = 1 << 20
 

@@ -7,7 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from lastpage.run import Summary
+from lastpage.deliver import Summary
 
 STYLE = {"complete": "bold green", "unproven": "bold yellow", "short": "bold red"}
 MEANING = {

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
-TOLD = "What is told"
+TOLD = Group("What is told", sort_key=4)
 #: The events of a trace that `--verbose` tells, too.
 REQUESTS = "lastpage.request"
 
