@@ -20,13 +20,17 @@ class Clock(Protocol):
 
 
 class RealClock:
-    """The machine's clock. `stop` wakes every sleeper with `Interrupted`, so that Ctrl-C need not wait."""
+    """The machine's clock as it was at the beginning, and what has passed since: it goes on evenly where that is set anew.
+
+    `stop` wakes every sleeper with `Interrupted`, so that Ctrl-C need not wait.
+    """
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
+        self._zero = time.time() - time.monotonic()
 
     def now(self) -> float:
-        return time.time()
+        return self._zero + time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         if self._stopped.wait(max(seconds, 0.0)):

@@ -1,8 +1,9 @@
 """The record of what was planned, asked, received and written; it is what makes a crash cost one request.
 
 Fault model. Survived: the process killed, or the power cut, at any instruction; the disk full; the spool's end torn; a ledger
-whose newest pages the spool does not have; a job that died in the meantime. Not survived: a disk that returns other bytes than
-were written *and* matches their checksum; two writers (the lock sees to that); a clock that is wrong by years.
+whose newest pages the spool does not have; a job that died in the meantime; a clock that is wrong by days, or jumps (the times
+that matter are the API's). Not survived: a disk that returns other bytes than were written *and* matches their checksum; two
+writers (the lock sees to that); a clock that is wrong by years.
 
 The commit protocol, in this order:
   1. the plan, before the first fetch; resuming uses it, so that slices never move under their pages;

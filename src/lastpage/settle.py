@@ -79,7 +79,7 @@ class Settler:
 
     def give_way(self, piece: Slice) -> None:
         """Before a page is asked for: to slices before this one, while there is not enough for all."""
-        while not self._order.goes(piece.number):
+        while not (self._order.goes(piece.number) or self.stopped()):
             self.client.clock.sleep(self.client.pace.distance_s)
 
     def _settle(self, planned: Planned) -> list[Planned]:
@@ -225,10 +225,10 @@ class Walking:
         )
 
     def _send(self, request: Request) -> Answer:
-        if self._settler.stopped():
-            raise Interrupted("the run was stopped")
         if request.kind in READS:
             self._settler.give_way(self.sums.piece)
+        if self._settler.stopped():
+            raise Interrupted("the run was stopped")
         return self._settler.client.send(self._walk.call(request))
 
     def catch_up(self, kept: list[Kept]) -> None:
