@@ -22,6 +22,7 @@ class Clock(Protocol):
 class RealClock:
     """The machine's clock as it was at the beginning, and what has passed since: it goes on evenly where that is set anew.
 
+    While the machine sleeps it may stand still; what matters is the API's time, which every answer tells.
     `stop` wakes every sleeper with `Interrupted`, so that Ctrl-C need not wait.
     """
 

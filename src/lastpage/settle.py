@@ -67,19 +67,20 @@ class Settler:
     _order: Precedence = field(init=False)
 
     def __post_init__(self) -> None:
-        self._order = Precedence(self.client.pace)
+        self._order = Precedence(self.client.pace, self.client.clock)
 
     def settle(self, planned: Planned) -> list[Planned]:
         """Fetch a slice to its verdict. Returns the smaller slices that have to be fetched instead, if any."""
         with (
             self._jobs if planned.slice.route == "cursor" else nullcontext(),
-            self._order.walking(planned.slice.number),
+            self._order.walking(planned.slice),
         ):
             return self._settle(planned)
 
     def give_way(self, piece: Slice) -> None:
         """Before a page is asked for: to slices before this one, while there is not enough for all."""
-        while not (self._order.goes(piece.number) or self.stopped()):
+        since = self.client.clock.now()
+        while not (self._order.goes(piece, since) or self.stopped()):
             self.client.clock.sleep(self.client.pace.distance_s)
 
     def _settle(self, planned: Planned) -> list[Planned]:

@@ -91,9 +91,13 @@ def test_a_place_that_is_none(box: Sandbox, place: str, capsys: pytest.CaptureFi
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["folder", "notes.txt"]
 
 
-def test_the_destination_is_none(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["--to", "x.jsonl", "--debug", "a/../x.jsonl"], ["--debug", "conversations"], ["--to", "x", "--debug", "x"]],
+)
+def test_the_destination_is_none(box: Sandbox, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """One file cannot be both; nothing is sent, and nothing is there."""
-    assert run(["fetch", "2023-10-10", "-q", "--to", "x.jsonl", "--debug", "./x.jsonl"]) == 2
+    assert run(["fetch", "2023-10-10", "-q", *arguments]) == 2
     assert "--debug and --to are one file" in capsys.readouterr().err
     assert not box.counters
     assert not list(Path.cwd().iterdir())

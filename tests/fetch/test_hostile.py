@@ -319,6 +319,15 @@ def test_counts_that_are_none(hits: bytes, tmp_path: Path) -> None:
         made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:30:00-01:00", "2023-10-10", "soon", 7])
+def test_watermarks_that_are_none(moment: object, tmp_path: Path) -> None:
+    """A watermark that is no moment, in UTC at the latest, is an answer that cannot be read."""
+    made = world(per_day=20)
+    wire = hostile(made, "/availability", lambda _: json.dumps({"dataAvailabilityDate": moment}).encode())
+    with pytest.raises(UnavailableError, match="JSON"):
+        made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
+
+
 def test_conversation_ids_are_never_paths(tmp_path: Path) -> None:
     """Ids with separators, dots, NULs and line breaks are data like any other: they are in the rows, and in no path."""
     made = world(per_day=0)

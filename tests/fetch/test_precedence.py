@@ -1,36 +1,70 @@
-"""The earliest of the walks under way goes first; the others take what is left."""
+"""The earliest of the walks under way goes first; the others take what is left, and none waits for long."""
 
-from tests.simulation.backfill import Moment
+from datetime import timedelta
+
+from tests.simulation.backfill import NOW, Moment
 
 from lastpage.fetch.pace import Pace
-from lastpage.fetch.precedence import Precedence
+from lastpage.fetch.precedence import GIVES_WAY_S, Precedence
+from lastpage.interval import DAY, Interval
+from lastpage.plan import Slice
+
+BEGUN = 1000.0
+
+
+def piece(number: int, day: int) -> Slice:
+    whole = Interval(NOW + day * DAY, NOW + (day + 1) * DAY)
+    return Slice(number, whole, whole, "cursor", "test")
+
+
+EARLY, LATE = piece(1, 1), piece(2, 5)
+
+
+def queueing() -> tuple[Moment, Pace, Precedence]:
+    """A moment at which others stand in line already."""
+    clock = Moment(BEGUN)
+    pace = Pace(clock)
+    for _ in range(3):
+        pace.wait()
+    return clock, pace, Precedence(pace, clock)
 
 
 def test_the_earliest_goes_first() -> None:
-    """Where others stand in line only the earliest slice may join them, whoever came first; once it is done, the next one."""
-    pace = Pace(Moment(1000.0))
-    order = Precedence(pace)
-    with order.walking(7):
-        with order.walking(3):
-            assert order.goes(3)
-            assert order.goes(7)
-            for _ in range(3):
-                pace.wait()
-            assert order.goes(3)
-            assert not order.goes(7)
-        assert order.goes(7)
+    """Where others stand in line only the earliest slice joins them, whoever came first; once it is done, the next one."""
+    _, _, order = queueing()
+    with order.walking(LATE):
+        with order.walking(EARLY):
+            assert order.goes(EARLY, BEGUN)
+            assert not order.goes(LATE, BEGUN)
+        assert order.goes(LATE, BEGUN)
 
 
 def test_slack() -> None:
-    """As time goes on the line is gone, and everybody may ask."""
-    clock = Moment(1000.0)
-    pace = Pace(clock)
-    order = Precedence(pace)
-    with order.walking(1), order.walking(2):
-        for _ in range(3):
-            pace.wait()
-        assert not order.goes(2)
+    """As time goes on the line is gone, and everybody may ask; while all have to wait, nobody else does."""
+    clock, pace, order = queueing()
+    with order.walking(EARLY), order.walking(LATE):
         clock.at += 1.0
-        assert order.goes(2)
+        assert order.goes(LATE, clock.at)
         pace.hold(30.0)
-        assert not order.goes(2)
+        assert not order.goes(LATE, clock.at)
+
+
+def test_nobody_gives_way_for_long() -> None:
+    """A cursor that has been opened may end: after a few seconds a later slice goes like the first."""
+    clock, pace, order = queueing()
+    with order.walking(EARLY), order.walking(LATE):
+        pace.hold(60.0)
+        clock.at += GIVES_WAY_S - 0.1
+        assert not order.goes(LATE, BEGUN)
+        clock.at += 0.2
+        assert order.goes(LATE, BEGUN)
+
+
+def test_parts_stand_where_their_whole_stood() -> None:
+    """A slice that was cut in mid-run has parts with the highest numbers; they are early all the same."""
+    _, _, order = queueing()
+    part = piece(9, 0)
+    assert part.interval.end - part.interval.start == timedelta(days=1)
+    with order.walking(EARLY), order.walking(part):
+        assert order.goes(part, BEGUN)
+        assert not order.goes(EARLY, BEGUN)

@@ -65,6 +65,8 @@ class Backfill:
     #: Requests that another program sends all at once, after five minutes.
     burst: int = 0
     latency_s: float = 0.3
+    #: Requests a minute that are ours, if not all.
+    share: int | None = None
     clock: Moment = field(default_factory=Moment)
     sent: Counter[str] = field(default_factory=Counter)
     refused: int = 0
@@ -73,16 +75,19 @@ class Backfill:
     sent_while_busy: int = 0
     #: When each slice was done.
     ends: dict[int, float] = field(default_factory=dict)
+    #: The longest time between two pages of one slice.
+    longest_gap_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.clock)
-        self._order = Precedence(self.pace)
+        self.pace = Pace(self.clock, self.share)
+        self._order = Precedence(self.pace, self.clock)
         self._under_way: dict[int, AbstractContextManager[None]] = {}
         self._window = (0.0, 0)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._done_at: dict[str, float] = {}
         self._read: Counter[str] = Counter()
+        self._asked_at: dict[str, float] = {}
         self._rows: dict[str, int] = {}
 
     def run(self) -> Backfill:
@@ -133,7 +138,7 @@ class Backfill:
         if piece is None:
             self.busy_until = self.busy_until or self.clock.at
             return
-        self._under_way[piece.number] = self._order.walking(piece.number)
+        self._under_way[piece.number] = self._order.walking(piece)
         self._under_way[piece.number].__enter__()
         self._ask(self._walk.first(piece))
 
@@ -143,9 +148,10 @@ class Backfill:
         else:
             self._queue(request)
 
-    def _queue(self, request: Request) -> None:
-        if request.kind == "results" and not self._order.goes(request.slice.number):
-            self._at(self.clock.at + self.pace.distance_s, lambda: self._queue(request))
+    def _queue(self, request: Request, since: float | None = None) -> None:
+        since = self.clock.at if since is None else since
+        if request.kind == "results" and not self._order.goes(request.slice, since):
+            self._at(self.clock.at + self.pace.distance_s, lambda: self._queue(request, since))
             return
         self.clock.asked_s = 0.0
         self.pace.wait()
@@ -153,6 +159,10 @@ class Backfill:
 
     def _send(self, request: Request) -> None:
         headers = self._serve(request.kind)
+        if request.kind == "results":
+            before = self._asked_at.get(request.job, self.clock.at)
+            self.longest_gap_s = max(self.longest_gap_s, self.clock.at - before)
+            self._asked_at[request.job] = self.clock.at
         self._at(self.clock.at + self.latency_s, lambda: self._hear(request, headers))
 
     def _hear(self, request: Request, headers: dict[str, str]) -> None:

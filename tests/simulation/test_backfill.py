@@ -43,6 +43,12 @@ def test_slices_end_one_after_the_other() -> None:
     assert next(iter(done.ends)) == 1
 
 
+@pytest.mark.parametrize(("share", "seconds"), [(None, 10.0), (30, 20.0)])
+def test_no_walk_is_left_for_long(share: int | None, seconds: float) -> None:
+    """A job that is read may end, and a cursor with it: whatever goes first, every walk goes on."""
+    assert Backfill(30, share=share).run().longest_gap_s <= seconds
+
+
 @pytest.mark.parametrize("others", [0, 100])
 def test_slow_jobs(others: int) -> None:
     """With jobs of a minute, reading waits for jobs now and then; the requests stay as few, and nobody is refused."""

@@ -123,6 +123,8 @@ def test_one_broken_record(odd: dict[str, Any], why: str) -> None:
         "2023-10-10",
         "2023-10-10T10:00:00.00000",
         "2023-10-10T10:00:0.0000Z",
+        "0001-01-01T00:00:00.000+01:00",
+        "9999-12-31T23:30:00.000-01:00",
     ],
 )
 def test_a_start_that_nobody_can_own(start: object) -> None:

@@ -57,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
         return _said(Ending(2, _unreadable(problem)), wants_json(arguments))
     telling: Telling = bound.arguments.get("telling", PLAINLY)
     try:
-        with debugging(telling.debug, verb.__name__, bound.arguments):
+        with debugging(telling.debug, verb.__name__, bound):
             return _run(verb, bound, telling)
     except UsageError as problem:
         return _said(ending(problem, telling), telling.as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import platform
@@ -34,12 +35,12 @@ CAUSES_MAX = 5
 
 
 @contextmanager
-def debugging(path: Path | None, verb: str, arguments: Mapping[str, Any]) -> Iterator[None]:
+def debugging(path: Path | None, verb: str, bound: inspect.BoundArguments) -> Iterator[None]:
     """Write what the block tells to a file; UsageError where there is no writing to it."""
     if path is None:
         yield
         return
-    if path.absolute() == Path(arguments.get("to", "-")).absolute():
+    if path.resolve() == _destination(bound):
         raise UsageError(f"--debug and --to are one file, {path}; the trace needs another")
     with opened(path) as file:
         handler, logger = _Handler(file), logging.getLogger("lastpage")
@@ -47,7 +48,7 @@ def debugging(path: Path | None, verb: str, arguments: Mapping[str, Any]) -> Ite
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
         try:
-            tell("start", verb=verb, options=list(_options(arguments)), **_machine())
+            tell("start", verb=verb, options=list(_options(bound.arguments)), **_machine())
             yield
         finally:
             logger.setLevel(before)
@@ -119,6 +120,13 @@ class _Handler(logging.Handler):
         with self.lock or nullcontext():
             self._file = None
         super().close()
+
+
+def _destination(bound: inspect.BoundArguments) -> Path | None:
+    """Where a verb that writes will write, said or by default."""
+    parameter = bound.signature.parameters.get("to")
+    to = bound.arguments.get("to", parameter.default) if parameter else "-"
+    return None if to == "-" else Path(to).resolve()
 
 
 def _options(arguments: Mapping[str, Any]) -> Iterator[str]:

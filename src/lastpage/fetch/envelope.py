@@ -22,17 +22,29 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Head(msgspec.Struct, frozen=True, gc=False):
-    """Who a record is, when it started, whether it has ended. A record without the first two is broken."""
+def utc(moment: datetime) -> datetime:
+    """Days are UTC's, however a moment is spelt; one that falls out of the calendar there (year 1 to 9999) is none."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{moment.isoformat()} is no moment of the calendar in UTC") from None
+
+
+class _Name(msgspec.Struct, frozen=True, gc=False):
+    """Who a record is, and when it started. A record without these is broken."""
 
     id: str = msgspec.field(name="conversationId")
     start: Moment = msgspec.field(name="conversationStart")
-    end: Moment | None = msgspec.field(name="conversationEnd", default=None)
 
     def __post_init__(self) -> None:
-        # Days are UTC's, however a moment is spelt.
         if self.start.tzinfo is not UTC:
-            msgspec.structs.force_setattr(self, "start", self.start.astimezone(UTC))
+            msgspec.structs.force_setattr(self, "start", utc(self.start))
+
+
+class Head(_Name, frozen=True, gc=False):
+    """Who a record is, when it started, whether it has ended."""
+
+    end: Moment | None = msgspec.field(name="conversationEnd", default=None)
 
 
 class _Around(msgspec.Struct, frozen=True, gc=False):
@@ -43,6 +55,10 @@ class _Around(msgspec.Struct, frozen=True, gc=False):
     watermark: Moment | None = msgspec.field(name="dataAvailabilityDate", default=None)
     #: Not known to be sent; followed if it is (docs/api.md, 11, row 22).
     token: str | None = msgspec.field(name="nextPageToken", default=None)
+
+    def __post_init__(self) -> None:
+        if self.watermark:
+            msgspec.structs.force_setattr(self, "watermark", utc(self.watermark))
 
 
 class Page(_Around, frozen=True, gc=False):
@@ -78,10 +94,8 @@ class Availability(msgspec.Struct, frozen=True, gc=False):
 
     watermark: Moment = msgspec.field(name="dataAvailabilityDate")
 
-
-class _Name(msgspec.Struct, frozen=True, gc=False):
-    id: str = msgspec.field(name="conversationId")
-    start: Moment = msgspec.field(name="conversationStart")
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "watermark", utc(self.watermark))
 
 
 _page = msgspec.json.Decoder(Page).decode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import datetime
 
 from lastpage.fetch import envelope
 from lastpage.fetch.client import Client
@@ -37,4 +37,4 @@ class Lake:
         answer = self._client.send(call)
         if answer.status != 200:
             return None
-        return understood(call, answer, envelope.availability).watermark.astimezone(UTC)
+        return understood(call, answer, envelope.availability).watermark

@@ -148,7 +148,7 @@ def _starts(texts: pa.Array) -> pa.Array:
     wanted = TYPES["start"]
     if pc.all(pc.match_substring_regex(texts, USUAL), skip_nulls=False).as_py():
         return texts.cast(wanted)
-    moments = [msgspec.convert(text, envelope.Moment) for text in texts.to_pylist()]
+    moments = [envelope.utc(msgspec.convert(text, envelope.Moment)) for text in texts.to_pylist()]
     return pa.array([moment.replace(microsecond=moment.microsecond // 1000 * 1000) for moment in moments], wanted)
 
 
