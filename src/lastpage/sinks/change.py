@@ -21,7 +21,7 @@ from lastpage.tables.shredder import Shredder
 
 START = "conversation_start"
 #: Conversations handed over at once: small enough for flat memory, large enough for scans.
-BATCH = 4_000
+BATCH = 3_000
 
 
 @dataclass(slots=True)
