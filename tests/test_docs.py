@@ -14,6 +14,7 @@ from docs.generate import rewritten
 
 from lastpage import Cloud
 from lastpage_sandbox import Sandbox, Settings
+from tests.served import served
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2023, 10, 20, 15, 30, tzinfo=UTC)
@@ -24,12 +25,7 @@ DOCUMENTS = ["README.md", "docs/from-the-tutorial-script.md", "docs/tables.md"]
 def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     """A small organisation on a socket, as the documents presume one."""
     settings = Settings(seed=7, per_day=12, requests_per_minute=60_000, job_polls=0)
-    box = Sandbox(settings, now=NOW.timestamp)
-    with box.serve() as server:
-        monkeypatch.setenv("GENESYS_CLIENT_ID", settings.client_id)
-        monkeypatch.setenv("GENESYS_CLIENT_SECRET", settings.client_secret)
-        monkeypatch.setenv("GENESYS_ENVIRONMENT", server.url)
-        monkeypatch.chdir(tmp_path)
+    with served(settings, NOW, monkeypatch, tmp_path) as box:
         yield box
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.inprocess import NOW
+from tests.served import served
 
 from lastpage_sandbox import Sandbox, Settings
 
@@ -13,10 +14,5 @@ from lastpage_sandbox import Sandbox, Settings
 def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     """A served organisation, its variables set, an empty folder to work in."""
     settings = Settings(seed=7, per_day=20, requests_per_minute=6_000, job_polls=0, orphans=0.0)
-    box = Sandbox(settings, now=NOW.timestamp)
-    with box.serve() as server:
-        monkeypatch.setenv("GENESYS_CLIENT_ID", settings.client_id)
-        monkeypatch.setenv("GENESYS_CLIENT_SECRET", settings.client_secret)
-        monkeypatch.setenv("GENESYS_ENVIRONMENT", server.url)
-        monkeypatch.chdir(tmp_path)
+    with served(settings, NOW, monkeypatch, tmp_path) as box:
         yield box
