@@ -29,11 +29,11 @@ import urllib3
 
 from benchmarks.replay import DETAILS, PAGE, PER_DAY, interval, serving
 from lastpage import Cloud, Credentials
-from lastpage.cli.memory import thrifty
+from lastpage.api.messages import split_records
+from lastpage.cli.app import thrifty
 from lastpage.clock import RealClock
-from lastpage.fetch import envelope
+from lastpage.tables.parse import parse
 from lastpage.tables.schema import CONVERSATION
-from lastpage.tables.shred import parse
 
 #: Conversations: of the comparison, of the official SDK (which takes minutes for more), of the growth.
 SIZE, SDK_SIZE, GROWTH = 200_000, 3_000, (10_000, 100_000, 500_000)
@@ -129,7 +129,7 @@ def arro3_alone(url: str, size: int) -> tuple[int, float]:
 
 def parse_only(url: str, size: int) -> tuple[int, float]:
     """The same as lastpage does it: records that were sliced out of the page before, a few hundred at a time."""
-    return _timed(lambda page: len(parse(page)), [envelope.records(body) for body in _bodies(url, size)])
+    return _timed(lambda page: len(parse(page)), [split_records(body) for body in _bodies(url, size)])
 
 
 def _bodies(url: str, size: int) -> list[bytes]:

@@ -11,13 +11,12 @@ from typing import Any
 import pyarrow as pa
 
 from benchmarks.replay import PAGE, moved, template
-from lastpage.digests import digest
-from lastpage.fetch import envelope
-from lastpage.fetch.transport import decode
-from lastpage.sinks.parquet import Parquet
-from lastpage.tables.overview import overview
-from lastpage.tables.shred import parse, take_apart
-from lastpage.tables.shredder import Shredder
+from lastpage.api.messages import decode, read_page, split_records
+from lastpage.ledger.ids import digest
+from lastpage.sinks.formats import Parquet
+from lastpage.tables.build import Shredder
+from lastpage.tables.derived import overview
+from lastpage.tables.parse import parse, take_apart
 
 REPEATED = 3
 
@@ -27,9 +26,9 @@ def main() -> None:
     rows = len(pages) * PAGE
     print(f"Where the time goes: processor seconds for {rows:,} conversations, the least of {REPEATED} readings")
     bodies = _told("inflate (once to judge, once to write)", lambda page: decode(page, "gzip"), pages, times=2)
-    seen = _told("ids, starts and ends of every record", envelope.page, bodies)
+    seen = _told("ids, starts and ends of every record", read_page, bodies)
     _told("the account: a digest of every id", lambda page: [digest(head.id) for head in page.known], seen)
-    records = _told("slice the records out of a page", envelope.records, bodies)
+    records = _told("slice the records out of a page", split_records, bodies)
     arrays = _told("parse (arrow-rs)", parse, records)
     tables = _told("take apart into tables", take_apart, arrays)
     _told("the overview", overview, tables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from lastpage.cli import app
+from lastpage.cli.app import app
 
 
 def verbs() -> list[str]:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 from lastpage import errors
+from lastpage.api import auth
+from lastpage.api.messages import TRIES_MAX, Answer, Call, Fault, TransportError
+from lastpage.api.responses import Decision, complain, complain_fault, complain_tokenless, complain_unreadable, decide
 from lastpage.errors import ApiError
-from lastpage.fetch import auth, pages
-from lastpage.fetch.complaints import complain, complain_fault, complain_tokenless, complain_unreadable
-from lastpage.fetch.drive import UNREADABLE_MAX
-from lastpage.fetch.retry import Decision, decide
-from lastpage.fetch.transport import TRIES_MAX, Answer, Call, Fault, TransportError
+from lastpage.walks import pages
+from lastpage.walks.walk import UNREADABLE_MAX
 
 API = Path(__file__).with_name("api.md")
 QUERY = Call("POST", "/query", endpoint=pages.ENDPOINT)

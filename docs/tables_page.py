@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from lastpage.tables import overview
+from lastpage.tables.derived import COUNTS, OVERVIEW, OVERVIEW_SCHEMA, SUMS
 from lastpage.tables.schema import CONVERSATION, TABLES, Level
 
 TYPES = {
@@ -47,7 +47,7 @@ DEFINED = {
 def diagram() -> str:
     """The tables and which belongs to which, for Mermaid."""
     lines = ["```mermaid", "erDiagram", *_relations(CONVERSATION)]
-    lines += [f"    conversations ||--|| {overview.NAME} : is", "```"]
+    lines += [f"    conversations ||--|| {OVERVIEW} : is", "```"]
     return "\n".join(lines)
 
 
@@ -59,7 +59,7 @@ def columns() -> str:
 def defined() -> str:
     """The columns of the overview and their definitions."""
     lines = ["| column | type | definition |", "|---|---|---|"]
-    lines += [f"| `{field.name}` | {TYPES[field.type]} | {_definition(field.name)} |" for field in overview.SCHEMA]
+    lines += [f"| `{field.name}` | {TYPES[field.type]} | {_definition(field.name)} |" for field in OVERVIEW_SCHEMA]
     return "\n".join(lines)
 
 
@@ -80,5 +80,5 @@ def _columns(schema: pa.Schema) -> str:
 def _definition(name: str) -> str:
     if name in DEFINED:
         return DEFINED[name]
-    metrics = " + ".join(f"`{metric}`" for metric in overview.SUMS[name])
-    return f"the sum of {metrics}; " + ("0 without one" if name in overview.COUNTS else "null without one")
+    metrics = " + ".join(f"`{metric}`" for metric in SUMS[name])
+    return f"the sum of {metrics}; " + ("0 without one" if name in COUNTS else "null without one")

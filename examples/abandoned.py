@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from lastpage import Cloud, LastpageError
+from lastpage import Cloud
+from lastpage import LastpageError
 
 
 def abandoned(conversation: dict[str, object]) -> bool:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lastpage import Cloud, Credentials
+from lastpage.api.messages import Answer, Call, TransportError
 from lastpage.clock import SimClock
-from lastpage.fetch.transport import Answer, Call, TransportError
 from lastpage_sandbox import IncompleteBody, Sandbox, Settings, Skeleton
 
 #: A Friday afternoon.

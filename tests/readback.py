@@ -14,9 +14,9 @@ import duckdb
 import pyarrow.parquet as pq
 import zstandard
 
+from lastpage.coverage.ranges import Range
 from lastpage.sinks.folder import Folder
-from lastpage.sinks.parquet import Parquet
-from lastpage.sinks.sink import Range
+from lastpage.sinks.formats import Parquet
 
 #: A field of a CSV file and what ends it: quoted text, or anything else.
 FIELD = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))([,\n])')

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lastpage import Cloud, LastpageError
-from lastpage.cli import run
-from lastpage.database import VERSION
+from lastpage.cli.app import run
+from lastpage.ledger.database import VERSION
 from lastpage_sandbox import Sandbox, Settings
 from tests.inprocess import NOW
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lastpage import Cloud, Credentials
+from lastpage.api.messages import Answer, Call, TransportError
+from lastpage.api.names import TRIES
 from lastpage.clock import SimClock
-from lastpage.fetch.lists import TRIES
-from lastpage.fetch.transport import Answer, Call, TransportError
 from lastpage_sandbox import Settings
 from tests.inprocess import NOW, URL, InProcess, World, world
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lastpage.deliver import Summary
+from lastpage.extraction.delivery import Summary
 from tests.inprocess import NOW, World, talk, world
 from tests.readback import ids, lines, ranges, table
 

@@ -9,9 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lastpage import RefusedError, UnavailableError, UsageError
-from lastpage.asking import ask
-from lastpage.fetch.lists import TRIES
-from lastpage.naming import Directory
+from lastpage.api.names import TRIES, Directory
+from lastpage.keywords import ask
 from lastpage.tables.names import LISTS
 from lastpage.tables.selection import Selection
 from lastpage_sandbox import Settings

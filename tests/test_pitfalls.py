@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from lastpage import Cloud, Credentials, UnavailableError
+from lastpage.api.messages import Answer, Call
 from lastpage.errors import RefusedError
-from lastpage.fetch.transport import Answer, Call
-from lastpage.plan import Slice
+from lastpage.planning.slices import Slice
 from lastpage_sandbox import Sandbox, Settings
 from lastpage_sandbox.server import Server
 from tests.inprocess import NOW, InProcess, World, talk, world

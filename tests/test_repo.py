@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import lastpage
-from lastpage.cli import app
+from lastpage.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))

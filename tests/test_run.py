@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from lastpage import RejectedError, UnavailableError
+from lastpage.api.messages import Answer, Call
 from lastpage.clock import RealClock
 from lastpage.errors import Interrupted
-from lastpage.fetch.transport import Answer, Call
 from lastpage_sandbox import Skeleton
 from tests.inprocess import NOW, InProcess, World, talk, world
 from tests.readback import ids, lines
@@ -187,7 +187,7 @@ def test_a_finished_run_leaves_no_pages_behind(tmp_path: Path) -> None:
     """The ledger keeps verdicts, not requests: it does not grow with what was fetched."""
     made = world()
     made.cloud().fetch("2023-10-10", tmp_path)
-    from lastpage.ledger import Ledger
+    from lastpage.ledger.ledger import Ledger
 
     ledger = Ledger(tmp_path / ".lastpage")
     rows = {

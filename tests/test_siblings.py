@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lastpage.fetch.transport import Answer, Call
-from lastpage.plan import Slice
+from lastpage.api.messages import Answer, Call
+from lastpage.planning.slices import Slice
 from lastpage_sandbox import Skeleton
 from tests.inprocess import NOW, InProcess, World, talk, world
 from tests.readback import ids

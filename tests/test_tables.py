@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from lastpage import UsageError
-from lastpage.fetch.transport import Answer, Call
+from lastpage.api.messages import Answer, Call
 from lastpage.tables.selection import ALL
 from tests.inprocess import World, world
 from tests.readback import by_keys, everything, ranges

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from lastpage.fetch.transport import Answer
-from lastpage.fetch.walk import Request
-from lastpage.interval import Interval
-from lastpage.plan import Slice
-from lastpage.tally import SAMPLED_EVERY, Account, Verdict
+from lastpage.api.messages import Answer
+from lastpage.coverage.tally import SAMPLED_EVERY, Account, Verdict
+from lastpage.planning.slices import Slice
+from lastpage.query.interval import Interval
+from lastpage.walks.walk import Request
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import world
 from tests.readback import table

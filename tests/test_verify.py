@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from lastpage import UsageError, Verification
-from lastpage.interval import Interval
-from lastpage.sinks.sink import Range
-from lastpage.verify import pieces, prove
+from lastpage.coverage.ranges import Range
+from lastpage.coverage.verification import pieces, prove
+from lastpage.query.interval import Interval
 from tests.inprocess import World, talk, world
 from tests.readback import ids
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lastpage.plan import PAGES_ROWS, Slice
+from lastpage.planning.slices import PAGES_ROWS, Slice
 from tests.inprocess import NOW, World, talk, world
 from tests.readback import ids
 

@@ -12,11 +12,9 @@ from __future__ import annotations
 import os
 from typing import Any, Unpack
 
-from lastpage.asking import Asked, Wanted, When
+from lastpage.checkup import Finding
 from lastpage.cloud import Cloud, FetchedPage
-from lastpage.deliver import Summary
-from lastpage.destination import Format
-from lastpage.doctor import Finding
+from lastpage.coverage.verification import Verification
 from lastpage.errors import (
     ApiError,
     DestinationError,
@@ -29,10 +27,12 @@ from lastpage.errors import (
     UnavailableError,
     UsageError,
 )
-from lastpage.interval import Interval
-from lastpage.plan import Slice
-from lastpage.regions import Credentials, Environment
-from lastpage.verify import Verification
+from lastpage.extraction.delivery import Summary
+from lastpage.keywords import Asked, Wanted, When
+from lastpage.planning.slices import Slice
+from lastpage.query.environment import Credentials, Environment
+from lastpage.query.interval import Interval
+from lastpage.sinks.destination import Format
 from lastpage.version import __version__
 
 __all__ = [

@@ -1,5 +1,5 @@
 """`python -m lastpage`."""
 
-from lastpage.cli import main
+from lastpage.cli.app import main
 
 main()

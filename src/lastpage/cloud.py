@@ -22,36 +22,41 @@ from typing import Any, Self, Unpack
 
 import pyarrow as pa
 
-from lastpage.asking import Asked, Wanted, When, ask, choose, counted
+from lastpage.api.auth import Auth, ClientCredentials, StaticToken
+from lastpage.api.client import Client
+from lastpage.api.messages import Page, Raw, Transport, decode_record
+from lastpage.api.names import Directory
+from lastpage.api.organization import Lake, organization
+from lastpage.api.pace import Pace
+from lastpage.api.transport import Urllib3Transport
+from lastpage.checkup import Finding, examine
 from lastpage.clock import Clock, RealClock
-from lastpage.deliver import Began, Summary
-from lastpage.destination import Destination, Format
-from lastpage.doctor import Finding, examine
+from lastpage.coverage.verification import AMISS, Proof, Verification, mended
 from lastpage.errors import ShortError, UsageError
-from lastpage.extracting import Extracting, asked_text, shredder_for
-from lastpage.fetch.auth import Auth, ClientCredentials, StaticToken
-from lastpage.fetch.client import Client
-from lastpage.fetch.envelope import Page, Raw, record
-from lastpage.fetch.lake import Lake
-from lastpage.fetch.organization import organization
-from lastpage.fetch.pace import Pace
-from lastpage.fetch.transport import Transport
-from lastpage.fetch.urllib3_transport import Urllib3Transport
-from lastpage.fetch.walk import Request
+from lastpage.extraction.delivery import Began, Extracting, Summary, asked_text, shredder_for
+from lastpage.extraction.rows import fresh
+from lastpage.extraction.run import Fetching, Options
+from lastpage.extraction.verifier import Extract, differing, opened, proofs, same_key, spans
 from lastpage.files import Disk
-from lastpage.groups import fresh
-from lastpage.ledger import Ledger
-from lastpage.meter import Meter
-from lastpage.naming import Directory
-from lastpage.plan import Slice
-from lastpage.planning import Planning
-from lastpage.query import Query
-from lastpage.regions import Credentials, Environment, assumed, credentials_from_env, environment
-from lastpage.run import Fetching, Options
-from lastpage.sdk import LoggedIn, token_of
+from lastpage.keywords import Asked, Wanted, When, ask, choose, counted
+from lastpage.ledger.ledger import Ledger
+from lastpage.planning.planner import Planning
+from lastpage.planning.slices import Slice
+from lastpage.progress import Meter
+from lastpage.query.environment import (
+    Credentials,
+    Environment,
+    LoggedIn,
+    assumed,
+    credentials_from_env,
+    environment,
+    token_of,
+)
+from lastpage.query.query import Query
+from lastpage.sinks.destination import Destination, Format
+from lastpage.tables.names import names_of
 from lastpage.tables.selection import EVERYTHING, Selection
-from lastpage.verify import AMISS, Proof, Verification, mended
-from lastpage.verifying import Extract, differing, opened, proofs, same_key, spans
+from lastpage.walks.walk import Request
 
 #: Seconds of silence after which the doctor has seen enough.
 HASTY_READ_S = 15.0
@@ -117,7 +122,7 @@ class Cloud:
         """
         with self._fetching(interval, asked) as fetching:
             for page in _raws(fetching):
-                yield from map(record, page)
+                yield from map(decode_record, page)
 
     def fetch_all(self, interval: When, **asked: Unpack[Asked]) -> list[Conversation]:
         """The same as a list, for small things: it holds everything in memory."""
@@ -131,7 +136,7 @@ class Cloud:
                     for request, page, chosen in rows.views():
                         yield FetchedPage(
                             rows.planned.slice,
-                            [record(raw) for raw in fresh(group, chosen)],
+                            [decode_record(raw) for raw in fresh(group, chosen)],
                             len(page.heads or ()),
                             page.total_hits,
                             _continuation(request, page),
@@ -155,7 +160,7 @@ class Cloud:
         directory = Directory(self.client)
         with self._fetching(interval, wanted, directory=directory) as fetching:
             if wanted.get("names", True):
-                shredder = replace(shredder, names=directory.names(shredder.selection.lists, _LOG.warning))
+                shredder = replace(shredder, names=names_of(directory.lists(shredder.selection.lists, _LOG.warning)))
                 for name, table in shredder.names.lists.items():
                     yield from ((name, batch) for batch in table.to_batches())
             for page in _raws(fetching):

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 
@@ -54,3 +56,14 @@ class Disk:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+# PART statements
+# SQL that stands in a `.sql` file of its own, each statement under a line `-- name: …`.
+
+
+def named(package: str, file: str) -> dict[str, str]:
+    """The statements of a file in a package, by name."""
+    text = resources.files(package).joinpath(file).read_text("utf-8")
+    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))

@@ -23,7 +23,7 @@ from tests.cli.planted import (
 )
 from tests.inprocess import NOW
 
-from lastpage.cli import run
+from lastpage.cli.app import run
 from lastpage.clock import RealClock
 from lastpage_sandbox import Sandbox, Settings
 

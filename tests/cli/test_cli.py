@@ -14,8 +14,8 @@ import pytest
 from tests.inprocess import NOW
 from tests.readback import ids
 
-from lastpage.cli import run
-from lastpage.plan import Slice
+from lastpage.cli.app import run
+from lastpage.planning.slices import Slice
 from lastpage_sandbox import Sandbox, Settings
 
 VARIABLES = ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT")
@@ -220,7 +220,7 @@ def test_a_wrong_secret(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def test_in_use(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A destination that another run holds: exit code 7."""
-    from lastpage.destination import Destination
+    from lastpage.sinks.destination import Destination
 
     with Destination.parse(str(tmp_path / "x")).held():
         assert run(["fetch", INTERVAL, "--to", str(tmp_path / "x"), "-q"]) == 7
@@ -277,7 +277,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_slices_print() -> None:
     """A slice says what it is."""
-    from lastpage.interval import parse_interval
+    from lastpage.query.interval import parse_interval
 
     interval = parse_interval("2023-10-10")
     text = str(Slice(3, interval, interval, "pages", "because", 5, "inbound"))  # type: ignore[arg-type]

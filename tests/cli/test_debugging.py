@@ -10,8 +10,8 @@ from typing import Any, NoReturn, get_args
 import pytest
 from docs.errors_page import listed
 
-from lastpage.cli import run
-from lastpage.fetch.transport import Fault
+from lastpage.api.messages import Fault
+from lastpage.cli.app import run
 from lastpage.trace import CODES, EVENTS, FAULTS, safe, tell
 from lastpage_sandbox import Sandbox
 
@@ -41,7 +41,7 @@ def test_a_trace(box: Sandbox) -> None:
     assert {each["route"] for each in named("plan")} == {"pages", "cursor"}
     assert [each["end"] for each in named("walk")] == ["Done"] * len(named("plan"))
     assert {each["coverage"] for each in named("verdict")} == {"complete"}
-    assert [each["at"].split(":")[0] for each in named("note")] == ["planning.py"]
+    assert [each["at"].split(":")[0] for each in named("note")] == ["planner.py"]
     assert (last["event"], last["exit_code"]) == ("end", 0)
 
 

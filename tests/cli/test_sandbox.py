@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import urllib3
 
-from lastpage.cli import run
+from lastpage.cli.app import run
 
 
 @contextmanager

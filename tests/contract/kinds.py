@@ -11,11 +11,10 @@ from typing import Any
 from tests.readback import database, lines, table
 
 from lastpage.files import Disk
-from lastpage.sinks.csv import Csv
 from lastpage.sinks.duckdb import DuckDB
 from lastpage.sinks.folder import Folder, Format
+from lastpage.sinks.formats import Csv, Parquet
 from lastpage.sinks.jsonl import JsonLines
-from lastpage.sinks.parquet import Parquet
 from lastpage.sinks.sink import Sink
 
 Rows = list[dict[str, Any]]

@@ -13,12 +13,13 @@ import pytest
 from tests.contract.kinds import SINKS, Kind
 from tests.readback import everything
 
+from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError, LastpageError, UsageError
 from lastpage.files import Disk
-from lastpage.interval import Interval
-from lastpage.sinks.sink import Identity, Range, Sink
+from lastpage.query.interval import Interval
+from lastpage.sinks.sink import Identity, Sink
+from lastpage.tables.build import Shredder
 from lastpage.tables.selection import Selection
-from lastpage.tables.shredder import Shredder
 
 DAY = date(2023, 10, 10)
 START = datetime(2023, 10, 10, tzinfo=UTC)

@@ -11,7 +11,7 @@ from typing import Literal
 
 import duckdb
 
-from lastpage.fetch.transport import Answer, Call, TransportError
+from lastpage.api.messages import Answer, Call, TransportError
 from lastpage.files import Disk
 from tests.inprocess import InProcess
 

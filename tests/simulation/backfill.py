@@ -16,15 +16,14 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from lastpage.fetch.cursor import CursorWalk
-from lastpage.fetch.pace import Pace
-from lastpage.fetch.precedence import Precedence
-from lastpage.fetch.transport import Answer
-from lastpage.fetch.walk import Done, Request
-from lastpage.interval import DAY, Interval
-from lastpage.plan import Horizon, Slice, plan
-from lastpage.query import Query
-from lastpage.settle import JOBS_MAX
+from lastpage.api.messages import Answer
+from lastpage.api.pace import Pace, Turns
+from lastpage.extraction.attempt import JOBS_MAX
+from lastpage.planning.slices import Horizon, Slice, plan
+from lastpage.query.interval import DAY, Interval
+from lastpage.query.query import Query
+from lastpage.walks.cursor import CursorWalk
+from lastpage.walks.walk import Done, Request
 
 NOW = datetime(2023, 10, 20, tzinfo=UTC)
 PER_DAY = 20_000
@@ -80,7 +79,7 @@ class Backfill:
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.clock, self.share)
-        self._order = Precedence(self.pace, self.clock)
+        self._order = Turns(self.pace, self.clock)
         self._under_way: dict[int, AbstractContextManager[None]] = {}
         self._window = (0.0, 0)
         self._events: list[tuple[float, int, Callable[[], None]]] = []

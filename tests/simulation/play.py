@@ -21,9 +21,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lastpage import LastpageError, Summary, UnavailableError
-from lastpage.interval import Interval, iso, parse_iso
-from lastpage.plan import Slice
-from lastpage.tally import Verdict
+from lastpage.coverage.tally import Verdict
+from lastpage.planning.slices import Slice
+from lastpage.query.interval import Interval, iso, parse_iso
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import World, world
 from tests.readback import ids, lines, table

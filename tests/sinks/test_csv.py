@@ -12,8 +12,8 @@ from tests.inprocess import talk, world
 from tests.readback import comma_separated, everything
 
 from lastpage import DestinationError, UsageError
-from lastpage.sinks import csv
-from lastpage.sinks.csv import Csv
+from lastpage.sinks import formats as csv
+from lastpage.sinks.formats import Csv
 from lastpage.tables.schema import TABLES
 
 DAY = "2023-10-10"

@@ -25,9 +25,9 @@ from lastpage import DestinationError, InUseError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.duckdb import VERSION
 from lastpage.sinks.sink import Identity
+from lastpage.tables.build import Shredder
 from lastpage.tables.names import LISTS, Names
 from lastpage.tables.selection import Selection
-from lastpage.tables.shredder import Shredder
 
 KIND = SINKS["duckdb"]
 SPAN = "2023-10-10/2023-10-12"

@@ -8,8 +8,8 @@ import pytest
 from tests.tables.test_shred import RECORD, raws
 
 from lastpage.errors import UsageError
+from lastpage.tables.build import Shredder
 from lastpage.tables.selection import ALL, Selection
-from lastpage.tables.shredder import Shredder
 
 KEY = b"a key that is long enough"
 PERSON = {

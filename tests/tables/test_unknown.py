@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from lastpage.coverage.tally import PATHS_MAX
 from lastpage.tables.schema import CONVERSATION, Level
 from lastpage.tables.unknown import NAME_CHARS_MAX, told, unknown
-from lastpage.tally import PATHS_MAX
 
 
 def raw(record: Any) -> msgspec.Raw:

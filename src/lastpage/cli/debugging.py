@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from lastpage.errors import ApiError, UsageError
-from lastpage.regions import DEFAULT, ENVIRONMENT, ID, REGIONS, SECRET, environment
-from lastpage.tables.shredder import HASH_KEY
+from lastpage.query.environment import DEFAULT, ENVIRONMENT, ID, REGIONS, SECRET, environment
+from lastpage.tables.selection import HASH_KEY
 from lastpage.trace import place, safe, tell
 from lastpage.version import __version__
 

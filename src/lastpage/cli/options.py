@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter, Token
 
-from lastpage.asking import Asked, Kept
 from lastpage.cloud import Cloud
 from lastpage.errors import UsageError
-from lastpage.query import read_body
+from lastpage.keywords import Asked, Kept
+from lastpage.query.query import read_body
 
 #: Groups of a help text, by the place they have in it; what is told about comes last (`telling.py`).
 FILTERS = Group("Which conversations", sort_key=1)

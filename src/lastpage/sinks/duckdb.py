@@ -16,14 +16,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError, InUseError, UsageError
-from lastpage.files import Disk
-from lastpage.interval import Interval
-from lastpage.sinks.change import Change, batched
-from lastpage.sinks.sink import Identity, Pages, Range, Unread
-from lastpage.statements import named
+from lastpage.files import Disk, named
+from lastpage.query.interval import Interval
+from lastpage.sinks.day import Change, batched
+from lastpage.sinks.sink import Identity, Pages, Unread
+from lastpage.tables.build import Shredder
 from lastpage.tables.names import Names
-from lastpage.tables.shredder import Shredder
 
 SQL = named("lastpage.sinks", "duckdb.sql")
 #: The version of what the database says of itself.

@@ -7,7 +7,7 @@ knows what it has even without a ledger, and a reader can see it. A day's files 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -17,16 +17,17 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk
-from lastpage.sinks.change import START, Change, batched, outside
-from lastpage.sinks.sink import Identity, Pages, Range, Unread
-from lastpage.sinks.staging import Staging
-from lastpage.tables import pivot
+from lastpage.sinks.day import START, Change, batched, outside
+from lastpage.sinks.sink import Identity, Pages, Unread
+from lastpage.tables.build import Shredder
+from lastpage.tables.derived import PIVOT
 from lastpage.tables.names import LISTS, Names
+from lastpage.tables.parse import Tables
+from lastpage.tables.schema import KEY
 from lastpage.tables.selection import ALL
-from lastpage.tables.shred import KEY, Tables
-from lastpage.tables.shredder import Shredder
 
 #: The version of what a day says of itself.
 VERSION = 1
@@ -204,7 +205,7 @@ class Folder:
                 f"{self.folder} holds {others[0].suffix} files, and one folder has one format; "
                 f"give another folder, or the format that is there"
             )
-        ours = {*ALL, *LISTS, "raw", pivot.NAME, self._state.name}
+        ours = {*ALL, *LISTS, "raw", PIVOT, self._state.name}
         there = self.folder.iterdir() if self.folder.exists() else ()
         strange = [path.name for path in there if path.name not in ours and not path.name.startswith(".")]
         if strange and not (self.folder / MAIN).exists():
@@ -227,3 +228,51 @@ def _failed(folder: Path, problem: Exception) -> DestinationError:
     return DestinationError(
         f"cannot write to {folder}: {what}; mend that, then run the same command again: it goes on where it stopped"
     )
+
+
+# PART sinks.staging
+# Files of a folder that change together: written beside, flushed, marked as whole, put into place.
+#
+# Before the mark nothing has happened. From the mark on the change counts as made, and putting its files into place is only finished,
+# by this run or the next. A reader may for a moment see some files old and others new.
+
+
+MARK = "commit"
+#: Stands for the slash while a file waits: one folder is flushed sooner than many. No name of ours has it.
+SLASH = "+"
+
+
+class Staging:
+    """`place` is the folder that changes; `beside` is on the same disk and nobody else's."""
+
+    def __init__(self, place: Path, beside: Path, disk: Disk) -> None:
+        self._place = place
+        self._beside = beside
+        self._disk = disk
+
+    def recover(self) -> None:
+        """Finish or undo what a crash left."""
+        for staged in sorted(self._beside.iterdir()) if self._beside.exists() else ():
+            if (staged / MARK).exists():
+                self._put_in_place(staged)
+            else:
+                self._disk.remove(staged)
+
+    @contextmanager
+    def change(self, name: str) -> Iterator[Callable[[str], Path]]:
+        """Yields where to write what will stand at a path of the place; it stands there, with the rest, after the block."""
+        staged = self._beside / name
+        self._disk.remove(staged)
+        staged.mkdir(parents=True)
+        yield lambda relative: staged / relative.replace("/", SLASH)
+        for path in sorted(staged.iterdir()):
+            self._disk.sync(path)
+        self._disk.sync(staged)
+        self._disk.write(staged / MARK, b"")
+        self._put_in_place(staged)
+
+    def _put_in_place(self, staged: Path) -> None:
+        for source in sorted(staged.iterdir(), reverse=True):
+            if source.name != MARK:
+                self._disk.replace(source, self._place / source.name.replace(SLASH, "/"))
+        self._disk.remove(staged)

@@ -20,12 +20,13 @@ from typing import IO, Any, cast
 import msgspec
 import zstandard
 
+from lastpage.api.messages import Raw
+from lastpage.coverage.ranges import Range, refuse_overlap
 from lastpage.errors import DestinationError, UsageError
-from lastpage.fetch.envelope import Raw
 from lastpage.files import Disk
-from lastpage.sinks.sink import Identity, Pages, Range, Unread, refuse_overlap
+from lastpage.sinks.sink import Identity, Pages, Unread
+from lastpage.tables.build import Shredder
 from lastpage.tables.names import Names
-from lastpage.tables.shredder import Shredder
 
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 6

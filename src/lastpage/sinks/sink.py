@@ -9,60 +9,14 @@ from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
+from lastpage.api.messages import Raw
+from lastpage.coverage.ranges import Range
 from lastpage.errors import UsageError
-from lastpage.fetch.envelope import Raw
-from lastpage.interval import Interval, iso, parse_iso
+from lastpage.tables.build import Shredder
 from lastpage.tables.names import Names
-from lastpage.tables.shredder import HASH_KEY, Shredder
-from lastpage.tally import WORST
+from lastpage.tables.selection import HASH_KEY
 
 Pages = Iterable[Sequence[Raw]]
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """What is known of a start range within one UTC day; it is stored with the data."""
-
-    interval: Interval
-    #: How fresh this version is.
-    as_of: datetime
-    route: str
-    coverage: str
-    finality: str
-    conversations: int
-
-    @property
-    def day(self) -> date:
-        return self.interval.start.date()
-
-    def joined(self, other: Range) -> Range:
-        """Two that touch, or are of the same hours, as one: as fresh and as sure as the worse of them."""
-        ends = (min(self.interval.start, other.interval.start), max(self.interval.end, other.interval.end))
-        return Range(
-            Interval(*ends),
-            min(self.as_of, other.as_of),
-            self.route,
-            max(self.coverage, other.coverage, key=WORST.index),
-            "provisional" if "provisional" in (self.finality, other.finality) else "final",
-            self.conversations + other.conversations,
-        )
-
-    def record(self) -> dict[str, Any]:
-        return {
-            "start": iso(self.interval.start),
-            "end": iso(self.interval.end),
-            "as_of": iso(self.as_of),
-            "route": self.route,
-            "coverage": self.coverage,
-            "finality": self.finality,
-            "conversations": self.conversations,
-        }
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Range:
-        interval = Interval(parse_iso(record["start"]), parse_iso(record["end"]))
-        facts = (record["route"], record["coverage"], record["finality"], record["conversations"])
-        return cls(interval, parse_iso(record["as_of"]), *facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +59,6 @@ ANOTHER = {
     "selection": "another selection of tables and columns (give none, and it is taken up)",
     "key": f"another {HASH_KEY}",
 }
-
-
-def refuse_overlap(held: Iterable[Range], interval: Interval, place: object) -> None:
-    """What cannot be replaced is not fetched again; raises `UsageError`."""
-    for version in held:
-        if part := version.interval.clip(interval):
-            raise UsageError(
-                f"{place} has the conversations of {part} already, and JSON lines cannot replace; "
-                "give another file, an interval that is not there yet, or a folder (Parquet), which can"
-            )
 
 
 class Sink(Protocol):

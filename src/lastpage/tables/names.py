@@ -34,11 +34,15 @@ class Names:
         return table.column("name").combine_chunks().take(pc.index_in(ids, value_set=known))
 
 
-def table(names: Mapping[str, str | None]) -> pa.Table:
-    """A list as a table, in the order of the ids."""
+def names_of(lists: Mapping[str, Mapping[str, str | None]]) -> Names:
+    """Lists of names by id as tables, each in the order of the ids."""
+    return Names({kind: _table(names) for kind, names in lists.items()})
+
+
+def _table(names: Mapping[str, str | None]) -> pa.Table:
     ids = sorted(names)
     return pa.table([pa.array(ids, pa.string()), pa.array([names[each] for each in ids], pa.string())], schema=SCHEMA)
 
 
-#: Nobody was asked.
+#: No list was read.
 NONE = Names()

@@ -16,6 +16,8 @@ from typing import Literal
 
 import pyarrow as pa
 
+KEY = "conversation_id"
+
 Kind = Literal["list", "one", "map"]
 TYPES: dict[str, pa.DataType] = {
     "str": pa.string(),

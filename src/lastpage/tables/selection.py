@@ -15,15 +15,18 @@ import msgspec
 import pyarrow as pa
 
 from lastpage.errors import UsageError
-from lastpage.tables import overview, pivot
+from lastpage.tables.derived import OVERVIEW, OVERVIEW_SCHEMA, PIVOT, attribute_column, pivot_schema
 from lastpage.tables.names import LISTS
 from lastpage.tables.schema import RAW, TABLES
+
+#: The variable with what hashes are keyed with; its value is never written anywhere.
+HASH_KEY = "LASTPAGE_HASH_KEY"
 
 #: A destination says with its conversations what it holds, and which records it could not read is nothing to choose.
 ALWAYS = ("conversations", "broken")
 ATTRIBUTE = "attributes."
 #: Every table that can be, by name. Those that follow from others stand behind them.
-ALL: dict[str, pa.Schema] = {**TABLES, overview.NAME: overview.SCHEMA}
+ALL: dict[str, pa.Schema] = {**TABLES, OVERVIEW: OVERVIEW_SCHEMA}
 Place = tuple[str, str]
 
 
@@ -79,7 +82,7 @@ class Selection:
         wanted = {*ALWAYS, *(self.tables or ALL)}
         schemas = {name: self._columns_of(name, schema) for name, schema in ALL.items() if name in wanted}
         if self.attributes:
-            schemas[pivot.NAME] = pivot.schema(self.attributes)
+            schemas[PIVOT] = pivot_schema(self.attributes)
         if self.keep_raw:
             schemas["raw"] = RAW
         return schemas
@@ -138,7 +141,7 @@ def _refuse_twins(attributes: Sequence[str]) -> None:
     """Raises `UsageError` for attributes whose columns would have one name; who does not mind case sees to that himself."""
     named: dict[str, str] = {}
     for name in attributes:
-        column = pivot.column(name)
+        column = attribute_column(name)
         if column in named:
             raise UsageError(f"--attributes: {named[column]} and {name} would be one column; choose one")
         named[column] = name

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from lastpage.fetch.envelope import UNREADABLE, Raw
+from lastpage.api.messages import UNREADABLE, Raw
+from lastpage.coverage.tally import PATHS_MAX
 from lastpage.tables.schema import CONVERSATION, Kind, Level
-from lastpage.tally import PATHS_MAX
 
 #: Characters of a name that are shown.
 NAME_CHARS_MAX = 64

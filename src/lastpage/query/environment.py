@@ -1,0 +1,224 @@
+"""Which organisation: environment names to hosts, and credentials from the environment's variables."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+from lastpage.errors import UsageError
+
+#: AWS region to domain (docs/api.md, 6); the hosts are `login.` and `api.` of it.
+REGIONS = {
+    "us-east-1": "mypurecloud.com",
+    "eu-west-1": "mypurecloud.ie",
+    "ap-southeast-2": "mypurecloud.com.au",
+    "ap-northeast-1": "mypurecloud.jp",
+    "eu-central-1": "mypurecloud.de",
+    "us-west-2": "usw2.pure.cloud",
+    "ca-central-1": "cac1.pure.cloud",
+    "ap-northeast-2": "apne2.pure.cloud",
+    "eu-west-2": "euw2.pure.cloud",
+    "ap-south-1": "aps1.pure.cloud",
+    "us-east-2": "use2.us-gov-pure.cloud",
+    "sa-east-1": "sae1.pure.cloud",
+    "me-central-1": "mec1.pure.cloud",
+    "ap-northeast-3": "apne3.pure.cloud",
+    "eu-central-2": "euc2.pure.cloud",
+    "mx-central-1": "mxc1.pure.cloud",
+    "ap-southeast-1": "apse1.pure.cloud",
+    "eusc-de-east-1": "edee1.eusc-pure.cloud",
+}
+DEFAULT = "us-east-1"
+ID, SECRET, ENVIRONMENT = "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"
+NAME_MAX = 20
+_ROLES = ("api.", "login.", "apps.")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where to log in and where to ask; both URLs without a slash at the end."""
+
+    name: str
+    login_url: str
+    api_url: str
+    #: Whether nobody named it, so that the default stands.
+    assumed: bool = field(default=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} (assumed, for {ENVIRONMENT} is not set)" if self.assumed else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An OAuth client's id and secret. The secret is not part of any representation."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+def environment(text: str) -> Environment:
+    """A region name, a domain, or a URL as an `Environment`; raises `UsageError` with the mend."""
+    text = text.strip()
+    if not text.isprintable() or " " in text:
+        raise UsageError(f"{ENVIRONMENT} has spaces, control characters or a line break in it; write it again")
+    if "@" in text:
+        raise UsageError(f"{ENVIRONMENT} has a name or password in it; they belong in {ID} and {SECRET}")
+    if "://" in text:
+        return _from_url(text)
+    name = text.lower()
+    if name in REGIONS:
+        return _of_domain(name, REGIONS[name])
+    domain = _without_role(name)
+    for region, known in REGIONS.items():
+        if domain == known:
+            return _of_domain(region, domain)
+    # Variables get mixed up; a secret has no dots, and is longer than any region's name.
+    shown = repr(text) if "." in text or len(text) < NAME_MAX else "holds something that"
+    raise UsageError(f"{ENVIRONMENT} {shown} is no environment; {_nearest(domain)}")
+
+
+def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Environment]:
+    """Credentials and environment from the three variables; raises `UsageError` naming the one to mend."""
+    client_id = _variable(variables, ID)
+    secret = _variable(variables, SECRET)
+    if not _UUID.fullmatch(client_id):
+        swapped = f"; {SECRET} does look like one: are the two swapped?" if _UUID.fullmatch(secret) else ""
+        raise UsageError(
+            f"{ID} is no client id: it should look like 11111111-2222-3333-4444-555555555555 "
+            f"(Admin > Integrations > OAuth, column Client ID){swapped}"
+        )
+    named = variables.get(ENVIRONMENT, "").strip()
+    return Credentials(client_id, secret), environment(named) if named else assumed()
+
+
+def assumed() -> Environment:
+    """Where an organisation is if nobody says."""
+    return replace(environment(DEFAULT), assumed=True)
+
+
+def _variable(variables: Mapping[str, str], name: str) -> str:
+    value = variables.get(name, "")
+    if not value:
+        raise UsageError(
+            f"the variable {name} is not set; create an OAuth client with the grant Client Credentials "
+            f"(Admin > Integrations > OAuth) and export {name}=…"
+        )
+    if value != value.strip() or any(char in value for char in " \t\r\n\"'") or not value.isprintable():
+        raise UsageError(f"the variable {name} has spaces, quotes or a line break in it; copy the bare value again")
+    if not value.isascii():
+        raise UsageError(f"the variable {name} has characters that no client id or secret has; copy it again")
+    return value
+
+
+def _of_domain(name: str, domain: str) -> Environment:
+    return Environment(name, f"https://login.{domain}", f"https://api.{domain}")
+
+
+def _without_role(host: str) -> str:
+    return next((host.removeprefix(role) for role in _ROLES if host.startswith(role)), host)
+
+
+def _from_url(text: str) -> Environment:
+    scheme, host, port, path = _split(text)
+    if scheme == "http" and not is_loopback(host):
+        raise UsageError(
+            f"{ENVIRONMENT} {text!r} would send the secret in clear; use https (http is for this machine only)"
+        )
+    domain = _without_role(host)
+    if domain in REGIONS.values() and port in (None, 443):
+        # The vendor's hosts have no path before the API's own, so one that was pasted along means nothing.
+        return environment(domain)
+    place = f"[{host}]" if ":" in host else host
+    place += f":{port}" if port else ""
+    api = f"{scheme}://{place}{path}"
+    login = api.replace("://api.", "://login.", 1) if host.startswith("api.") else api
+    return Environment(place, login, api)
+
+
+def _split(text: str) -> tuple[str, str, int | None, str]:
+    """Scheme, host, port and path prefix of a URL that has no more than these."""
+    try:
+        url = urlsplit(text)
+        scheme, host, port = url.scheme.lower(), url.hostname or "", url.port
+    except ValueError:
+        scheme, host, port = "", "", None
+    if scheme not in ("http", "https") or not host:
+        raise UsageError(f"{ENVIRONMENT} {text!r} is no URL of an API; write it as https://api.mypurecloud.de")
+    if url.query or url.fragment:
+        # What was pasted along may be a token.
+        raise UsageError(f"{ENVIRONMENT} {scheme}://{host}… has more than scheme, host, port and path; remove the rest")
+    return scheme, host, port, url.path.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is the machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _nearest(domain: str) -> str:
+    near = difflib.get_close_matches(domain, [*REGIONS, *REGIONS.values()], 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{hint}It is a region ({', '.join(REGIONS)}), a domain such as mypurecloud.de, or a URL"
+
+
+# PART sdk
+# Objects of the official Python SDK, taken by their shape; the SDK itself is never imported.
+#
+# Its models carry `attribute_map`, from their own names to the API's; its `ApiClient` carries `access_token` and `host`.
+
+
+@runtime_checkable
+class LoggedIn(Protocol):
+    """What of an `ApiClient` is needed: a token that was obtained already, and the API's host."""
+
+    access_token: str
+    host: str
+
+
+def token_of(client: LoggedIn | str) -> str:
+    """A token as it is, or the client's; raises `UsageError` where there can be none, or nobody has logged in yet."""
+    if isinstance(client, str):
+        return client
+    if not isinstance(client, LoggedIn):
+        raise UsageError(
+            f"credentials are an id and a secret, a token, or the official SDK's ApiClient; not {type(client).__name__}"
+        )
+    if not client.access_token:
+        raise UsageError(
+            "the ApiClient has no token yet; call its get_client_credentials_token(id, secret) first, "
+            "or give lastpage the credentials"
+        )
+    return client.access_token
+
+
+def body_of(query: Any) -> Mapping[str, Any]:
+    """The body of a details query, from a dict or a `ConversationQuery`; raises `UsageError` for anything else."""
+    body = plain(query)
+    if not isinstance(body, Mapping):
+        raise UsageError(
+            f"query must be a dict with the body of a details query, or the official SDK's ConversationQuery, "
+            f"not {type(query).__name__}"
+        )
+    return body
+
+
+def plain(value: Any) -> Any:
+    """A model and what hangs from it as the API's own JSON values; what is not set is left out."""
+    names = getattr(value, "attribute_map", None)
+    if isinstance(names, Mapping):
+        pairs = ((name, plain(getattr(value, attribute))) for attribute, name in names.items())
+        return {name: each for name, each in pairs if each is not None}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value

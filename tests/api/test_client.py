@@ -1,0 +1,246 @@
+"""The client: token, pace, transport, retry; and every final answer as a sentence with its exit code."""
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from lastpage.api.auth import ClientCredentials, StaticToken
+from lastpage.api.client import Client
+from lastpage.api.messages import Answer, Call, Fault, TransportError
+from lastpage.api.pace import Pace
+from lastpage.clock import SimClock
+from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError, UsageError
+from lastpage.query.environment import Credentials, environment
+
+CALL = Call("GET", "/api/v2/thing", endpoint="GET /api/v2/thing")
+OK = Answer(200, {"content-type": "application/json"}, b'{"a":1}')
+TOKEN = Answer(200, {}, b'{"access_token":"tok-1","token_type":"bearer","expires_in":86399}')
+SECRET = "s3cret"
+
+
+class Script:
+    """A transport that gives the answers of a list, in order, and remembers what it was sent."""
+
+    def __init__(self, *answers: Answer | Fault) -> None:
+        self.answers = list(answers)
+        self.sent: list[tuple[str, Call, dict[str, str]]] = []
+
+    def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
+        self.sent.append((base, call, dict(headers)))
+        answer = self.answers.pop(0)
+        if isinstance(answer, str):
+            raise TransportError(answer, "it broke")
+        return answer
+
+
+def client(script: Script, *, token: str | None = "tok-0") -> Client:
+    clock = SimClock(1_697_815_820.0)
+    auth = (
+        StaticToken(token)
+        if token
+        else ClientCredentials(Credentials("11111111-2222-3333-4444-555555555555", SECRET), clock)
+    )
+    return Client(environment("eu-central-1"), auth, script, clock, Pace(clock), random.Random(1))
+
+
+def error(status: int, code: str = "", message: str = "", **more: object) -> Answer:
+    body = {
+        "status": status,
+        "code": code,
+        "message": message,
+        "contextId": "ctx-1",
+        "details": [],
+        "errors": [],
+        **more,
+    }
+    return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+def test_an_answer() -> None:
+    """A call goes to the API host with a bearer token, and asks for gzip."""
+    script = Script(OK)
+    assert client(script).send(CALL) is OK
+    base, _, headers = script.sent[0]
+    assert base == "https://api.mypurecloud.de"
+    assert headers["Authorization"] == "Bearer tok-0"
+    assert headers["Accept-Encoding"] == "gzip"
+
+
+def test_the_login() -> None:
+    """The token comes from the login host, by Basic and a form, once for many calls."""
+    script = Script(TOKEN, OK, OK)
+    cloud = client(script, token=None)
+    cloud.send(CALL)
+    cloud.send(CALL)
+    base, call, headers = script.sent[0]
+    assert (base, call.path, call.body) == (
+        "https://login.mypurecloud.de",
+        "/oauth/token",
+        b"grant_type=client_credentials",
+    )
+    assert headers["Authorization"].startswith("Basic ")
+    assert [each[2]["Authorization"] for each in script.sent[1:]] == ["Bearer tok-1"] * 2
+
+
+def test_the_token_is_renewed_early() -> None:
+    """Five minutes before its end a token is replaced; a short-lived one after four fifths of its life."""
+    script = Script(TOKEN, OK, OK, TOKEN, OK)
+    cloud = client(script, token=None)
+    cloud.send(CALL)
+    cloud.clock.sleep(86_399 - 301)
+    cloud.send(CALL)
+    cloud.clock.sleep(2)
+    cloud.send(CALL)
+    assert not script.answers
+
+
+def test_a_401_is_answered_once() -> None:
+    """A token refused in mid-walk is replaced once; the second refusal is final and says what to check."""
+    script = Script(TOKEN, error(401, "credentials.expired"), TOKEN, OK)
+    assert client(script, token=None).send(CALL) is OK
+    script = Script(TOKEN, error(401, "bad.credentials"), TOKEN, error(401, "bad.credentials"))
+    with pytest.raises(RefusedError, match="GENESYS_CLIENT_ID"):
+        client(script, token=None).send(CALL)
+    with pytest.raises(RefusedError):
+        client(Script(error(401))).send(CALL)
+
+
+@pytest.mark.parametrize(
+    ("message", "variable"),
+    [("client not found", "GENESYS_CLIENT_ID"), ("authentication failed", "GENESYS_CLIENT_SECRET")],
+)
+def test_a_bad_login(message: str, variable: str) -> None:
+    """`invalid_client` is a 400; the sentence names the variable to check, and the exit code is 4."""
+    body = {"error": "invalid_client", "description": message, "error_description": message}
+    script = Script(Answer(400, {}, json.dumps(body).encode()))
+    with pytest.raises(RefusedError, match=variable) as refused:
+        client(script, token=None).send(CALL)
+    assert refused.value.exit_code == 4
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_retried_statuses(status: int) -> None:
+    """What may pass is tried again, with a wait; eight times in all, then it is the API's fault and exit code 5."""
+    script = Script(error(status), error(status), OK)
+    cloud = client(script)
+    assert cloud.send(CALL) is OK
+    assert cloud.counts.retries == 2
+    script = Script(*[error(status)] * 8)
+    with pytest.raises(UnavailableError, match="8 tries") as gone:
+        client(script).send(CALL)
+    assert gone.value.exit_code == 5
+    assert not script.answers
+
+
+@pytest.mark.parametrize("fault", ["connect", "timeout", "reset", "truncated"])
+def test_retried_faults(fault: Fault) -> None:
+    """Broken connections are tried again, and told in a sentence if they stay."""
+    assert client(Script(fault, OK)).send(CALL) is OK
+    with pytest.raises(UnavailableError, match="after 8 tries"):
+        client(Script(*[fault] * 8)).send(CALL)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (400, RejectedError, 2),
+        (403, RefusedError, 4),
+        (404, RejectedError, 2),
+        (413, RejectedError, 2),
+        (415, RejectedError, 2),
+        (302, UnavailableError, 5),
+    ],
+)
+def test_final_statuses(status: int, kind: type[ApiError], code: int) -> None:
+    """What will not pass is not tried again; the error carries endpoint, status, code and correlation id."""
+    script = Script(error(status, "some.code", "some words"))
+    with pytest.raises(kind) as final:
+        client(script).send(CALL)
+    assert len(script.sent) == 1
+    problem = final.value
+    assert (problem.exit_code, problem.status, problem.code, problem.correlation_id, problem.endpoint) == (
+        code, status, "some.code", "ctx-1", CALL.endpoint,
+    )  # fmt: skip
+    assert "correlation id ctx-1" in str(problem)
+
+
+def test_a_missing_permission_is_named() -> None:
+    """403 names the permission from the body, and where it is granted."""
+    words = (
+        "You must have at least one of the following permissions assigned: [analytics:conversationDetail:view, x:y:z]"
+    )
+    with pytest.raises(RefusedError, match="analytics:conversationDetail:view, x:y:z") as refused:
+        client(Script(error(403, "missing.any.permissions", words))).send(CALL)
+    assert "Roles" in str(refused.value)
+
+
+@pytest.mark.parametrize("fault", ["tls", "proxy", "oversize"])
+def test_final_faults(fault: Fault) -> None:
+    """A certificate that does not verify, a proxy that refuses, a body without end: once is enough."""
+    script = Script(fault)
+    with pytest.raises(UnavailableError):
+        client(script).send(CALL)
+    assert len(script.sent) == 1
+
+
+def test_passed_statuses() -> None:
+    """A status that the call passes is an answer."""
+    assert client(Script(error(404))).send(replace(CALL, passes=frozenset({404}))).status == 404
+
+
+def test_a_smaller_cap() -> None:
+    """A job submission is sent less often."""
+    script = Script(*[error(503)] * 3)
+    with pytest.raises(UnavailableError, match="3 tries"):
+        client(script).send(replace(CALL, tries=3))
+
+
+def test_retry_after_is_obeyed_by_all() -> None:
+    """After a 429 the announced time passes before anything is sent, and a quarter of an hour is the most anybody waits."""
+    script = Script(replace_headers(error(429), {"retry-after": "33"}), OK)
+    cloud = client(script)
+    before = cloud.clock.now()
+    cloud.send(CALL)
+    assert cloud.clock.now() - before >= 33
+    with pytest.raises(UnavailableError, match="--requests-per-minute"):
+        client(Script(replace_headers(error(429), {"retry-after": "3600"}))).send(CALL)
+
+
+def replace_headers(answer: Answer, headers: dict[str, str]) -> Answer:
+    return Answer(answer.status, {**answer.headers, **headers}, answer.raw)
+
+
+@pytest.mark.parametrize("raw", [b'{"conversations":[{"a"', b'{"a":1', b"[1,2"])
+def test_truncated_json_is_no_answer(raw: bytes) -> None:
+    """A body whose JSON ends in the middle is asked for again, never taken for an empty page."""
+    script = Script(Answer(200, {"content-type": "application/json"}, raw), OK)
+    assert client(script).send(CALL) is OK
+
+
+def test_a_gateway_page_is_an_error_in_words() -> None:
+    """HTML where JSON should be never breaks the error itself."""
+    with pytest.raises(UnavailableError, match="HTTP 502"):
+        client(Script(*[Answer(502, {"content-type": "text/html"}, b"<html>")] * 8)).send(CALL)
+
+
+def test_the_servers_clock() -> None:
+    """`server_now` follows the Date header of the answers."""
+    script = Script(Answer(200, {"date": "Fri, 20 Oct 2023 18:30:20 GMT"}, b"{}"))
+    cloud = client(script)
+    assert cloud.server_now() == cloud.clock.now()
+    cloud.send(CALL)
+    assert abs(cloud.server_now() - cloud.clock.now() - 3 * 3600) < 1
+
+
+def test_a_token_that_is_none() -> None:
+    """A login host that answers without a token, or with one that would break the headers, is refused without showing it."""
+    with pytest.raises(RefusedError, match="without a token"):
+        client(Script(Answer(200, {}, b'{"token":"x"}')), token=None).send(CALL)
+    with pytest.raises(RefusedError, match="without a token"):
+        client(Script(Answer(200, {}, b'{"access_token":"a\\r\\nX: y"}')), token=None).send(CALL)
+    with pytest.raises(UsageError, match="the token is none"):
+        client(Script(), token="a\r\nX: y")

@@ -1,0 +1,134 @@
+"""The pace, in simulated time, against a server with fixed windows of 60 seconds."""
+
+import itertools
+
+import pytest
+
+from lastpage.api.pace import Pace
+from lastpage.clock import SimClock
+
+
+class Windows:
+    """A server's allowance: a fixed window that begins with the first request after the last one's end."""
+
+    def __init__(self, clock: SimClock, allowed: int, *, headers: bool = True, offset: float = 0.0) -> None:
+        self.clock, self.allowed, self.headers = clock, allowed, headers
+        self.began, self.count, self.refused, self.served = clock.now() - offset, 0, 0, 0
+
+    def take(self, requests: int = 1) -> dict[str, str]:
+        now = self.clock.now()
+        while now - self.began >= 60:
+            self.began, self.count = self.began + 60, 0
+        self.count += requests
+        self.refused += self.count > self.allowed
+        self.served += self.count <= self.allowed
+        reset = max(int(self.began + 60 - now) + 1, 1)
+        names = ("count", "allowed", "reset")
+        return (
+            {
+                f"inin-ratelimit-{name}": str(value)
+                for name, value in zip(names, (self.count, self.allowed, reset), strict=True)
+            }
+            if self.headers
+            else {}
+        )
+
+
+def drive(server: Windows, pace: Pace, minutes: float, others_every_s: float | None = None) -> int:
+    """Send for so many minutes as fast as the pace allows; another program takes one request every so often."""
+    clock = server.clock
+    end = clock.now() + minutes * 60
+    next_other = clock.now()
+    sent = 0
+    while clock.now() < end:
+        pace.wait()
+        while others_every_s and next_other <= clock.now():
+            server.take()
+            next_other += others_every_s
+        pace.heard(server.take())
+        sent += 1
+    return sent
+
+
+@pytest.mark.parametrize("offset", [0.0, 13.0, 59.0])
+@pytest.mark.parametrize("allowed", [300, 180, 600])
+def test_alone(allowed: int, offset: float) -> None:
+    """At least 95 % of the allowance is used, and no request is one too many, whatever the allowance and the window's start."""
+    clock = SimClock(1000.0)
+    server = Windows(clock, allowed, offset=offset)
+    sent = drive(server, Pace(clock), 30)
+    assert server.refused == 0
+    assert sent >= 0.95 * allowed * 30 - 300
+
+
+def test_without_headers() -> None:
+    """Where the server does not tell, the documented limit is kept from its safe side."""
+    clock = SimClock(1000.0)
+    server = Windows(clock, 300, headers=False, offset=31.0)
+    sent = drive(server, Pace(clock), 30)
+    assert server.refused == 0
+    assert sent >= 0.95 * 300 * 30
+
+
+def test_with_others() -> None:
+    """When another program eats a third of the allowance, the rest is used and nobody is refused."""
+    clock = SimClock(1000.0)
+    server = Windows(clock, 300)
+    sent = drive(server, Pace(clock), 30, others_every_s=0.6)
+    assert server.refused == 0
+    assert sent >= 0.95 * 200 * 30
+
+
+def test_spread_not_burst() -> None:
+    """Requests are spread: no second sees more than its share, from the first one on."""
+    clock = SimClock(1000.0)
+    pace = Pace(clock)
+    moments = []
+    for _ in range(100):
+        pace.wait()
+        moments.append(clock.now())
+    assert min(b - a for a, b in itertools.pairwise(moments)) >= 0.19
+
+
+def test_a_share() -> None:
+    """`requests_per_minute` is an upper bound of our own."""
+    clock = SimClock(1000.0)
+    server = Windows(clock, 300)
+    assert 55 * 10 <= drive(server, Pace(clock, requests_per_minute=60), 10) <= 60 * 10
+
+
+def test_hold() -> None:
+    """After a 429 everybody waits."""
+    clock = SimClock(1000.0)
+    pace = Pace(clock)
+    pace.hold(17)
+    pace.wait()
+    assert clock.now() >= 1017
+
+
+def test_an_allowance_without_end() -> None:
+    """With a very large allowance the pace costs nothing."""
+    clock = SimClock(1000.0)
+    server = Windows(clock, 6_000_000)
+    pace = Pace(clock)
+    for _ in range(1000):
+        pace.wait()
+        pace.heard(server.take())
+    assert clock.now() < 1001
+
+
+def test_used_up() -> None:
+    """When nothing is left of a window, the next request goes out with the next window."""
+    clock = SimClock(1000.0)
+    pace = Pace(clock)
+    pace.heard({"inin-ratelimit-count": "300", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "40"})
+    pace.wait()
+    assert 1040 <= clock.now() <= 1041
+
+
+@pytest.mark.parametrize("value", ["", "many", "-1", "0"])
+def test_nonsense_headers(value: str) -> None:
+    """Headers that make no sense teach nothing."""
+    pace = Pace(SimClock(1000.0))
+    pace.heard({"inin-ratelimit-allowed": value, "inin-ratelimit-count": value, "inin-ratelimit-reset": value})
+    assert pace.per_minute == 300

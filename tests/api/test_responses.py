@@ -1,0 +1,123 @@
+"""Every way the API can say no for good: a sentence with what happened, whose fault it is and what to do, and its exit code."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.inprocess import URL, InProcess, world
+
+from lastpage import ApiError, Cloud, Credentials
+from lastpage.api.messages import Answer, Call, TransportError
+
+UUID = r"[0-9a-f]{8}-[0-9a-f-]{27}"
+#: Endpoint, word, exit code, and what the sentence has to say: whose fault, what to do.
+ROWS = [
+    ("details.query", "return-400", 2, ("the query is at fault", "check the filters")),
+    ("details.query", "return-401", 4, ("does not take the token", "GENESYS_CLIENT_ID", "disabled")),
+    ("details.query", "return-403", 4, ("role lacks", "analytics:conversationDetail:view", "Admin >")),
+    ("jobs.submit", "return-403", 4, ("role lacks", "Admin >")),
+    ("details.query", "return-404", 2, ("GENESYS_ENVIRONMENT",)),
+    ("details.query", "return-413", 2, ("too large", "fewer filters")),
+    ("details.query", "return-415", 2, ("report it",)),
+    ("jobs.submit", "return-409", 2, ("report it",)),
+    ("details.query", "return-429-after:30", 5, ("allowance", "--requests-per-minute")),
+    ("details.query", "return-429", 5, ("allowance", "a client of its own")),
+    ("details.query", "return-429-after:4000", 5, ("allowance",)),
+    ("jobs.status", "return-500", 5, ("the API is at fault", "run the same command again")),
+    ("jobs.results", "html-502", 5, ("the API is at fault", "it goes on")),
+    ("jobs.results", "return-503", 5, ("the API is at fault", "it goes on")),
+    ("jobs.submit", "return-504", 5, ("3 tries", "the API is at fault")),
+    ("token", "return-503", 5, ("POST /oauth/token", "8 tries")),
+    ("token", "return-403", 4, ("login was refused", "GENESYS_CLIENT_ID")),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "word", "exit_code", "words"), ROWS)
+def test_a_no_for_good(endpoint: str, word: str, exit_code: int, words: tuple[str, ...]) -> None:
+    """The class and its exit code, the sentence, and everything a bug report needs."""
+    made = world(per_day=20)
+    made.sandbox.faults.put(endpoint, *[word] * 60)
+    with pytest.raises(ApiError) as raised:
+        made.cloud().fetch_all("2023-10-10")
+    problem, told = raised.value, str(raised.value)
+    assert problem.exit_code == exit_code, told
+    assert all(each in told for each in words), told
+    assert problem.endpoint in told or endpoint == "token"
+    assert problem.status == (502 if "502" in word else int(re.findall(r"\d{3}", word)[0]))
+    assert re.fullmatch(UUID, problem.correlation_id)
+    assert problem.correlation_id in told
+    assert f"HTTP {problem.status}" in told
+
+
+@dataclass
+class Broken:
+    """A network that fails in one way, for ever."""
+
+    fault: Any
+
+    def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
+        raise TransportError(self.fault, "the wire is cut")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("connect", ("check the network", "HTTPS_PROXY", "8 tries")),
+        ("timeout", ("run the same command again", "8 tries")),
+        ("reset", ("run the same command again",)),
+        ("truncated", ("run the same command again",)),
+        ("tls", ("nothing was sent", "certificate")),
+        ("proxy", ("HTTPS_PROXY", "NO_PROXY")),
+        ("oversize", ("not the API", "proxy")),
+    ],
+)
+def test_no_answer(fault: str, words: tuple[str, ...]) -> None:
+    """Where no answer comes, the network's way of failing decides what is advised; exit code 5."""
+    with pytest.raises(ApiError) as raised:
+        world().cloud(transport=Broken(fault)).fetch_all("2023-10-10")
+    assert raised.value.exit_code == 5
+    assert all(each in str(raised.value) for each in words), str(raised.value)
+    assert (raised.value.status, raised.value.code) == (None, fault)
+
+
+@dataclass
+class Elsewhere:
+    """A host that is not the API: it redirects, or greets."""
+
+    answer: Answer
+
+    def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "words"),
+    [
+        (Answer(302, {"location": "https://elsewhere.example/"}), 5, ("redirects", "GENESYS_ENVIRONMENT")),
+        (
+            Answer(200, {"content-type": "text/html"}, b"<html>Welcome</html>"),
+            4,
+            ("without a token", "GENESYS_ENVIRONMENT"),
+        ),
+        (Answer(200, {"content-type": "application/json"}, b'{"token":1}'), 4, ("without a token",)),
+        (Answer(501, {}, b""), 5, ("POST /oauth/token",)),
+        (Answer(418, {}, b"I am a teapot"), 2, ("does not take the request",)),
+    ],
+)
+def test_something_else_answers(answer: Answer, exit_code: int, words: tuple[str, ...]) -> None:
+    """A portal, a proxy's page, another API: a sentence, and no traceback of a decoder."""
+    cloud = Cloud(Credentials("client", "hunter2"), URL, transport=Elsewhere(answer), clock=world().clock)
+    with pytest.raises(ApiError) as raised:
+        cloud.fetch_all("2023-10-10")
+    assert raised.value.exit_code == exit_code
+    assert all(each in str(raised.value) for each in words), str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_the_permission_of_the_body() -> None:
+    """The permission that is named is the one of the error body, not one from a list of ours."""
+    made = world(permissions=frozenset({"analytics:dataRetention:view"}))
+    with pytest.raises(ApiError, match="analytics:conversationDetail:view, analytics:agentConversationDetail:view"):
+        made.cloud(transport=InProcess(made.sandbox)).fetch_all("2023-10-10")

@@ -1,0 +1,109 @@
+"""What is told on stderr: for people, for machines, in detail, or not at all; and never a traceback."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from lastpage.cli.app import run
+from lastpage.cli.output import columns
+from lastpage_sandbox import Sandbox
+
+INTERVAL = "2023-10-10"
+
+
+def events(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_quiet(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--quiet` tells nothing beside the summary."""
+    assert run(["fetch", INTERVAL, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_verbose(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--verbose` tells every request: endpoint, status, time, correlation id; no token, no id, no query."""
+    assert run(["fetch", INTERVAL, "--verbose"]) == 0
+    told = capsys.readouterr().err
+    assert told.count(" 20") >= box.counters.total() - 1
+    for endpoint in ("POST /oauth/token: 200", "details/jobs: 202", "details/jobs/{jobId}/results: 200"):
+        assert endpoint in told
+    assert box.settings.client_secret not in told
+    assert "Bearer" not in told
+    assert run(["fetch", INTERVAL, "-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_json_lines(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--log-format json` makes every line on stderr an object, errors too."""
+    assert run(["fetch", "2023-10-20", "--log-format", "json", "--verbose"]) == 0
+    told = events(capsys.readouterr().err)
+    requests = [each for each in told if each["event"] == "request"]
+    assert len(requests) == box.counters.total()
+    assert {"endpoint", "status", "seconds", "correlation_id", "text"} <= set(requests[-1])
+    assert any(each["event"] == "note" for each in told)
+    assert run(["fetch", "yesterday", "--log-format=json"]) == 2
+    (error,) = events(capsys.readouterr().err)
+    assert (error["event"], error["exit_code"]) == ("error", 2)
+    assert "an interval is" in str(error["text"])
+
+
+@pytest.mark.parametrize(
+    ("word", "exit_code"),
+    [("return-400", 2), ("return-403", 4), ("return-404", 2), ("return-413", 2), ("return-415", 2)],
+)
+def test_an_error_is_a_sentence(box: Sandbox, capsys: pytest.CaptureFixture[str], word: str, exit_code: int) -> None:
+    """What the API refuses ends with its exit code and one line on stderr that has the correlation id."""
+    box.faults.put("details.query", word)
+    assert run(["fetch", INTERVAL, "-q"]) == exit_code
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("lastpage: ")
+    assert told.err.count("\n") == 1
+    assert "correlation id" in told.err
+
+
+def test_no_environment_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With nothing set, the first sentence names the variable and where its value comes from."""
+    for name in ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "lastpage", "fetch", INTERVAL], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("lastpage: the variable GENESYS_CLIENT_ID is not set")
+    assert "Admin > Integrations > OAuth" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor(box: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lastpage doctor` prints a line a check; exit code 4 where nothing can work."""
+    assert run(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert all(check in told for check in ("environment", "credentials", "role", "watermark", "allowance"))
+    assert run(["doctor", "--json"]) == 0
+    assert {each["state"] for each in json.loads(capsys.readouterr().out)} <= {"ok", "warning"}
+    monkeypatch.setenv("GENESYS_CLIENT_SECRET", "wrong")
+    assert run(["doctor"]) == 4
+    assert "GENESYS_CLIENT_SECRET" in capsys.readouterr().out
+    monkeypatch.delenv("GENESYS_CLIENT_ID")
+    assert run(["doctor"]) == 4
+    assert "GENESYS_CLIENT_ID is not set" in capsys.readouterr().out
+
+
+def test_the_bar_in_eighty_columns() -> None:
+    """A narrow terminal shortens the bar, never the numbers."""
+    console = Console(width=80, file=io.StringIO(), force_terminal=True)
+    bar = Progress(*columns(), console=console)
+    bar.add_task("1,186/s · 12,345 requests · 112 of 130 slices", total=1_000_000, completed=123_456)
+    with console.capture() as told:
+        console.print(bar.get_renderable())
+    assert " 123456/1000000" in told.get()
+    assert "1,186/s · 12,345 requests · 112 of 130 slices" in told.get()
+    assert "…" not in told.get()

@@ -1,0 +1,212 @@
+"""The tally: every line of the coverage rule, by assertion alone."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lastpage.api.messages import Answer
+from lastpage.coverage.tally import Account, Verdict, gap, judge, shortfall, tolerance
+from lastpage.ledger.ids import digest
+from lastpage.planning.slices import Slice
+from lastpage.query.interval import Interval, iso
+from lastpage.walks.walk import Request
+
+START = datetime(2023, 10, 1, tzinfo=UTC)
+DAY = Interval(START, START + timedelta(days=1))
+LATER = START + timedelta(days=3)
+JOB = Slice(1, DAY, DAY, "cursor", "test", 3)
+PAGES = Slice(1, DAY, DAY, "pages", "test", 3)
+
+
+def row(name: str, hour: float = 1, *, ended: bool = True) -> dict[str, Any]:
+    start = START + timedelta(hours=hour)
+    return {"conversationId": name, "conversationStart": iso(start)} | (
+        {"conversationEnd": iso(start)} if ended else {}
+    )
+
+
+def account(piece: Slice, *pages: dict[str, Any], counts: tuple[int, ...] = ()) -> Account:
+    sums = Account(piece, LATER)
+    kind: Any = "page" if piece.route == "pages" else "results"
+    for number, body in enumerate(pages):
+        sums.take(number, Request(piece, kind), Answer(200, raw=json.dumps(body).encode()))
+    for place, count in enumerate(counts):
+        kind = "count" if place < len(counts) / 2 else "recount"
+        sums.take(99, Request(piece, kind), Answer(200, raw=json.dumps({"totalHits": count}).encode()))
+    return sums
+
+
+def verdict(sums: Account, how: str, lake: datetime | None = LATER, settled: datetime | None = LATER) -> Verdict:
+    return judge(sums, how, as_of=LATER, lake=lake, settled=settled)
+
+
+def test_a_job_whose_counts_agree() -> None:
+    """Counts before and after, the watermark past the end, all ended: complete and final."""
+    result = verdict(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2)), "read")
+    assert (result.coverage, result.finality, result.conversations) == ("complete", "final", 2)
+
+
+def test_the_larger_count_rules() -> None:
+    """Of the counts before and after the larger one has to be met; a surplus is no fault."""
+    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 5))
+    assert gap(sums, "read") == 3
+    assert gap(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(1, 1)), "read") == -1
+
+
+def test_a_small_gap_that_stays() -> None:
+    """Counts are officially approximate: the same ids again and a gap of two are complete, and the gap is told."""
+    result = verdict(account(JOB, {"conversations": [row("a")]}, counts=(3, 3)), "read")
+    assert (result.coverage, result.gap) == ("complete", 2)
+    assert "more counted" in result.why
+
+
+def test_a_small_gap_that_looks_past_the_watermark() -> None:
+    """Under a filter on segments the counts see what the lake cannot match yet: then no gap is small enough."""
+    ahead = Slice(1, DAY, Interval(DAY.start, DAY.end + timedelta(days=1)), "cursor", "test", 3)
+    sums = account(ahead, {"conversations": [row("a")]}, counts=(2, 2))
+    assert verdict(sums, "read", lake=DAY.end + timedelta(hours=23)).coverage == "unproven"
+    assert verdict(sums, "read", lake=DAY.end + timedelta(hours=24)).coverage == "complete"
+    whole = account(ahead, {"conversations": [row("a")]}, counts=(1, 1))
+    assert verdict(whole, "read", lake=DAY.end).coverage == "complete"
+
+
+def test_a_large_gap_that_stays() -> None:
+    """A gap beyond the tolerance, with the same ids at every reading, proves nothing either way."""
+    result = verdict(account(JOB, {"conversations": [row("a")]}, counts=(4, 4)), "read")
+    assert (result.coverage, result.gap) == ("unproven", 3)
+
+
+def test_tolerance() -> None:
+    """Two, or one in a thousand."""
+    assert [tolerance(count) for count in (0, 100, 3000, 100_000)] == [2, 2, 3, 100]
+
+
+@pytest.mark.parametrize("lake", [None, DAY.end - timedelta(milliseconds=1)])
+def test_jobs_beyond_the_watermark_prove_nothing(lake: datetime | None) -> None:
+    """Whatever the counts say, a job is complete only up to the watermark read before it."""
+    assert verdict(account(JOB, {"conversations": [row("a")]}, counts=(1, 1)), "read", lake).coverage == "unproven"
+
+
+def test_no_counter() -> None:
+    """A refused count is no count: unproven."""
+    sums = account(JOB, {"conversations": [row("a")]})
+    sums.take(0, Request(JOB, "count"), Answer(403, raw=b"{}"))
+    assert gap(sums, "read") is None
+    assert verdict(sums, "read").coverage == "unproven"
+
+
+def test_a_page_walk_to_the_absent_page() -> None:
+    """Unique ids are held against the larger of the first and the last totalHits."""
+    pages = [
+        {"conversations": [row("a"), row("b")], "totalHits": 2},
+        {"conversations": [row("b")], "totalHits": 3},
+        {"totalHits": 3},
+    ]
+    sums = account(PAGES, *pages)
+    assert (sums.unique, sums.duplicates, gap(sums, "absent")) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "hits", "missing"),
+    [
+        ([row("a")], (9, 9), 0),
+        ([row("a")], (9, 10), 1),  # rows arrived
+        ([row("a")], (9, 8), 1),  # rows went, and others moved up to a page that was read already
+        ([row("a"), row("a")], (9, 9), 1),  # a row came twice: another may have been skipped
+    ],
+)
+def test_a_page_walk_that_stopped_beyond(first: list[object], hits: tuple[int, int], missing: int) -> None:
+    """Stopped in order it is proved by the order, unless something moved meanwhile."""
+    pages = ({"conversations": first, "totalHits": hits[0]}, {"conversations": [row("old", -2)], "totalHits": hits[1]})
+    assert gap(account(PAGES, *pages), "beyond") == missing
+
+
+def test_ownership() -> None:
+    """What started outside the slice is foreign, counted and not owned; the slice's end is not its own."""
+    sums = account(JOB, {"conversations": [row("a"), row("b", -1), row("c", 24), row("d", 0)]})
+    assert set(sums.owned) == {digest("a"), digest("d")}
+    assert set(sums.foreign) == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "missing"),
+    [
+        # From noon on, from midnight to the end, from midnight to noon; the morning has 5, of which one lives past noon.
+        ((3, 7, 5), 0),  # by life: the morning's counts too
+        ((4, 8, 5), 1),  # … and one is missing
+        ((2, 7, 5), 0),  # by start
+        ((3, 8, 5), 1),  # … and one is missing, which the morning's row would hide
+        ((7, 7, 7), 4),  # all of the day, whatever the part: proves nothing
+    ],
+)
+def test_part_of_a_day(counts: tuple[int, int, int], missing: int) -> None:
+    """Whatever a count of a part of a day counts, a row that is missing is a gap."""
+    half = Slice(1, Interval(START + timedelta(hours=12), DAY.end), DAY, "cursor", "test")
+    rows = [row("morning", 8), row("noon", 13), row("later", 14), row("eve", -3)]
+    assert gap(account(half, {"conversations": rows}, counts=counts * 2), "read") == missing
+
+
+def test_part_of_a_day_and_more() -> None:
+    """Days after a broken first one are counted as they are, in parts."""
+    weeks = Interval(START + timedelta(hours=12), START + timedelta(days=10))
+    rows = [row("noon", 13), row("second week", 24 * 8)]
+    assert (
+        gap(account(Slice(1, weeks, weeks, "cursor", ""), {"conversations": rows}, counts=(1, 1, 6, 5) * 2), "read")
+        == 0
+    )
+    assert (
+        gap(account(Slice(1, weeks, weeks, "cursor", ""), {"conversations": rows}, counts=(1, 2, 6, 5) * 2), "read")
+        == 1
+    )
+
+
+def test_the_last_copy_wins() -> None:
+    """Of several copies within an attempt the last one stands: it is the newest."""
+    sums = account(PAGES, {"conversations": [row("a", ended=False)]}, {"conversations": [row("a")]})
+    assert sums.open == 0
+
+
+@pytest.mark.parametrize("hours", [(1, 25), (25, 1)])
+def test_a_start_that_moves_out_or_in(hours: tuple[int, int]) -> None:
+    """An id whose start leaves the slice between two pages is not owned any more, and one that comes is foreign no more."""
+    moved = [row("a", hour) for hour in hours]
+    sums = account(JOB, {"conversations": [moved[0], row("b")]}, {"conversations": [moved[1]]})
+    here = hours[1] == 1
+    assert (digest("a") in sums.owned, "a" in sums.foreign) == (here, not here)
+    assert (sums.fetched, sums.unique, sums.duplicates) == (3, 2, 1)
+
+
+def test_a_start_with_an_offset() -> None:
+    """Days are UTC's, however a start is spelt."""
+    start = {"conversationStart": "2023-09-30T23:30:00.000-02:00"}
+    sums = account(JOB, {"conversations": [{**row("a"), **start}]})
+    assert sums.days == {"2023-10-01": 1}
+    assert sums.pages == {"0": {"2023-10-01": 1}}
+
+
+def test_finality() -> None:
+    """Open conversations and a range past the watermark are provisional; an orphan of over 30 days is not waited for."""
+    still = {"conversations": [row("a", ended=False)]}
+    assert verdict(account(JOB, still, counts=(1, 1)), "read").finality == "provisional"
+    assert verdict(account(JOB, {"conversations": []}, counts=(0, 0)), "read", settled=START).finality == "provisional"
+    sums = Account(JOB, START + timedelta(days=40), counts={"count": [1], "recount": [1]})
+    sums.take(0, Request(JOB, "results"), Answer(200, raw=json.dumps(still).encode()))
+    assert verdict(sums, "read").finality == "final"
+
+
+def test_broken_records() -> None:
+    """A record without a readable id or start is counted and placed; a bad end only makes it open."""
+    sums = account(
+        JOB, {"conversations": [row("a"), {"conversationId": 5}, row("c") | {"conversationEnd": "soon"}]}, counts=(2, 2)
+    )
+    assert (sums.broken, set(sums.owned), sums.open) == ([1], {digest("a"), digest("c")}, 1)
+    assert verdict(sums, "read").coverage == "unproven"
+
+
+def test_verdicts_survive_the_ledger() -> None:
+    """A verdict written down and read back is the same verdict."""
+    result = shortfall(account(JOB, {"conversations": [row("a")]}), "because", LATER)
+    assert Verdict.load(result.dump()) == result
+    assert result.days == {"2023-10-01": 1}

@@ -1,0 +1,152 @@
+"""The ledger: what is committed is there again, and a row vouches for its bytes."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lastpage.api.messages import Answer
+from lastpage.errors import DestinationError, UsageError
+from lastpage.ledger.database import VERSION
+from lastpage.ledger.ledger import Ledger, Run
+from lastpage.planning.slices import Horizon, Slice, narrower
+from lastpage.query.interval import Interval
+from lastpage.walks.walk import Request
+
+START = datetime(2023, 10, 1, tzinfo=UTC)
+DAYS = Interval(START, START + timedelta(days=2))
+PIECE = Slice(1, DAYS, DAYS, "cursor", "a reason", 5)
+HORIZON = Horizon(DAYS.end, DAYS.end)
+
+
+def begun(ledger: Ledger) -> Run:
+    return ledger.begin("2023-10", DAYS, HORIZON, [PIECE], 1.0)
+
+
+def test_a_plan_is_there_again(tmp_path: Path) -> None:
+    """An unfinished run is found by what was asked, with its slices; a finished one is not."""
+    first = Ledger(tmp_path)
+    run = begun(first)
+    first.close()
+    again = Ledger(tmp_path)
+    assert again.unfinished("2023-10") == run
+    assert again.unfinished("2023-11") is None
+    assert [planned.slice for planned in again.slices(run)] == [PIECE]
+    again.finish(run, 2.0)
+    assert again.unfinished("2023-10") is None
+
+
+def test_pages_are_there_again(tmp_path: Path) -> None:
+    """Requests and answers of an open attempt are read back in order."""
+    ledger = Ledger(tmp_path)
+    run = begun(ledger)
+    attempt = ledger.begin_attempt(run, PIECE, 1.0, START)
+    requests = [Request(PIECE, "results", number, cursor=str(number)) for number in range(3)]
+    for number, request in enumerate(requests):
+        ledger.add(attempt, number, request, Answer(200, {"content-encoding": ""}, b"%d" % number))
+    ledger.close()
+    again = Ledger(tmp_path)
+    found = again.open_attempt(run, PIECE)
+    assert found == attempt
+    kept, torn = again.recover(attempt, PIECE)
+    assert [page.request for page in kept] == requests
+    assert [again.answer(attempt, page).body for page in kept] == [b"0", b"1", b"2"]
+    assert not torn
+
+
+def test_torn_ends(tmp_path: Path) -> None:
+    """Bytes without a row are cut off, rows without their bytes are dropped, and what is left is whole."""
+    ledger = Ledger(tmp_path)
+    run = begun(ledger)
+    attempt = ledger.begin_attempt(run, PIECE, 1.0, START)
+    for number in range(3):
+        ledger.add(attempt, number, Request(PIECE, "results", number), Answer(200, {}, b"body %d" % number))
+    ledger.spool.append(attempt.id, b"a frame that no row knows")
+    kept, torn = ledger.recover(attempt, PIECE)
+    assert (len(kept), torn) == (3, False)
+    ledger.spool.truncate(attempt.id, kept[2].frame.end - 1)
+    kept, torn = ledger.recover(attempt, PIECE)
+    assert (len(kept), torn) == (2, True)
+    ledger.add(attempt, 2, Request(PIECE, "results", 2), Answer(200, {}, b"anew"))
+    assert [ledger.answer(attempt, page).body for page in ledger.pages(attempt, PIECE)] == [
+        b"body 0",
+        b"body 1",
+        b"anew",
+    ]
+
+
+def test_cutting(tmp_path: Path) -> None:
+    """A cut slice is replaced by its parts, which know what they were part of."""
+    ledger = Ledger(tmp_path)
+    run = begun(ledger)
+    parts = ledger.cut(run, ledger.slices(run)[0], narrower(PIECE))
+    assert [(planned.slice.number, planned.part, planned.state) for planned in ledger.slices(run)] == [
+        (1, 1, "cut"),
+        (2, 1, "todo"),
+        (3, 1, "todo"),
+    ]
+    assert ledger.slices(run)[1:] == parts
+
+
+def test_a_committed_slice_gives_its_room_back(tmp_path: Path) -> None:
+    """The spool of a slice is dropped once its rows are in the destination, lost attempts included."""
+    ledger = Ledger(tmp_path)
+    run = begun(ledger)
+    attempt = ledger.begin_attempt(run, PIECE, 1.0, None)
+    ledger.add(attempt, 0, Request(PIECE, "results"), Answer(200, {}, b"body"))
+    ledger.settle(run, 1, attempt.id, "{}", (), {})
+    ledger.committed(run, ledger.slices(run))
+    assert ledger.spool.size() == 0
+    assert ledger.slices(run)[0].state == "committed"
+
+
+def test_identity(tmp_path: Path) -> None:
+    """A destination belongs to one organisation and one set of filters."""
+    ledger = Ledger(tmp_path)
+    ledger.identify(organization="one", filters="{}")
+    ledger.identify(organization="one", filters="{}")
+    with pytest.raises(UsageError, match="another organization"):
+        ledger.identify(organization="two", filters="{}")
+
+
+def test_a_newer_ledger(tmp_path: Path) -> None:
+    """A ledger of a newer version is refused, not guessed at."""
+    ledger = Ledger(tmp_path)
+    begun(ledger)
+    ledger.close()
+    db = sqlite3.connect(tmp_path / "ledger.sqlite")
+    db.execute(f"pragma user_version = {VERSION + 1}")
+    db.close()
+    with pytest.raises(UsageError, match="newer lastpage"):
+        Ledger(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"this is no database, and long enough to be sure of it" * 20, None])
+def test_a_foreign_ledger(tmp_path: Path, content: bytes | None) -> None:
+    """A file of another program in the ledger's place is not touched."""
+    path = tmp_path / "ledger.sqlite"
+    if content is None:
+        db = sqlite3.connect(path)
+        db.execute("create table mine (x)")
+        db.close()
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(DestinationError):
+        Ledger(tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_a_failed_transaction_changes_nothing(tmp_path: Path) -> None:
+    """What fails in the middle is rolled back whole."""
+    ledger = Ledger(tmp_path)
+    run = begun(ledger)
+
+    def parts() -> object:
+        yield PIECE
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ledger.cut(run, ledger.slices(run)[0], parts())  # type: ignore[arg-type]
+    assert [planned.state for planned in ledger.slices(run)] == ["todo"]

@@ -1,0 +1,178 @@
+"""Plans: routes, cuts and reasons, by assertion alone."""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lastpage.planning.slices import JOB_ROWS, PAGES_ROWS, Horizon, Probe, Slice, narrower, plan
+from lastpage.query.interval import DAY, HOUR, MINUTE, Interval, floor_day, parse_interval
+from lastpage.query.query import Query
+
+NOW = datetime(2023, 10, 20, 12, 34, 56, tzinfo=UTC)
+HORIZON = Horizon(until=NOW, watermark=datetime(2023, 10, 20, 6, 30, tzinfo=UTC))
+OLD = Horizon(until=NOW, watermark=NOW)
+
+
+def whole(text: str) -> Interval:
+    interval = parse_interval(text)
+    assert isinstance(interval, Interval)
+    return interval
+
+
+def planned(
+    interval: Interval, count: Callable[[Probe], int], horizon: Horizon = OLD, paginate: str = "auto", **filters: object
+) -> tuple[list[Slice], list[Probe]]:
+    planner = plan(Query(interval, **filters), interval, horizon, paginate)  # type: ignore[arg-type]
+    probes: list[Probe] = []
+    try:
+        probe = next(planner)
+        while True:
+            probes.append(probe)
+            probe = planner.send(count(probe))
+    except StopIteration as end:
+        return end.value, probes
+
+
+def steady(per_day: int) -> Callable[[Probe], int]:
+    """An organisation whose conversations start evenly: what started on the probe's days, before its end."""
+    return lambda probe: int((probe.interval.end - floor_day(probe.interval.start)) / DAY * per_day)
+
+
+def test_old_and_small_is_one_job() -> None:
+    """A month of a small organisation is one job."""
+    slices, _ = planned(whole("2023-09"), steady(100))
+    assert [(piece.route, piece.interval) for piece in slices] == [("cursor", whole("2023-09"))]
+
+
+def test_routes_meet_at_the_watermark() -> None:
+    """Before the watermark's hour a job, after it page numbers; no gap, no overlap, and each says why."""
+    slices, _ = planned(Interval(NOW - DAY, NOW), steady(1000), HORIZON)
+    border = datetime(2023, 10, 20, 6, tzinfo=UTC)
+    assert [(piece.route, piece.interval.start, piece.interval.end) for piece in slices] == [
+        ("cursor", NOW - DAY, border),
+        ("pages", border, NOW),
+    ]
+    assert "before the watermark" in slices[0].reason
+    assert "after the watermark" in slices[1].reason
+
+
+def test_forced_routes() -> None:
+    """A forced route is used for everything, and a job past the watermark says that it may be partial."""
+    pages, _ = planned(Interval(NOW - DAY, NOW), steady(10), HORIZON, "pages")
+    assert {piece.route for piece in pages} == {"pages"}
+    jobs, _ = planned(Interval(NOW - DAY, NOW), steady(10), HORIZON, "cursor")
+    assert [piece.route for piece in jobs] == ["cursor", "cursor"]
+    assert "may be partial" in jobs[1].reason
+
+
+def test_jobs_are_cut_to_size() -> None:
+    """A large organisation's weeks are cut at midnights into jobs of about the right size."""
+    slices, probes = planned(whole("2023-09"), steady(20_000))
+    assert all(floor_day(end) == end for piece in slices for end in (piece.interval.start, piece.interval.end))
+    assert all((piece.expected or 0) <= JOB_ROWS for piece in slices)
+    assert all(probe.interval.length <= 7 * DAY for probe in probes)
+    assert len(slices) <= 10
+
+
+def test_a_day_beyond_a_job() -> None:
+    """A day is never cut for a job, however large: the job has no wall that is known."""
+    slices, _ = planned(whole("2023-09-01/2023-09-03"), steady(250_000))
+    assert [piece.interval for piece in slices] == [whole("2023-09-01"), whole("2023-09-02")]
+
+
+def test_jobs_stay_within_31_days() -> None:
+    """However small the organisation, no job asks for more than 31 days, its look ahead included."""
+    year = whole("2022-01-01/2023-01-01")
+    for filters in ({}, {"media": ("voice",)}):
+        slices, _ = planned(year, steady(3), **filters)
+        assert all(piece.asked.length <= 31 * DAY for piece in slices)
+        assert slices[0].interval.start == year.start
+        assert slices[-1].interval.end == year.end
+
+
+def test_pages_are_cut_far_from_the_wall() -> None:
+    """120,000 in a day by page numbers become parts of at most 10,000."""
+    slices, _ = planned(whole("2023-09-01"), steady(120_000), paginate="pages")
+    assert all((piece.expected or 0) <= PAGES_ROWS for piece in slices)
+    assert sum(piece.expected or 0 for piece in slices) == 120_000
+
+
+def test_long_open_threads_do_not_defeat_the_cutting() -> None:
+    """30,000 threads opened at midnight and open all day are one dense minute, not a dense day."""
+    day = whole("2023-09-01")
+
+    def count(probe: Probe) -> int:
+        return 30_000 + int((probe.interval.end - day.start) / MINUTE)
+
+    slices, _ = planned(day, count, paginate="pages")
+    assert len([piece for piece in slices if piece.interval.length > HOUR]) >= 4
+    assert len(slices) < 20
+
+
+def test_a_dense_minute_is_cut_by_direction() -> None:
+    """What a minute cannot divide, the direction does: three parts of the same minute, with a remainder."""
+    minute = Interval(datetime(2023, 9, 1, 10, 0, tzinfo=UTC), datetime(2023, 9, 1, 10, 1, tzinfo=UTC))
+    sizes = {None: 25_000, "inbound": 9_000, "outbound": 9_000, "none": 7_000}
+    slices, _ = planned(
+        minute, lambda probe: sizes[probe.direction] if probe.interval.end == minute.end else 0, paginate="pages"
+    )
+    assert [(piece.direction, piece.expected) for piece in slices] == [
+        ("inbound", 9_000),
+        ("outbound", 9_000),
+        ("none", 7_000),
+    ]
+
+
+def test_segment_filters_look_ahead() -> None:
+    """A filter on segments asks a day further, but not into the future; a filter on conversations does not."""
+    slices, _ = planned(whole("2023-09-01"), steady(10), media=("voice",))
+    assert slices[0].asked.end == slices[0].interval.end + DAY
+    slices, _ = planned(Interval(NOW - HOUR, NOW), steady(10), HORIZON, media=("voice",))
+    assert slices[0].asked.end == NOW
+    slices, _ = planned(whole("2023-09-01"), steady(10), direction="inbound")
+    assert slices[0].asked == slices[0].interval
+
+
+def test_probes_are_legal() -> None:
+    """No probe of an unfiltered query covers more than seven days."""
+    _, probes = planned(whole("2023-01-01/2023-09-30"), steady(50_000))
+    assert max(probe.interval.length for probe in probes) <= 7 * DAY
+
+
+@settings(max_examples=200)
+@given(
+    st.integers(0, 60 * 24 * 40),
+    st.integers(1, 60 * 24 * 20),
+    st.integers(0, 400_000),
+    st.sampled_from(["auto", "pages", "cursor"]),
+)
+def test_a_plan_covers_its_interval(start: int, length: int, per_day: int, paginate: str) -> None:
+    """Any plan: disjoint, in order, without a gap, whatever the size and route; directions complete."""
+    begin = datetime(2023, 9, 1, tzinfo=UTC) + start * MINUTE
+    interval = Interval(begin, begin + length * MINUTE)
+    slices, _ = planned(interval, steady(per_day), HORIZON, paginate)
+    parts = sorted({piece.interval for piece in slices})
+    assert parts[0].start == interval.start
+    assert parts[-1].end == interval.end
+    assert all(a.end == b.start for a, b in itertools.pairwise(parts))
+    for part, count in Counter(piece.interval for piece in slices).items():
+        directions = {piece.direction for piece in slices if piece.interval == part}
+        assert directions == ({None} if count == 1 else {"inbound", "outbound", "none"})
+
+
+def test_narrower() -> None:
+    """Days are halved at midnights, then hours, then minutes; a minute by direction; a direction not at all."""
+    piece = Slice(1, whole("2023-09-01/2023-09-05"), whole("2023-09-01/2023-09-06"), "cursor", "")
+    first, second = narrower(piece)
+    assert (first.interval, first.asked) == (whole("2023-09-01/2023-09-03"), whole("2023-09-01/2023-09-04"))
+    assert (second.interval, second.asked) == (whole("2023-09-03/2023-09-05"), whole("2023-09-03/2023-09-06"))
+    while len(parts := narrower(first)) == 2:
+        assert parts[0].interval.end == parts[1].interval.start
+        first = parts[0]
+    assert first.interval.length <= timedelta(minutes=1)
+    assert [part.direction for part in parts] == ["inbound", "outbound", "none"]
+    assert narrower(parts[0]) == []

@@ -1,0 +1,120 @@
+"""Environments and credentials: what is set, and what to do where it is not."""
+
+import pytest
+
+from lastpage.errors import UsageError
+from lastpage.query.environment import REGIONS, Credentials, credentials_from_env, environment
+
+GOOD = {"GENESYS_CLIENT_ID": "11111111-2222-3333-4444-555555555555", "GENESYS_CLIENT_SECRET": "s3cret-Value_x"}
+
+
+@pytest.mark.parametrize(("region", "domain"), REGIONS.items())
+def test_every_region(region: str, domain: str) -> None:
+    """Each of the 18 regions is found by its name, its domain and its hosts; login and api are of the same domain."""
+    for text in (
+        region,
+        domain,
+        f"api.{domain}",
+        f"login.{domain}",
+        f"https://api.{domain}",
+        f"https://apps.{domain}/",
+        region.upper(),
+    ):
+        found = environment(text)
+        assert (found.name, found.login_url, found.api_url) == (
+            region,
+            f"https://login.{domain}",
+            f"https://api.{domain}",
+        )
+
+
+def test_there_are_eighteen() -> None:
+    """The vendor has 18 regions."""
+    assert len(REGIONS) == len(set(REGIONS.values())) == 18
+
+
+@pytest.mark.parametrize(
+    "text", ["http://127.0.0.1:8025", "http://localhost:8025/", "http://[::1]:8025", "https://gateway.example/genesys"]
+)
+def test_urls(text: str) -> None:
+    """A URL is taken as it is, login and api alike, with its path."""
+    found = environment(text)
+    assert found.api_url == found.login_url == text.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("us-east-9", "did you mean us-east-"),
+        ("mypurecloud.con", "did you mean mypurecloud.com"),
+        ("", "no environment"),
+        ("http://api.mypurecloud.de", "in clear"),
+        ("ftp://api.mypurecloud.de", "no URL of an API"),
+        ("https://", "no URL of an API"),
+        ("https://me:secret@api.mypurecloud.de", "belong in"),
+        ("me:secret@api.mypurecloud.de", "belong in"),
+        ("ftp://me:secret@api.mypurecloud.de", "belong in"),
+        ("http://127.0.0.1:port", "no URL of an API"),
+        ("http://127.0.0.1:99999", "no URL of an API"),
+        ("http://[::1", "no URL of an API"),
+        ("https://api.mypurecloud.de?x=1", "remove the rest"),
+    ],
+)
+def test_no_environment(text: str, mend: str) -> None:
+    """What is no environment is refused with the mend, and the variable is named."""
+    with pytest.raises(UsageError, match=mend) as refused:
+        environment(text)
+    assert "GENESYS_ENVIRONMENT" in str(refused.value)
+    assert "secret@" not in str(refused.value)
+
+
+def test_urls_of_the_vendor() -> None:
+    """What is pasted from a browser or a document of the vendor is understood; another gateway's `api.` has its `login.`."""
+    for text in (
+        "https://apps.mypurecloud.de/directory",
+        "https://api.mypurecloud.de/api/v2",
+        "https://API.mypurecloud.de:443",
+    ):
+        assert environment(text) == environment("eu-central-1")
+    other = environment("https://API.genesys.example:8443/x/")
+    assert other.api_url == "https://api.genesys.example:8443/x"
+    assert other.login_url == "https://login.genesys.example:8443/x"
+
+
+def test_credentials() -> None:
+    """Three variables; the environment has a default, the secret is in no representation."""
+    credentials, where = credentials_from_env(GOOD)
+    assert where.name == "us-east-1"
+    assert credentials == Credentials(GOOD["GENESYS_CLIENT_ID"], GOOD["GENESYS_CLIENT_SECRET"])
+    assert GOOD["GENESYS_CLIENT_SECRET"] not in repr(credentials)
+    assert credentials_from_env({**GOOD, "GENESYS_ENVIRONMENT": "eu-central-1"})[1].name == "eu-central-1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GENESYS_CLIENT_ID", ""),
+        ("GENESYS_CLIENT_SECRET", ""),
+        ("GENESYS_CLIENT_ID", "my-client"),
+        ("GENESYS_CLIENT_ID", "11111111222233334444555555555555"),
+        ("GENESYS_CLIENT_ID", f'"{GOOD["GENESYS_CLIENT_ID"]}"'),
+        ("GENESYS_CLIENT_SECRET", "abc\n"),
+        ("GENESYS_CLIENT_SECRET", "abc def"),
+        ("GENESYS_CLIENT_SECRET", "schlüssel"),
+        ("GENESYS_ENVIRONMENT", "mars-1"),
+    ],
+)
+def test_bad_variables(name: str, value: str) -> None:
+    """A missing or malformed variable is named, and its value is never echoed if it is a secret."""
+    with pytest.raises(UsageError, match=name) as refused:
+        credentials_from_env({**GOOD, name: value})
+    if name == "GENESYS_CLIENT_SECRET" and value:
+        assert value.strip() not in str(refused.value)
+
+
+def test_swapped_variables() -> None:
+    """An id where the secret should be is recognised, and neither is echoed."""
+    swapped = {"GENESYS_CLIENT_ID": GOOD["GENESYS_CLIENT_SECRET"], "GENESYS_CLIENT_SECRET": GOOD["GENESYS_CLIENT_ID"]}
+    with pytest.raises(UsageError, match="swapped") as refused:
+        credentials_from_env(swapped)
+    assert GOOD["GENESYS_CLIENT_SECRET"] not in str(refused.value)

@@ -1,0 +1,212 @@
+"""Shredding: every value of the record in its table, keys that never collide, nothing lost."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+from tests.inprocess import world
+
+from lastpage.api.messages import decode_record, read_page, split_records
+from lastpage.tables.parse import shred
+from lastpage.tables.schema import CONVERSATION, TABLES, Level, column
+
+DAY = datetime(2023, 10, 10, tzinfo=UTC)
+RECORD = {"conversationId": "c1", "conversationStart": "2023-10-10T10:00:00.000Z"}
+
+
+def raws(*records: Any) -> list[msgspec.Raw]:
+    return [msgspec.Raw(json.dumps(record).encode()) for record in records]
+
+
+def objects(
+    level: Level, record: dict[str, Any], keys: tuple[Any, ...]
+) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any]]]:
+    """The record taken apart once more, slowly and plainly: (table, key, object)."""
+    yield level.table, keys, record
+    for child in level.children:
+        below = record.get(child.name)
+        if below is None:
+            continue
+        if child.kind == "map":
+            for name, value in below.items():
+                yield child.table, keys, {"name": name, "value": value}
+        elif child.kind == "one":
+            yield from objects(child, below, keys)
+        else:
+            for ordinal, each in enumerate(below):
+                yield from objects(child, each, (*keys, ordinal))
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    return value
+
+
+def test_everything_is_there() -> None:
+    """Every scalar of every object at every level of a realistic day is in its table, under its key; and nothing else is."""
+    records = world(per_day=150).sandbox.truth(DAY, DAY.replace(day=12))
+    tables = shred(raws(*records.values()))
+    expected: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {name: [] for name in TABLES}
+    for record in records.values():
+        for name, key, each in objects(CONVERSATION, record, (record["conversationId"],)):
+            expected[name].append((key, each))
+    for name, rows in expected.items():
+        found = tables[name].to_pylist()
+        assert len(found) == len(rows), name
+        for row, (key, each) in zip(found, rows, strict=True):
+            ordinals = [row[column] for column in row if column.endswith("_no")]
+            assert (row["conversation_id"], *ordinals) == key
+            for field, value in each.items():
+                if not isinstance(value, dict) and not (
+                    isinstance(value, list) and value and isinstance(value[0], dict)
+                ):
+                    assert plain(row[column(field)]) == value, (name, field)
+    assert len(expected["segments"]) > 1000
+
+
+def test_columns() -> None:
+    """Names are the API's in snake_case."""
+    assert column("mediaStatsMinConversationMos") == "media_stats_min_conversation_mos"
+    assert column("q850ResponseCodes") == "q850_response_codes"
+    assert column("oTotalScore") == "o_total_score"
+    assert TABLES["segments"].names[:4] == ["conversation_id", "participant_no", "session_no", "segment_no"]
+
+
+def test_same_names_and_times_do_not_collide() -> None:
+    """Two metrics of one name, value and moment, two segments of one millisecond: all are kept, told apart by ordinals."""
+    metric = {"name": "tTalk", "value": 5, "emitDate": "2023-10-10T10:00:00.000Z"}
+    segment = {"segmentType": "interact", "segmentStart": "2023-10-10T10:00:00.000Z"}
+    session = {"sessionId": "s", "metrics": [metric, metric], "segments": [segment, segment]}
+    tables = shred(raws(RECORD | {"participants": [{"sessions": [session]}, {}, {"sessions": [session, session]}]}))
+    assert [tuple(row.values())[:4] for row in tables["metrics"].to_pylist()] == [
+        ("c1", 0, 0, 0), ("c1", 0, 0, 1), ("c1", 2, 0, 0), ("c1", 2, 0, 1), ("c1", 2, 1, 0), ("c1", 2, 1, 1),
+    ]  # fmt: skip
+    assert len(tables["segments"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ({"conversationEnd": "yesterday"}, "bad timestamp"),
+        ({"conversationEnd": ""}, "empty timestamp"),
+        ({"participants": [{"sessions": [{"metrics": [{"value": 4.25}]}]}]}, "an integer that is none"),
+        ({"participants": "many"}, "wrong type"),
+        ({"selfServed": "maybe"}, "wrong type"),
+        ({"conversationId": None}, "no id"),
+    ],
+)
+def test_one_broken_record(odd: dict[str, Any], why: str) -> None:
+    """One record that cannot be read is set aside as it came, with its reason; the other 99 are not touched."""
+    good = [RECORD | {"conversationId": f"c{number}"} for number in range(99)]
+    bad = RECORD | {"conversationId": "bad"} | odd
+    tables = shred(raws(*good[:40], bad, *good[40:]))
+    assert sorted(tables["conversations"].column("conversation_id").to_pylist()) == sorted(
+        each["conversationId"] for each in good
+    )
+    (row,) = tables["broken"].to_pylist()
+    assert json.loads(row["record"]) == bad
+    assert row["error"], why
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        None,
+        1696932000000,
+        "2023-10-10T10:00:00.000",
+        "2023-10-10",
+        "2023-10-10T10:00:00.00000",
+        "2023-10-10T10:00:0.0000Z",
+        "0001-01-01T00:00:00.000+01:00",
+        "9999-12-31T23:30:00.000-01:00",
+    ],
+)
+def test_a_start_that_nobody_can_own(start: object) -> None:
+    """What the tally takes for no start is none for the tables, either: else the record is a row of a day that may not be its own."""
+    record = {**RECORD, "conversationStart": start}
+    assert read_page(json.dumps({"conversations": [record]}).encode()).heads == [None]
+    tables = shred(raws({**RECORD, "conversationId": "other"}, record))
+    assert tables["conversations"].column("conversation_id").to_pylist() == ["other"]
+    assert [row["conversation_start"] for row in tables["broken"].to_pylist()] == [None]
+
+
+@pytest.mark.parametrize(
+    ("start", "meant"),
+    [
+        ("2023-10-10T23:30:00.000-02:00", "2023-10-11T01:30:00.000Z"),
+        ("2023-10-10T23:59:59Z", "2023-10-10T23:59:59.000Z"),
+        ("2023-10-10T23:59:59.999600Z", "2023-10-10T23:59:59.999Z"),
+        ("2023-10-10T23:59:59.9999999Z", "2023-10-11T00:00:00.000Z"),
+    ],
+)
+def test_an_odd_start(start: str, meant: str) -> None:
+    """A start with an offset, or with more digits, is the same moment for the tables as for the tally."""
+    record = {**RECORD, "conversationStart": start}
+    (head,) = read_page(json.dumps({"conversations": [record]}).encode()).heads or ()
+    assert head is not None
+    (found,) = shred(raws(record))["conversations"].column("conversation_start").to_pylist()
+    assert plain(found) == plain(head.start) == meant
+    assert head.start.date() == found.date()
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 10**30])
+def test_an_integer_that_a_double_cannot_hold(value: int) -> None:
+    """Numbers are read as doubles first; one that would not come out as it went in is no row, and kept as it came."""
+    metrics = [{"participants": [{"sessions": [{"metrics": [{"value": each}]}]}]} for each in (value, 2**52)]
+    tables = shred(raws(*({**RECORD, **each} for each in metrics)))
+    assert tables["metrics"].column("value").to_pylist() == [2**52]
+    assert str(value) in tables["broken"].to_pylist()[0]["record"]
+
+
+def test_a_lone_surrogate() -> None:
+    """A record with half a character is set aside, whole, in bytes that can be read again."""
+    bad = msgspec.Raw(
+        b'{"conversationId":"bad","conversationStart":"2023-10-10T10:00:00.000Z","externalTag":"\\ud800"}'
+    )
+    tables = shred([bad, *raws(RECORD)])
+    assert tables["conversations"].num_rows + tables["broken"].num_rows == 2
+    assert tables["conversations"].column("conversation_id").to_pylist()[-1:] == ["c1"]
+
+
+@pytest.mark.parametrize(
+    "text", ['"quoted"', "line\nbreak", "\u2028", "nul\x00byte", "👩‍👩‍👧", "\\", "ü", "a" * 100_000]
+)
+def test_wide_text(text: str) -> None:
+    """Any text is the same text afterwards, in values and in attributes."""
+    record = RECORD | {"externalTag": text, "participants": [{"attributes": {text: text, "empty": ""}}]}
+    tables = shred(raws(record))
+    assert tables["conversations"].column("external_tag").to_pylist() == [text]
+    attributes = {row["name"]: row["value"] for row in tables["participant_attributes"].to_pylist()}
+    assert attributes == {text: text, "empty": ""}
+
+
+def test_unknown_fields_and_enums_pass() -> None:
+    """A field or an enum of tomorrow breaks nothing."""
+    tables = shred(raws(RECORD | {"brandNew": {"a": [1]}, "originatingDirection": "sideways"}))
+    assert tables["conversations"].column("originating_direction").to_pylist() == ["sideways"]
+
+
+def test_nothing() -> None:
+    """No records are empty tables, with their columns."""
+    tables = shred([])
+    assert {name: table.schema for name, table in tables.items()} == TABLES
+    assert all(isinstance(table, pa.Table) and not len(table) for table in tables.values())
+
+
+@pytest.mark.parametrize("half", [r"\ud83d", r"\uDE00 \ud83d", r"\ud83d\u0041", r"\ud83d\ud83d\ude00"])
+def test_half_a_character_spoils_no_page(half: str) -> None:
+    """Half a character is kept as it came, in the record that has it; its id, its start and the other records can be read."""
+    other = json.dumps({**RECORD, "externalTag": "\\\\ud800 \U0001f600"})
+    spoilt = json.dumps({**RECORD, "conversationId": "c2", "externalTag": "?"}).replace("?", half)
+    body = f'{{"totalHits": 2, "conversations": [{other}, {spoilt}]}}'.encode()
+    assert read_page(body).total_hits == 2
+    assert [bytes(raw).decode() for raw in split_records(body)] == [other, spoilt]
+    assert [head and head.id for head in read_page(body).heads or ()] == ["c1", "c2"]
+    tables = shred(split_records(body))
+    assert [row["conversation_id"] for row in tables["broken"].to_pylist()] == ["c2"]
+    assert decode_record(msgspec.Raw(spoilt.encode()))["externalTag"] == json.loads(spoilt)["externalTag"]

@@ -1,0 +1,109 @@
+"""The driver's guards: no walk is endless, none goes in circles, nothing unreadable counts."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from lastpage.api.messages import Answer
+from lastpage.errors import UnavailableError
+from lastpage.planning.slices import Slice
+from lastpage.query.interval import Interval
+from lastpage.query.query import Query
+from lastpage.walks import walk as module
+from lastpage.walks.cursor import CursorWalk
+from lastpage.walks.pages import PagesWalk
+from lastpage.walks.walk import Again, Done, Request, drive
+
+DAY = Interval(datetime(2023, 10, 1, tzinfo=UTC), datetime(2023, 10, 2, tzinfo=UTC))
+PIECE = Slice(1, DAY, DAY, "cursor", "test")
+WALK = CursorWalk(Query(DAY))
+ROW = {"conversationId": "a", "conversationStart": "2023-10-01T10:00:00.000Z"}
+
+
+def reply(**body: object) -> Answer:
+    return Answer(200, raw=json.dumps(body).encode())
+
+
+def test_a_cursor_that_cycles() -> None:
+    """A cursor that leads back to a page already read is an attempt lost, never a silent end."""
+    kept: list[Request] = []
+    cursors = iter("abcab")
+    end = drive(
+        WALK,
+        Request(PIECE, "results", job="j"),
+        send=lambda request: reply(conversations=[ROW], cursor=next(cursors)),
+        keep=lambda request, answer: kept.append(request),
+        sleep=lambda _s: None,
+    )
+    assert isinstance(end, Again)
+    assert "already read" in end.reason
+    assert len(kept) == 4
+
+
+def test_what_an_earlier_process_read_counts() -> None:
+    """After a restart, a cursor that leads back behind the restart is noticed too."""
+    end = drive(
+        WALK,
+        Request(PIECE, "results", job="j", cursor="b", ordinal=2),
+        send=lambda request: reply(conversations=[ROW], cursor="a"),
+        keep=lambda request, answer: None,
+        sleep=lambda _s: None,
+        behind=[Request(PIECE, "results", job="j", cursor="a", ordinal=1)],
+    )
+    assert isinstance(end, Again)
+
+
+def test_a_walk_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A walk longer than its bound is an attempt lost."""
+    monkeypatch.setattr(module, "STEPS_MAX", 50)
+    end = drive(
+        PagesWalk(Query(DAY)),
+        Request(PIECE, "page", ordinal=1, page_size=1),
+        send=lambda request: reply(conversations=[ROW]),
+        keep=lambda request, answer: None,
+        sleep=lambda _s: None,
+    )
+    assert isinstance(end, Again)
+    assert "no end" in end.reason
+
+
+def test_only_the_last_poll_is_kept() -> None:
+    """Polls repeat by nature and prove nothing; the one that ends the waiting is kept."""
+    states = iter(["QUEUED", "PENDING", "PENDING", "FULFILLED"])
+    kept: list[str] = []
+    slept: list[float] = []
+
+    def send(request: Request) -> Answer:
+        return reply(state=next(states)) if request.kind == "poll" else reply(totalHits=1)
+
+    end = drive(
+        WALK,
+        Request(PIECE, "poll", job="j"),
+        send=send,
+        keep=lambda request, answer: kept.append(request.kind),
+        sleep=slept.append,
+    )
+    assert end == Done("read")
+    assert kept == ["poll", "results", "delete", "recount"]
+    assert [pause for pause in slept if pause] == [2.0, 3.0, 5.0]
+
+
+def test_unreadable_answers_are_asked_again_and_never_kept() -> None:
+    """A gateway's page in place of JSON is asked for again; if it stays, that is an error that names the endpoint."""
+    answers = iter([Answer(200, raw=b"<html>"), reply(totalHits=3)])
+    kept: list[Answer] = []
+    step = Request(PIECE, "recount")
+    assert drive(
+        WALK, step, send=lambda _: next(answers), keep=lambda _, a: kept.append(a), sleep=lambda _: None
+    ) == Done("read")
+    assert len(kept) == 1
+    with pytest.raises(UnavailableError, match="proxy"):
+        drive(
+            PagesWalk(Query(DAY)),
+            Request(PIECE, "page", ordinal=1, page_size=1),
+            send=lambda _: Answer(200, raw=b"<html>"),
+            keep=lambda _, a: kept.append(a),
+            sleep=lambda _: None,
+        )
+    assert len(kept) == 1
