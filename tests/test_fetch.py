@@ -176,7 +176,7 @@ def test_jobs_that_die(tmp_path: Path, place: str, words: list[str]) -> None:
     summary = box.cloud().fetch("2023-10-10/2023-10-13", tmp_path, page_size=100)
     check(box, summary, tmp_path, DAY, DAY + 3 * DAYS)
     assert box.sandbox.counters["jobs.submit"] == 2
-    assert any("beginning again" in note for note in summary.notes)
+    assert any("reading it again" in note for note in summary.notes)
 
 
 def test_a_token_that_ends_while_one_waits(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_forced_job_past_the_watermark(tmp_path: Path) -> None:
     box = world()
     summary = box.cloud().fetch("24h", tmp_path, paginate="cursor")
     assert summary.coverage == "unproven"
-    assert any("lake reached only" in note for note in summary.notes)
+    assert any("jobs reached only" in note for note in summary.notes)
     # Reading it again would bring the same: the lake is at fault, not the walk.
     assert box.sandbox.counters["jobs.submit"] == summary.slices
 

@@ -274,25 +274,6 @@ def test_a_day_that_was_not_over(tmp_path: Path) -> None:
     assert sorted(ids(tmp_path)) == sorted(_truth_of(made, 20))
 
 
-def test_slices_of_the_same_hours_stay_together(tmp_path: Path) -> None:
-    """A minute cut by direction, of which one part was short: the same command again brings all, and drops none."""
-    made = world(per_day=0, pagination_cap=200)
-    minute = TODAY.replace(hour=10)
-    directions: list[str | None] = ["inbound"] * 250 + ["outbound"] * 90 + [None] * 40
-    made.sandbox.world.add(
-        *(
-            talk(number, minute + timedelta(milliseconds=number), direction=each)
-            for number, each in enumerate(directions)
-        )
-    )
-    span = "2023-10-20T10:00Z/2023-10-20T10:01Z"
-    assert made.cloud().fetch(span, tmp_path, paginate="pages").coverage == "short"
-    made.clock.sleep(600)
-    object.__setattr__(made.sandbox.settings, "pagination_cap", 100_000)
-    assert made.cloud().fetch(span, tmp_path, paginate="pages").coverage == "complete"
-    assert len(ids(tmp_path)) == len(directions)
-
-
 def test_a_repair_that_has_to_be_cut(tmp_path: Path) -> None:
     """The owner of a hole is too large at the second reading: what its parts bring is written, too."""
     made = world()

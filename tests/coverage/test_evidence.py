@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.inprocess import NOW, World, talk, world
 
 from lastpage.coverage.evidence import Evidence
 from lastpage.ledger.ids import digest
-from lastpage.ledger.ledger import Ledger, Run
+from lastpage.ledger.ledger import Ledger
+from lastpage.ledger.records import Run
 from lastpage.planning.slices import Horizon, Slice
 from lastpage.query.interval import Interval, iso
-from tests.inprocess import NOW, World, talk, world
 
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0)
 HOUR = timedelta(hours=1)

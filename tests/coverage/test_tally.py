@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lastpage.api.messages import Answer
-from lastpage.coverage.tally import Account, Verdict, gap, judge, shortfall, tolerance
+from lastpage.coverage.tally import Account, Verdict, gap, judge, short, tolerance
 from lastpage.ledger.ids import digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval, iso
@@ -38,8 +38,8 @@ def account(piece: Slice, *pages: dict[str, Any], counts: tuple[int, ...] = ()) 
     return sums
 
 
-def verdict(sums: Account, how: str, lake: datetime | None = LATER, settled: datetime | None = LATER) -> Verdict:
-    return judge(sums, how, as_of=LATER, lake=lake, settled=settled)
+def verdict(sums: Account, sign: str, mark: datetime | None = LATER, settled: datetime | None = LATER) -> Verdict:
+    return judge(sums, sign, as_of=LATER, watermark=mark, settled=settled)
 
 
 def test_a_job_whose_counts_agree() -> None:
@@ -62,14 +62,12 @@ def test_a_small_gap_that_stays() -> None:
     assert "more counted" in result.why
 
 
-def test_a_small_gap_that_looks_past_the_watermark() -> None:
-    """Under a filter on segments the counts see what the lake cannot match yet: then no gap is small enough."""
+def test_a_job_that_asked_past_the_watermark() -> None:
+    """A filter on segments looks a day further: a job proves nothing unless the watermark has passed that, too."""
     ahead = Slice(1, DAY, Interval(DAY.start, DAY.end + timedelta(days=1)), "cursor", "test", 3)
-    sums = account(ahead, {"conversations": [row("a")]}, counts=(2, 2))
-    assert verdict(sums, "read", lake=DAY.end + timedelta(hours=23)).coverage == "unproven"
-    assert verdict(sums, "read", lake=DAY.end + timedelta(hours=24)).coverage == "complete"
-    whole = account(ahead, {"conversations": [row("a")]}, counts=(1, 1))
-    assert verdict(whole, "read", lake=DAY.end).coverage == "complete"
+    sums = account(ahead, {"conversations": [row("a")]}, counts=(1, 1))
+    assert verdict(sums, "read", DAY.end + timedelta(hours=23)).coverage == "unproven"
+    assert verdict(sums, "read", DAY.end + timedelta(hours=24)).coverage == "complete"
 
 
 def test_a_large_gap_that_stays() -> None:
@@ -83,10 +81,10 @@ def test_tolerance() -> None:
     assert [tolerance(count) for count in (0, 100, 3000, 100_000)] == [2, 2, 3, 100]
 
 
-@pytest.mark.parametrize("lake", [None, DAY.end - timedelta(milliseconds=1)])
-def test_jobs_beyond_the_watermark_prove_nothing(lake: datetime | None) -> None:
+@pytest.mark.parametrize("mark", [None, DAY.end - timedelta(milliseconds=1)])
+def test_jobs_beyond_the_watermark_prove_nothing(mark: datetime | None) -> None:
     """Whatever the counts say, a job is complete only up to the watermark read before it."""
-    assert verdict(account(JOB, {"conversations": [row("a")]}, counts=(1, 1)), "read", lake).coverage == "unproven"
+    assert verdict(account(JOB, {"conversations": [row("a")]}, counts=(1, 1)), "read", mark).coverage == "unproven"
 
 
 def test_no_counter() -> None:
@@ -196,6 +194,15 @@ def test_finality() -> None:
     assert verdict(sums, "read").finality == "final"
 
 
+def test_what_another_slice_saw() -> None:
+    """An id that another slice saw and that did not come makes it short, however well the counts agree."""
+    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
+    facts = {"as_of": LATER, "watermark": LATER, "settled": LATER}
+    assert judge(sums, "read", **facts, seen=["a"]).coverage == "complete"
+    result = judge(sums, "read", **facts, seen=["a", "c"])
+    assert (result.coverage, result.finality) == ("short", "provisional")
+
+
 def test_broken_records() -> None:
     """A record without a readable id or start is counted and placed; a bad end only makes it open."""
     sums = account(
@@ -207,6 +214,6 @@ def test_broken_records() -> None:
 
 def test_verdicts_survive_the_ledger() -> None:
     """A verdict written down and read back is the same verdict."""
-    result = shortfall(account(JOB, {"conversations": [row("a")]}), "because", LATER)
+    result = short(account(JOB, {"conversations": [row("a")]}), "because", LATER)
     assert Verdict.load(result.dump()) == result
     assert result.days == {"2023-10-01": 1}

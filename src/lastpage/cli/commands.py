@@ -94,7 +94,7 @@ def _print_plan(forecast: Forecast) -> None:
     rows = table("slice", "start", "end", "route", "conversations", "requests", "why")
     for line in forecast.lines:
         rows.add_row(
-            str(line.slice.number),
+            str(line.slice),
             line.start,
             line.end,
             line.route,

@@ -16,7 +16,7 @@ create table run (
 create table slice (
   run integer not null, number integer not null, part integer not null,
   start text not null, stop text not null, asked_start text not null, asked_stop text not null,
-  route text not null, direction text, reason text not null, expected integer,
+  route text not null, reason text not null, expected integer,
   state text not null default 'todo', attempt integer, verdict text,
   primary key (run, number)
 ) strict, without rowid;
@@ -44,6 +44,28 @@ create table sighting (run integer not null, start text not null, id text not nu
 -- What a destination was given of a slice of the plan: digests of the rows, for destinations that cannot replace them.
 create table delivered (run integer not null, part integer not null, ids blob not null, primary key (run, part))
   strict, without rowid;
+
+-- Version 1 cut slices by direction, too, and took rows by id. Unfinished runs that did so are planned again.
+-- name: dropped_by_2
+select asked from run where ended is null and (
+  exists (select 1 from slice where slice.run = run.id and direction is not null)
+  or exists (select 1 from page join attempt on attempt.id = page.attempt
+             where attempt.run = run.id and json_extract(page.request, '$.kind') = 'named'));
+
+-- name: upgrade_to_2
+create temp table dropped as select id from run where ended is null and (
+  exists (select 1 from slice where slice.run = run.id and direction is not null)
+  or exists (select 1 from page join attempt on attempt.id = page.attempt
+             where attempt.run = run.id and json_extract(page.request, '$.kind') = 'named'));
+delete from page where attempt in (select id from attempt where run in (select id from dropped));
+delete from attempt where run in (select id from dropped);
+delete from slice where run in (select id from dropped);
+delete from owned where run in (select id from dropped);
+delete from sighting where run in (select id from dropped);
+delete from delivered where run in (select id from dropped);
+delete from run where id in (select id from dropped);
+drop table dropped;
+alter table slice drop column direction;
 
 -- name: all_meta
 select key, value from meta;
@@ -77,8 +99,8 @@ select attempt.id from attempt join slice on slice.run = attempt.run and slice.n
 where attempt.state != 'lost' and slice.state in ('todo', 'settled');
 
 -- name: add_slice
-insert into slice (run, number, part, start, stop, asked_start, asked_stop, route, direction, reason, expected)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+insert into slice (run, number, part, start, stop, asked_start, asked_stop, route, reason, expected)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: slices
 select * from slice where run = ? order by number;
@@ -92,10 +114,8 @@ update slice set state = ?, attempt = ?, verdict = ? where run = ? and number = 
 -- name: commit_slice
 update slice set state = 'committed' where run = ? and number = ?;
 
--- name: reopen_slices
-update slice set state = 'todo', attempt = null, verdict = null
-where run = ?1 and state in ('settled', 'committed')
-  and (start, stop) = (select start, stop from slice where run = ?1 and number = ?2);
+-- name: reopen_slice
+update slice set state = 'todo', attempt = null, verdict = null where run = ? and number = ?;
 
 -- name: set_verdict
 update slice set verdict = ? where run = ? and number = ?;

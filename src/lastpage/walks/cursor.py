@@ -88,11 +88,11 @@ class CursorWalk:
     def _count(self, request: Request) -> Call:
         interval = counted_intervals(request.slice)[request.ordinal]
         # Without a count the coverage is `unproven`; that is no reason to fetch nothing.
-        return count_call(self.query, Probe(interval, request.slice.direction), frozenset({400, 403, 404}))
+        return count_call(self.query, Probe(interval), frozenset({400, 403, 404}))
 
     def _submit(self, request: Request) -> Call:
         piece = request.slice
-        body = {"interval": str(piece.asked), **self.query.filters(piece.direction)}
+        body = {"interval": str(piece.asked), **self.query.filters()}
         if piece.asked == piece.interval:
             body["startOfDayIntervalMatching"] = True
         return Call("POST", JOBS, body=json.dumps(body).encode(), endpoint=f"POST {JOBS}", tries=SUBMIT_TRIES)

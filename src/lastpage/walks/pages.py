@@ -15,13 +15,10 @@ from datetime import datetime
 
 from lastpage.api.messages import DETAILS, Answer, Call
 from lastpage.planning.planner import ENDPOINT
-from lastpage.planning.slices import PAGE_ROWS_MAX, Slice
+from lastpage.planning.slices import PAGE_ROWS_MAX, WALL_ROWS, Slice
 from lastpage.query.interval import iso
 from lastpage.query.query import Query
 from lastpage.walks.walk import Done, Narrow, Request, Step
-
-#: `pageNumber x pageSize` beyond this is refused (docs/api.md, 2).
-WALL = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +41,8 @@ class PagesWalk:
         ordered = request.ordered and _in_order(starts, request.top, _newest_first(self.query))
         if ordered and starts and self._beyond(request.slice, starts):
             return Done("beyond")
-        if (request.ordinal + 1) * request.page_size > WALL:
-            return Narrow(f"page {request.ordinal + 1} would be beyond the {WALL:,} rows that a query gives")
+        if (request.ordinal + 1) * request.page_size > WALL_ROWS:
+            return Narrow(f"page {request.ordinal + 1} would be beyond the {WALL_ROWS:,} rows that a query gives")
         top = iso(starts[0]) if starts else request.top
         return replace(request, ordinal=request.ordinal + 1, top=top, ordered=ordered, token=page.token or "")
 
@@ -55,7 +52,7 @@ class PagesWalk:
             "order": "desc" if _newest_first(self.query) else "asc",
             "orderBy": "conversationStart",
             "paging": {"pageSize": request.page_size, "pageNumber": request.ordinal},
-            **self.query.filters(request.slice.direction),
+            **self.query.filters(),
         }
         return Call(
             "POST",

@@ -22,9 +22,9 @@ from lastpage.api.messages import UNREADABLE, Answer, Call, TransportError
 from lastpage.api.responses import complain_unreadable
 from lastpage.planning.slices import Slice
 
-Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount", "named"]
+Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount"]
 #: The kinds whose answers hold conversations.
-READS: frozenset[str] = frozenset({"page", "results", "named"})
+READS: frozenset[str] = frozenset({"page", "results"})
 
 
 @dataclass(frozen=True, slots=True)
