@@ -30,6 +30,7 @@ def holding(*ids: str) -> Digests:
     return Digests(packed(seen(*ids)))
 
 
+@pytest.mark.invariant("Truthful")
 @pytest.mark.parametrize(
     ("sums", "earlier", "rereads", "decision"),
     [
@@ -43,7 +44,7 @@ def holding(*ids: str) -> Digests:
     ],
 )
 def test_the_decision(sums: Account, earlier: frozenset[bytes] | None, rereads: int, decision: str) -> None:
-    """Accept, read again or cut smaller: by the gap, the rows of before, and a bound."""
+    """A deficit is read again, within bounds; a row that vanishes between readings is one, too."""
     assert decide(sums, "absent", earlier, rereads) == decision
 
 
