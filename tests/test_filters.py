@@ -75,10 +75,11 @@ def test_what_is_selected(tmp_path: Path, name: str) -> None:
     assert summary.coverage == "complete", summary.notes
 
 
+@pytest.mark.invariant("Complete")
 @pytest.mark.parametrize("paginate", ["pages", "cursor"])
 @pytest.mark.parametrize("scope", ["conversation", "interval"])
 def test_a_segment_after_midnight(paginate: str, scope: str) -> None:
-    """A call that starts at 23:50 and reaches the queue at 00:05 is found for its day, whatever the API lets filters see."""
+    """A filter finds a call that starts at 23:50 and reaches its queue at 00:05, in its day."""
     late = datetime(2023, 10, 10, 23, 50, tzinfo=UTC)
     made = world(per_day=0, segment_scope=scope)
     made.sandbox.world.add(talk(1, late, minutes=60, lead_ms=15 * 60_000, queue="Sales"))

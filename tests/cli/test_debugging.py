@@ -84,9 +84,10 @@ def test_it_is_for_its_owner_alone_and_replaces_the_last_one(box: Sandbox) -> No
     assert len(named("start")) == 1
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize("place", ["missing/trace", "folder", "notes.txt", "/dev/null", "/proc/trace"])
 def test_a_place_that_is_none(box: Sandbox, place: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A place that cannot be written, or holds something else: one sentence, exit code 2, nothing sent, nothing changed."""
+    """A trace never overwrites another file: one sentence, exit code 2, nothing sent."""
     Path("folder").mkdir()
     Path("notes.txt").write_text("dear diary")
     assert run(["fetch", "2023-10-10", "-q", "--debug", place]) == 2
@@ -130,6 +131,7 @@ def broken(*_: object, **__: object) -> NoReturn:
     raise KeyError("Canary Person") from ValueError("Canary Person")
 
 
+@pytest.mark.invariant("Messages and pages")
 @pytest.mark.parametrize(
     ("options", "frames"),
     [([], False), (["--verbose"], True), (["--debug", "trace"], True), (["--log-format", "json"], False)],
@@ -137,7 +139,7 @@ def broken(*_: object, **__: object) -> NoReturn:
 def test_a_fault_of_ours(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], frames: bool
 ) -> None:
-    """What nobody foresaw is a sentence and exit code 1; lines of code for those who asked, and no value with them."""
+    """An unforeseen exception is one sentence and exit code 1, without any value of a variable."""
     monkeypatch.setattr("lastpage.Cloud.fetch", broken)
     assert run(["fetch", "2023-10-10", "-q", *options]) == 1
     told = capsys.readouterr().err
@@ -164,6 +166,7 @@ def test_a_verb_without_a_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "Canary" not in told
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize(
     ("event", "name", "value"),
     [
@@ -193,7 +196,7 @@ def test_a_verb_without_a_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     ],
 )
 def test_what_does_not_fit_is_left_out(event: str, name: str, value: object) -> None:
-    """A fact that is not listed, or has a value that does not fit it, is left out."""
+    """A trace has only facts that are listed, each in its form; anything else is left out."""
     assert safe(event, {name: value, "status": 200}) == ({"status": 200} if "status" in EVENTS.get(event, ()) else {})
 
 

@@ -24,6 +24,7 @@ def seen(*ids: str) -> frozenset[bytes]:
     return frozenset(digest(text) for text in ids)
 
 
+@pytest.mark.invariant("Truthful")
 @pytest.mark.parametrize(
     ("sums", "earlier", "rereads", "decision"),
     [
@@ -37,7 +38,7 @@ def seen(*ids: str) -> frozenset[bytes]:
     ],
 )
 def test_the_decision(sums: Account, earlier: frozenset[bytes] | None, rereads: int, decision: str) -> None:
-    """Accept, read again or cut smaller: by the gap, the rows of before, and a bound."""
+    """A deficit is read again, within bounds; a row that vanishes between readings is one, too."""
     assert decide(sums, "absent", earlier, rereads) == decision
 
 

@@ -55,8 +55,9 @@ def test_the_larger_count_rules() -> None:
     assert gap(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(1, 1)), "read") == -1
 
 
+@pytest.mark.invariant("Truthful")
 def test_a_small_gap_that_stays() -> None:
-    """Counts are officially approximate: the same ids again and a gap of two are complete, and the gap is told."""
+    """The same rows again, and a gap within the counts' error: `complete`, and the gap is told."""
     result = verdict(account(JOB, {"conversations": [row("a")]}, counts=(3, 3)), "read")
     assert (result.coverage, result.gap) == ("complete", 2)
     assert "more counted" in result.why
@@ -81,6 +82,7 @@ def test_tolerance() -> None:
     assert [tolerance(count) for count in (0, 100, 3000, 100_000)] == [2, 2, 3, 100]
 
 
+@pytest.mark.invariant("Truthful")
 @pytest.mark.parametrize("mark", [None, DAY.end - timedelta(milliseconds=1)])
 def test_jobs_beyond_the_watermark_prove_nothing(mark: datetime | None) -> None:
     """Whatever the counts say, a job is complete only up to the watermark read before it."""
@@ -166,9 +168,10 @@ def test_the_last_copy_wins() -> None:
     assert sums.open == 0
 
 
+@pytest.mark.invariant("Complete")
 @pytest.mark.parametrize("hours", [(1, 25), (25, 1)])
 def test_a_start_that_moves_out_or_in(hours: tuple[int, int]) -> None:
-    """An id whose start leaves the slice between two pages is not owned any more, and one that comes is foreign no more."""
+    """A conversation whose start moves between two pages belongs where its last copy says."""
     moved = [row("a", hour) for hour in hours]
     sums = account(JOB, {"conversations": [moved[0], row("b")]}, {"conversations": [moved[1]]})
     here = hours[1] == 1
@@ -184,8 +187,9 @@ def test_a_start_with_an_offset() -> None:
     assert sums.pages == {"0": {"2023-10-01": 1}}
 
 
+@pytest.mark.invariant("Truthful")
 def test_finality() -> None:
-    """Open conversations and a range past the watermark are provisional; an orphan of over 30 days is not waited for."""
+    """Open conversations, except old orphans, and all after the watermark are provisional."""
     still = {"conversations": [row("a", ended=False)]}
     assert verdict(account(JOB, still, counts=(1, 1)), "read").finality == "provisional"
     assert verdict(account(JOB, {"conversations": []}, counts=(0, 0)), "read", settled=START).finality == "provisional"
@@ -203,8 +207,9 @@ def test_what_another_slice_saw() -> None:
     assert (result.coverage, result.finality) == ("short", "provisional")
 
 
+@pytest.mark.invariant("Truthful")
 def test_broken_records() -> None:
-    """A record without a readable id or start is counted and placed; a bad end only makes it open."""
+    """A record whose id or start cannot be read is kept, and coverage is `unproven`."""
     sums = account(
         JOB, {"conversations": [row("a"), {"conversationId": 5}, row("c") | {"conversationEnd": "soon"}]}, counts=(2, 2)
     )

@@ -55,8 +55,9 @@ def test_pages_are_there_again(tmp_path: Path) -> None:
     assert [again.answer(attempt, entry).body for entry in entries] == [b"0", b"1", b"2"]
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_torn_ends(tmp_path: Path) -> None:
-    """Bytes without a row are cut off, rows without their bytes are dropped, and what is left is whole."""
+    """After a torn end, bytes without a row are cut off, rows without their bytes dropped."""
     ledger = Ledger(tmp_path)
     run = begun(ledger)
     attempt = ledger.begin_attempt(run, PIECE, 1.0, START)
@@ -100,6 +101,7 @@ def test_a_committed_slice_gives_its_room_back(tmp_path: Path) -> None:
     assert ledger.slices(run)[0].state == "committed"
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_identity(tmp_path: Path) -> None:
     """A destination belongs to one organisation and one set of filters."""
     ledger = Ledger(tmp_path)

@@ -156,6 +156,7 @@ def test_probes_are_legal() -> None:
     assert max(probe.interval.length for probe in probes) <= 7 * DAY
 
 
+@pytest.mark.invariant("Complete")
 @settings(max_examples=200)
 @given(
     st.integers(0, 60 * 24 * 40),
@@ -164,7 +165,7 @@ def test_probes_are_legal() -> None:
     st.sampled_from(["auto", "pages", "cursor"]),
 )
 def test_a_plan_covers_its_interval(start: int, length: int, per_day: int, paginate: str) -> None:
-    """Any plan: disjoint, in order, without a gap, whatever the size and route."""
+    """Any plan covers its interval: disjoint slices, in order, without a gap."""
     begin = datetime(2023, 9, 1, tzinfo=UTC) + start * MINUTE
     interval = Interval(begin, begin + length * MINUTE)
     slices, _ = planned(interval, steady(per_day), HORIZON, paginate)

@@ -136,7 +136,7 @@ def verify(
     dest
         What was given to fetch as --to.
     content
-        Read every day a second time and compare all tables, too; for folders.
+        Read every day a second time and compare all tables, too; not for JSON lines.
     repair
         Read the days that changed again.
     json
