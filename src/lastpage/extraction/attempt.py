@@ -218,7 +218,7 @@ class Walking:
             send=self._send,
             keep=self._keep,
             sleep=settler.client.clock.sleep,
-            behind=list(self._behind),
+            made=list(self._behind),
         )
 
     def _send(self, request: Request) -> Answer:
