@@ -25,7 +25,7 @@ from tests.readback import ids
 
 from lastpage.api.auth import ClientCredentials, StaticToken
 from lastpage.api.client import Client
-from lastpage.api.messages import JOBS, MIB, Answer, Call, Transport, TransportError, decode
+from lastpage.api.messages import JOBS, MIB, Answer, Call, Transport, TransportError, decompress
 from lastpage.api.pace import Pace
 from lastpage.api.transport import Urllib3Transport
 from lastpage.clock import SimClock
@@ -130,21 +130,21 @@ def test_a_bomb_does_not_go_off() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(TransportError, match="inflates to more than 1 MiB") as refused:
-            decode(bomb, "gzip", MIB)
+            decompress(bomb, "gzip", MIB)
         assert tracemalloc.get_traced_memory()[1] < 4 * MIB
     finally:
         tracemalloc.stop()
     assert refused.value.fault == "oversize"
     with pytest.raises(TransportError, match="parts"):
-        decode(gzip.compress(b"") * 1_000, "gzip")
+        decompress(gzip.compress(b"") * 1_000, "gzip")
 
 
 def test_a_body_of_several_parts_is_whole() -> None:
     """What comes after the first part of a compressed body is not dropped."""
-    assert decode(gzip.compress(b'{"a":') + gzip.compress(b"1}"), "gzip") == b'{"a":1}'
-    assert decode(gzip.compress(b"x" * 100), "gzip", 100) == b"x" * 100
+    assert decompress(gzip.compress(b'{"a":') + gzip.compress(b"1}"), "gzip") == b'{"a":1}'
+    assert decompress(gzip.compress(b"x" * 100), "gzip", 100) == b"x" * 100
     with pytest.raises(TransportError, match="inflates"):
-        decode(gzip.compress(b"x" * 60) * 2, "gzip", 100)
+        decompress(gzip.compress(b"x" * 60) * 2, "gzip", 100)
 
 
 @pytest.mark.parametrize("status", [b"301 Moved", b"302 Found", b"307 Temporary", b"308 Permanent"])
@@ -247,7 +247,7 @@ def test_job_ids_that_are_none(job: str, tmp_path: Path) -> None:
     """A job id that could leave its place in a path is refused and told, exit code 5; no path ever holds it."""
     made = world(per_day=20)
     wire = hostile(made, "/jobs", lambda body: {**body, "jobId": job})
-    with pytest.raises(UnavailableError, match="job id that is none") as refused:
+    with pytest.raises(UnavailableError, match="job id that is not one") as refused:
         made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
     assert refused.value.exit_code == 5
     assert len(str(refused.value)) < 600

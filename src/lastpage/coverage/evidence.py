@@ -15,7 +15,7 @@ from itertools import islice
 import msgspec
 
 from lastpage.api.client import Client
-from lastpage.api.messages import DETAILS, Answer, Call, is_safe, read_head, read_page
+from lastpage.api.messages import DETAILS, Answer, Call, is_safe_id, read_head, read_page
 from lastpage.api.responses import understood
 from lastpage.ledger.ids import Digests, digest
 from lastpage.ledger.ledger import Ledger, Run
@@ -101,7 +101,7 @@ CONVERSATIONS = "/api/v2/analytics/conversations"
 
 def standing(client: Client, ids: Sequence[str]) -> dict[str, datetime | None]:
     """When each of at most `IDS_MAX` conversations starts by now; None: it is gone. What the API would not tell is left out."""
-    asked = [text for text in ids if is_safe(text)]
+    asked = [text for text in ids if is_safe_id(text)]
     known: dict[str, datetime | None] = dict(_several(client, asked)) if asked else {}
     for text in asked:
         if text not in known:
