@@ -119,7 +119,7 @@ def test_answers_without_end(name: str) -> None:
     script, code, words = ENDLESS[name]
     drips = code == "timeout"
     with peer(script) as server, pytest.raises(UnavailableError) as refused:
-        asked(server, body_bytes=64 * 1024, body_s=0.2 if drips else 60.0, read_s=60.0)
+        asked(server, body_bytes=64 * 1024, answer_s=0.2 if drips else 60.0, read_s=60.0)
     assert (refused.value.exit_code, refused.value.code) == (5, code)
     assert any(part in str(refused.value) for part in words.split("|"))
 
