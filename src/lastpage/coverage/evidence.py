@@ -16,7 +16,7 @@ import msgspec
 
 from lastpage.api.client import Client
 from lastpage.api.messages import DETAILS, Answer, Call, is_safe_id, read_head, read_page
-from lastpage.api.responses import understood
+from lastpage.api.responses import decoded
 from lastpage.ledger.ids import Digests, digest
 from lastpage.ledger.ledger import Ledger, Run
 from lastpage.query.interval import Interval
@@ -123,7 +123,7 @@ def records(client: Client, ids: Sequence[str]) -> Iterator[Answer]:
         yield from records(client, ids[:middle])
         yield from records(client, ids[middle:])
     elif answer.status == 200:
-        understood(call, answer, read_page)
+        decoded(call, answer, read_page)
         yield answer
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from lastpage.api.client import Client
 from lastpage.api.messages import Answer, Raw
-from lastpage.api.organization import Lake
+from lastpage.api.organization import JobWatermark
 from lastpage.api.pace import Turns
 from lastpage.coverage.tally import LOST_MAX, Account, Verdict, decide, judge, shortfall
 from lastpage.errors import ApiError, Interrupted
@@ -53,7 +53,7 @@ class Settler:
     client: Client
     ledger: Ledger
     run: Run
-    lake: Lake
+    lake: JobWatermark
     meter: Meter
     page_size: int | None = None
     stopped: Callable[[], bool] = lambda: False
@@ -150,7 +150,7 @@ class Settler:
         self.meter.done()
 
     def _begin(self, piece: Slice) -> Walking:
-        lake = self.lake.watermark() if piece.route == "cursor" else None
+        lake = self.lake.read() if piece.route == "cursor" else None
         attempt = self.ledger.begin_attempt(self.run, piece, self.client.server_now(), lake)
         walk = self._walk(piece)
         return Walking(self, piece, walk, attempt, walk.first(piece))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from lastpage.api.client import Client
-from lastpage.api.organization import Lake
+from lastpage.api.organization import JobWatermark
 from lastpage.coverage.evidence import Evidence
 from lastpage.coverage.tally import PATHS_MAX, Verdict
 from lastpage.extraction.attempt import Settler
@@ -80,7 +80,7 @@ class Fetching:
 
         `admit` raises for an interval that the destination cannot take; it is asked before anything is counted.
         """
-        planning = Planning(query, client, Lake(client), meter, options.paginate)
+        planning = Planning(query, client, JobWatermark(client), meter, options.paginate)
         run = ledger.unfinished(asked)
         if run is None:
             interval, horizon = planning.resolve()

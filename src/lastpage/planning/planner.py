@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from lastpage.api.client import Client
 from lastpage.api.messages import DETAILS, Call, read_page
-from lastpage.api.organization import RETENTION_DAYS_MIN, Lake, retention_days
-from lastpage.api.responses import understood
+from lastpage.api.organization import RETENTION_DAYS_MIN, JobWatermark, retention_days
+from lastpage.api.responses import decoded
 from lastpage.errors import UsageError
 from lastpage.planning.slices import (
     JOB_PAGE_ROWS,
@@ -52,13 +52,13 @@ class Planning:
 
     query: Query
     client: Client
-    lake: Lake
+    lake: JobWatermark
     meter: Meter
     paginate: Paginate
 
     def resolve(self) -> tuple[Interval, Horizon]:
         """The interval by the server's clock, and how far each route reaches."""
-        mark = self.lake.watermark()
+        mark = self.lake.read()
         until = from_unix(self.client.server_now()) - UNSETTLED
         asked = self.query.interval
         interval = asked.until(until) if isinstance(asked, Relative) else asked
@@ -112,7 +112,7 @@ class Planning:
 def counted(client: Client, query: Query, probe: Probe) -> int:
     """What the API counts for a probe."""
     call = count_call(query, probe)
-    return understood(call, client.send(call), read_page).total_hits or 0
+    return decoded(call, client.send(call), read_page).total_hits or 0
 
 
 # PART forecast
