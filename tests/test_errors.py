@@ -8,7 +8,7 @@ from docs.errors_page import Row, elsewhere, listed, unanswered
 
 from lastpage import errors
 from lastpage.api.messages import Answer, Call, Fault, TransportError, read_page
-from lastpage.api.responses import complain, complain_fault, understood
+from lastpage.api.responses import complain, complain_fault, decoded
 from lastpage.errors import ApiError, LastpageError, RefusedError, RejectedError, UnavailableError
 
 REJECTED, REFUSED, UNAVAILABLE = (RejectedError, 2), (RefusedError, 4), (UnavailableError, 5)
@@ -118,7 +118,7 @@ def test_a_server_that_repeats_our_headers() -> None:
 def test_an_answer_that_is_not_the_apis(body: bytes) -> None:
     """A 200 with something else in it is an error of the family, not of a decoder."""
     with pytest.raises(UnavailableError, match="not this API's JSON") as raised:
-        understood(CALL, Answer(200, {"inin-correlation-id": "c-1"}, body), read_page)
+        decoded(CALL, Answer(200, {"inin-correlation-id": "c-1"}, body), read_page)
     assert (raised.value.endpoint, raised.value.status, raised.value.correlation_id) == ("GET /x", 200, "c-1")
 
 

@@ -96,7 +96,7 @@ def test_a_missing_permission(tmp_path: Path) -> None:
     whole = world(per_day=60).cloud().fetch(DAY, tmp_path / "whole")
     summary = without("routing:queue:view").cloud().fetch(DAY, tmp_path / "part")
     (note,) = summary.notes
-    assert "names of queues are not there" in note
+    assert "names of queues could not be read" in note
     assert "lacks routing:queue:view; grant" in note
     assert (summary.coverage, summary.conversations) == (whole.coverage, whole.conversations)
     assert not (tmp_path / "part" / "queues").exists()
@@ -116,7 +116,7 @@ def test_a_list_that_fails(tmp_path: Path, kind: str) -> None:
     summary = made.cloud().fetch("2023-10-11", tmp_path)
     assert summary.coverage == "complete"
     assert len(summary.notes) == 1
-    assert "are not there" in summary.notes[0]
+    assert "could not be read" in summary.notes[0]
     assert listed(tmp_path, kind) == before
 
 
@@ -228,7 +228,7 @@ def test_ids_are_not_looked_up() -> None:
 
 def test_an_unknown_name() -> None:
     """A name that nobody has: the near ones are told."""
-    with pytest.raises(UsageError, match=r"--queue 'Sale' is none of the 6 queues .* did you mean 'Sales'\?"):
+    with pytest.raises(UsageError, match=r"--queue 'Sale' is not among the 6 queues .* did you mean 'Sales'\?"):
         meant(world(), queue="Sale")
 
 

@@ -26,7 +26,7 @@ from lastpage.api.auth import Auth, ClientCredentials, StaticToken
 from lastpage.api.client import Client
 from lastpage.api.messages import Page, Raw, Transport, decode_record
 from lastpage.api.names import Directory
-from lastpage.api.organization import Lake, organization
+from lastpage.api.organization import JobWatermark, organization
 from lastpage.api.pace import Pace
 from lastpage.api.transport import Urllib3Transport
 from lastpage.checkup import Finding, examine
@@ -147,7 +147,7 @@ class Cloud:
     def plan(self, interval: When, **asked: Unpack[Asked]) -> list[Slice]:
         """What `fetch` would do; sends nothing but the token request, the watermark and the count probes."""
         query, options = ask(interval, asked, Directory(self.client))
-        planning = Planner(query, self.client, Lake(self.client), Meter(), options.paginate)
+        planning = Planner(query, self.client, JobWatermark(self.client), Meter(), options.paginate)
         return planning.plan(*planning.resolve())
 
     def tables(self, interval: When, **wanted: Unpack[Wanted]) -> Iterator[tuple[str, pa.RecordBatch]]:

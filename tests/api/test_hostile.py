@@ -25,7 +25,7 @@ from tests.readback import ids
 
 from lastpage.api.auth import ClientCredentials, StaticToken
 from lastpage.api.client import Client
-from lastpage.api.messages import JOBS, MIB, Answer, Call, Transport, TransportError, decode
+from lastpage.api.messages import JOBS, MIB, Answer, Call, Transport, TransportError, decompress
 from lastpage.api.pace import Pace
 from lastpage.api.transport import Urllib3Transport
 from lastpage.clock import SimClock
@@ -120,7 +120,7 @@ def test_answers_without_end(name: str) -> None:
     script, code, words = ENDLESS[name]
     drips = code == "timeout"
     with peer(script) as server, pytest.raises(UnavailableError) as refused:
-        asked(server, body_bytes=64 * 1024, body_s=0.2 if drips else 60.0, read_s=60.0)
+        asked(server, body_bytes=64 * 1024, answer_s=0.2 if drips else 60.0, read_s=60.0)
     assert (refused.value.exit_code, refused.value.code) == (5, code)
     assert any(part in str(refused.value) for part in words.split("|"))
 
@@ -132,21 +132,21 @@ def test_a_bomb_does_not_go_off() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(TransportError, match="inflates to more than 1 MiB") as refused:
-            decode(bomb, "gzip", MIB)
+            decompress(bomb, "gzip", MIB)
         assert tracemalloc.get_traced_memory()[1] < 4 * MIB
     finally:
         tracemalloc.stop()
     assert refused.value.fault == "oversize"
     with pytest.raises(TransportError, match="parts"):
-        decode(gzip.compress(b"") * 1_000, "gzip")
+        decompress(gzip.compress(b"") * 1_000, "gzip")
 
 
 def test_a_body_of_several_parts_is_whole() -> None:
     """What comes after the first part of a compressed body is not dropped."""
-    assert decode(gzip.compress(b'{"a":') + gzip.compress(b"1}"), "gzip") == b'{"a":1}'
-    assert decode(gzip.compress(b"x" * 100), "gzip", 100) == b"x" * 100
+    assert decompress(gzip.compress(b'{"a":') + gzip.compress(b"1}"), "gzip") == b'{"a":1}'
+    assert decompress(gzip.compress(b"x" * 100), "gzip", 100) == b"x" * 100
     with pytest.raises(TransportError, match="inflates"):
-        decode(gzip.compress(b"x" * 60) * 2, "gzip", 100)
+        decompress(gzip.compress(b"x" * 60) * 2, "gzip", 100)
 
 
 @pytest.mark.invariant("Safe")
@@ -252,7 +252,7 @@ def test_job_ids_that_are_none(job: str, tmp_path: Path) -> None:
     """A job id that could leave its place in a path is refused, and no path ever holds it."""
     made = world(per_day=20)
     wire = hostile(made, "/jobs", lambda body: {**body, "jobId": job})
-    with pytest.raises(UnavailableError, match="job id that is none") as refused:
+    with pytest.raises(UnavailableError, match="job id that is not one") as refused:
         made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
     assert refused.value.exit_code == 5
     assert len(str(refused.value)) < 600

@@ -45,7 +45,7 @@ def drive(server: Windows, pace: Pace, minutes: float, others_every_s: float | N
         while others_every_s and next_other <= clock.now():
             server.take()
             next_other += others_every_s
-        pace.heard(server.take())
+        pace.learn(server.take())
         sent += 1
     return sent
 
@@ -115,7 +115,7 @@ def test_an_allowance_without_end() -> None:
     pace = Pace(clock)
     for _ in range(1000):
         pace.wait()
-        pace.heard(server.take())
+        pace.learn(server.take())
     assert clock.now() < 1001
 
 
@@ -123,7 +123,7 @@ def test_used_up() -> None:
     """When nothing is left of a window, the next request goes out with the next window."""
     clock = SimClock(1000.0)
     pace = Pace(clock)
-    pace.heard({"inin-ratelimit-count": "300", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "40"})
+    pace.learn({"inin-ratelimit-count": "300", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "40"})
     pace.wait()
     assert 1040 <= clock.now() <= 1041
 
@@ -132,5 +132,5 @@ def test_used_up() -> None:
 def test_nonsense_headers(value: str) -> None:
     """Headers that make no sense teach nothing."""
     pace = Pace(SimClock(1000.0))
-    pace.heard({"inin-ratelimit-allowed": value, "inin-ratelimit-count": value, "inin-ratelimit-reset": value})
+    pace.learn({"inin-ratelimit-allowed": value, "inin-ratelimit-count": value, "inin-ratelimit-reset": value})
     assert pace.per_minute == 300

@@ -8,6 +8,7 @@ from lastpage.coverage.tally import REREADS_MAX, Account, decide
 from lastpage.ledger.ids import Log, digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval
+from lastpage.walks import ROUTES
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
 NOON = Interval(START, START + timedelta(hours=12))
@@ -18,6 +19,10 @@ def account(*ids: str, hits: int) -> Account:
     """A finished walk that brought these ids while the API counted so many."""
     log = Log((digest(text), START.toordinal() << 1) for text in ids)
     return Account(FIRST, START, fetched=len(ids), log=log, hits=[hits])
+
+
+def gap(sums: Account) -> int | None:
+    return ROUTES["pages"].gap("absent", sums)
 
 
 def seen(*ids: str) -> frozenset[bytes]:
@@ -39,12 +44,12 @@ def seen(*ids: str) -> frozenset[bytes]:
 )
 def test_the_decision(sums: Account, earlier: frozenset[bytes] | None, rereads: int, decision: str) -> None:
     """A deficit is read again, within bounds; a row that vanishes between readings is one, too."""
-    assert decide(sums, "absent", earlier, rereads) == decision
+    assert decide(sums, gap(sums), earlier, rereads) == decision
 
 
 def test_what_another_slice_saw() -> None:
     """An id that another slice saw is waited for through one more reading; the same rows again end it."""
     complete = account("a", "b", hits=2)
-    assert decide(complete, "absent", None, 0, ["a"]) == "accept"
-    assert decide(complete, "absent", None, 0, ["c"]) == "again"
-    assert decide(complete, "absent", seen("a", "b"), 1, ["c"]) == "accept"
+    assert decide(complete, 0, None, 0, ["a"]) == "accept"
+    assert decide(complete, 0, None, 0, ["c"]) == "again"
+    assert decide(complete, 0, seen("a", "b"), 1, ["c"]) == "accept"

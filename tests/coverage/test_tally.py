@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from lastpage.api.messages import Answer
-from lastpage.coverage.tally import Account, Verdict, gap, judge, short, tolerance
+from lastpage.coverage.tally import Account, Verdict, judge, short, tolerance
 from lastpage.ledger.ids import digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval, iso
+from lastpage.walks import ROUTES
 from lastpage.walks.walk import Request
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
@@ -38,21 +39,16 @@ def account(piece: Slice, *pages: dict[str, Any], counts: tuple[int, ...] = ()) 
     return sums
 
 
-def verdict(sums: Account, sign: str, mark: datetime | None = LATER, settled: datetime | None = LATER) -> Verdict:
-    return judge(sums, sign, as_of=LATER, watermark=mark, settled=settled)
+def gap(sums: Account, sign: Any) -> int | None:
+    return ROUTES[sums.slice.route].gap(sign, sums)
 
 
-def test_a_job_whose_counts_agree() -> None:
-    """Counts before and after, the watermark past the end, all ended: complete and final."""
-    result = verdict(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2)), "read")
-    assert (result.coverage, result.finality, result.conversations) == ("complete", "final", 2)
-
-
-def test_the_larger_count_rules() -> None:
-    """Of the counts before and after the larger one has to be met; a surplus is no fault."""
-    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 5))
-    assert gap(sums, "read") == 3
-    assert gap(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(1, 1)), "read") == -1
+def verdict(
+    sums: Account, sign: Any, mark: datetime | None = LATER, settled: datetime | None = LATER
+) -> Verdict:
+    walk = ROUTES[sums.slice.route]
+    facts = {"missing": gap(sums, sign), "doubt": walk.doubt(sums.slice, mark), "proof": walk.signs[sign]}
+    return judge(sums, as_of=LATER, settled=settled, **facts)
 
 
 @pytest.mark.invariant("Truthful")
@@ -201,9 +197,9 @@ def test_finality() -> None:
 def test_what_another_slice_saw() -> None:
     """An id that another slice saw and that did not come makes it short, however well the counts agree."""
     sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
-    facts = {"as_of": LATER, "watermark": LATER, "settled": LATER}
-    assert judge(sums, "read", **facts, seen=["a"]).coverage == "complete"
-    result = judge(sums, "read", **facts, seen=["a", "c"])
+    facts = {"missing": 0, "doubt": "", "proof": "", "as_of": LATER, "settled": LATER}
+    assert judge(sums, **facts, seen=["a"]).coverage == "complete"
+    result = judge(sums, **facts, seen=["a", "c"])
     assert (result.coverage, result.finality) == ("short", "provisional")
 
 

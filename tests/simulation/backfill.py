@@ -126,7 +126,7 @@ class Backfill:
                 self.pace.wait()
                 self.clock.at += self.clock.asked_s + self.latency_s
                 self.clock.asked_s = 0.0
-                self.pace.heard(self._serve("probe"))
+                self.pace.learn(self._serve("probe"))
                 probe = planner.send(int(PER_DAY * (probe.interval.length / DAY)))
         except StopIteration as end:
             slices: list[Slice] = end.value
@@ -165,7 +165,7 @@ class Backfill:
         self._at(self.clock.at + self.latency_s, lambda: self._hear(request, headers))
 
     def _hear(self, request: Request, headers: dict[str, str]) -> None:
-        self.pace.heard(headers)
+        self.pace.learn(headers)
         step = self._walk.after(request, self._answer(request))
         if isinstance(step, Request):
             self._ask(step)

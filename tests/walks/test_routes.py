@@ -254,7 +254,7 @@ def test_requests_survive_the_ledger() -> None:
 @pytest.mark.parametrize("job", ["../../x", "a/b", "", "a?b", "%2e"])
 def test_ids_that_are_none(job: str) -> None:
     """An id that could leave its place in the path is refused."""
-    with pytest.raises(Exception, match="job id that is none"):
+    with pytest.raises(Exception, match="job id that is not one"):
         CursorWalk(Query(WEEKS)).call(Request(JOB, "poll", job=job))
 
 

@@ -50,7 +50,7 @@ def test_what_an_earlier_process_read_counts() -> None:
         send=lambda request: reply(conversations=[ROW], cursor="a"),
         keep=lambda request, answer: None,
         sleep=lambda _s: None,
-        behind=[Request(PIECE, "results", job="j", cursor="a", ordinal=1)],
+        made=[Request(PIECE, "results", job="j", cursor="a", ordinal=1)],
     )
     assert isinstance(end, Again)
 

@@ -27,8 +27,8 @@ from itertools import islice
 import msgspec
 
 from lastpage.api.client import Client
-from lastpage.api.messages import DETAILS, Call, is_safe, read_head, read_page
-from lastpage.api.responses import understood
+from lastpage.api.messages import DETAILS, Call, is_safe_id, read_head, read_page
+from lastpage.api.responses import decoded
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Run
@@ -94,7 +94,7 @@ def starts_by_id(client: Client, ids: Sequence[str]) -> dict[str, datetime | Non
 
     An id that the API does not answer for, one way or the other, is left out.
     """
-    asked = [text for text in ids if is_safe(text)]
+    asked = [text for text in ids if is_safe_id(text)]
     starts: dict[str, datetime | None] = dict(_several(client, asked)) if asked else {}
     for text in asked:
         if text not in starts:
@@ -116,7 +116,7 @@ def _several(client: Client, ids: Sequence[str]) -> Iterator[Sighting]:
         yield from _several(client, ids[:middle])
         yield from _several(client, ids[middle:])
     elif answer.status == 200:
-        page = understood(call, answer, read_page)
+        page = decoded(call, answer, read_page)
         yield from ((head.id, head.start) for head in page.known)
 
 

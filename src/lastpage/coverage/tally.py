@@ -6,7 +6,7 @@ What has to hold for `complete`; what else the verdict is, and when the slice is
     -------------------------------------------  -----------------------------  ----------------
     the walk                                     it reached its true end        short
     ids that other slices saw                    all among its own              again, then short
-    counts (which, and of what: see `gap`)       no more than the rows          again, then:
+    counts (`Walk.gap` says which)               no more than the rows          again, then:
         the same ids come again, a gap             up to max(2, 0.1 %)          complete, told
                                                    more                         unproven
         other ids come, three times over                                        smaller slices
@@ -187,25 +187,6 @@ def _iso_day(ordinal: int) -> str:
     return date.fromordinal(ordinal).isoformat()
 
 
-def gap(account: Account, sign: str) -> int | None:
-    """How many conversations the API counts that are not here; None where there is no count.
-
-    `sign` is what the walk ended by, and says which counts there are:
-
-        read    a job's last page: the counts before and after it, whichever shows more
-        absent  a page without rows: the larger of the first and the last `totalHits`
-        beyond  a page beyond the slice: the order proves it, unless something moved meanwhile.
-                Then a row may have moved from a page to come to one that was read already.
-    """
-    if sign == "read":
-        return max(account.deficits, default=None)
-    if not account.hits:
-        return None
-    if sign == "absent":
-        return max(account.hits[0], account.hits[-1]) - account.unique
-    return max(abs(account.hits[-1] - account.hits[0]), account.duplicates)
-
-
 def tolerance(count: int) -> int:
     """The gap that is within the counts' own error."""
     return max(2, count // 1000)
@@ -219,17 +200,18 @@ def lacking(account: Account, seen: Collection[str]) -> list[str]:
 
 def decide(
     account: Account,
-    sign: str,
+    missing: int | None,
     earlier: frozenset[bytes] | None,
     rereads: int,
     seen: Collection[str] = (),
 ) -> Decision:
     """Whether an attempt stands.
 
-    `earlier` are the ids that all attempts before it brought, None for the first; `seen` are ids
-    of the slice that other slices saw.
+    `missing` is what the API counts and the account lacks (`Walk.gap`; None: there is no count),
+    `earlier` the ids that all attempts before it brought (None for the first), `seen` are ids of
+    the slice that other slices saw.
     """
-    digests, missing = account.digests, gap(account, sign)
+    digests = account.digests
     lost = bool(earlier and earlier - digests) or bool(lacking(account, seen))
     if not lost and (missing is None or missing <= 0):
         return "accept"
@@ -271,22 +253,22 @@ class Verdict:
 
 def judge(
     account: Account,
-    sign: str,
     *,
+    missing: int | None,
+    doubt: str,
+    proof: str,
     as_of: datetime,
-    watermark: datetime | None,
     settled: datetime | None,
     seen: Collection[str] = (),
 ) -> Verdict:
     """Coverage and finality of an account that stands (`decide`).
 
-    `watermark` is the job watermark as read before a job was submitted (None: unknown). `settled`
-    is what was known of it before the reading: what it reached meanwhile says nothing of rows that
-    were read earlier. A filter may match later segments, so all that was asked for has to be
-    settled.
+    `doubt` is why the route cannot have read all of the slice, or nothing; `proof` what its end
+    proves. `settled` is what was known of the job watermark before the reading: what it reached
+    meanwhile says nothing of rows that were read earlier. A filter may match later segments, so
+    all that was asked for has to be settled.
     """
-    missing = gap(account, sign)
-    coverage, why = _coverage(account, sign, missing, watermark, len(lacking(account, seen)))
+    coverage, why = _coverage(account, missing, doubt, proof, len(lacking(account, seen)))
     changes = account.open or settled is None or account.slice.asked.end > settled
     final = coverage == "complete" and not changes
     return _verdict(account, coverage, why, as_of, max(missing or 0, 0), final=final)
@@ -298,15 +280,13 @@ def short(account: Account, why: str, as_of: datetime) -> Verdict:
 
 
 def _coverage(
-    account: Account, sign: str, missing: int | None, watermark: datetime | None, lacks: int
+    account: Account, missing: int | None, doubt: str, proof: str, lacks: int
 ) -> tuple[Coverage, str]:
     """The table at the top of this file, from the worst down."""
     if lacks:
         return "short", f"{lacks:,} conversations that another slice saw are not among its own"
-    if sign == "read" and watermark is None:
-        return "unproven", "the API did not say how far its jobs reach"
-    if sign == "read" and watermark and watermark < account.slice.asked.end:
-        return "unproven", f"jobs reached only to {iso(watermark)} when this one was submitted"
+    if doubt:
+        return "unproven", doubt
     if account.broken:
         count = len(account.broken)
         return "unproven", f"{count} records could not be read; they are kept as they came"
@@ -317,7 +297,7 @@ def _coverage(
         return "unproven", f"the API counts {missing:,} more, but {again}"
     if missing > 0:
         return "complete", f"within the counts' error: {missing} more counted, {again}"
-    return "complete", "read in order past its start" if sign == "beyond" else "counts agree"
+    return "complete", proof
 
 
 def _verdict(

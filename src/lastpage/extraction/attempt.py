@@ -16,40 +16,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from lastpage.api.client import Client
 from lastpage.api.messages import Answer, Raw
-from lastpage.api.organization import Lake
+from lastpage.api.organization import JobWatermark
 from lastpage.api.pace import Turns
 from lastpage.coverage.tally import LOST_MAX, Account, Verdict, decide, judge, short
 from lastpage.errors import ApiError, Interrupted
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
-from lastpage.planning.slices import (
-    JOB_PAGE_ROWS,
-    JOB_PAGE_ROWS_MAX,
-    LAG_ASSUMED,
-    PAGE_ROWS_MAX,
-    Slice,
-    narrower,
-)
+from lastpage.planning.slices import Slice, narrower
 from lastpage.progress import Meter
 from lastpage.query.interval import from_unix, iso
 from lastpage.query.query import Query
 from lastpage.trace import tell
-from lastpage.walks.cursor import CursorWalk
-from lastpage.walks.pages import PagesWalk
-from lastpage.walks.walk import READS, Again, Done, Narrow, Request, Step, Walk, drive
+from lastpage.walks import ROUTES
+from lastpage.walks.walk import READS, Again, Done, Narrow, Request, Sign, Step, Walk, drive
 
 #: Jobs in flight; the API's own limit exists and is not known (docs/api.md, 2).
 JOBS_MAX = 6
 #: Slices that one slice of the plan may be cut into; where that does not help, size is not why.
 CUTS_MAX = 64
-#: Rows of a page-number walk slide; after this long its pages are no longer one answer.
-PAGES_FRESH_S = 300.0
 
 
 @dataclass(slots=True)
@@ -60,7 +50,7 @@ class Settler:
     client: Client
     ledger: Ledger
     run: Run
-    lake: Lake
+    watermark: JobWatermark
     meter: Meter
     page_size: int | None = None
     stopped: Callable[[], bool] = lambda: False
@@ -78,7 +68,7 @@ class Settler:
         Returns the smaller slices that have to be fetched instead, if any.
         """
         slice_ = planned.slice
-        in_flight = self._jobs if slice_.route == "cursor" else nullcontext()
+        in_flight = self._jobs if ROUTES[slice_.route].is_job else nullcontext()
         ids: frozenset[bytes] | None = None
         lost = rereads = 0
         with in_flight, self.turns.walking(slice_.position):
@@ -88,10 +78,13 @@ class Settler:
                 tell("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
                 match end:
                     case Done(sign):
-                        decision = self._decide(walking, sign, ids, rereads, seen)
-                        if decision == "accept":
+                        account = walking.account
+                        missing = walking.walk.gap(sign, account)
+                        decision = decide(account, missing, ids, rereads, seen)
+                        # A job that is known to be partial is not read again for that.
+                        if walking.is_partial or decision == "accept":
                             return self._record(planned, walking, self._judge(walking, sign, seen))
-                        ids = walking.account.digests | (ids or frozenset())
+                        ids = account.digests | (ids or frozenset())
                         rereads += 1
                         if decision == "narrow":
                             reason = f"each of {rereads} readings brought other rows"
@@ -106,29 +99,18 @@ class Settler:
                             return self._record_short(planned, walking, why)
                         walking.abandon(reason)
 
-    def _decide(
-        self,
-        walking: Walking,
-        sign: str,
-        ids: frozenset[bytes] | None,
-        rereads: int,
-        seen: Collection[str],
-    ) -> str:
-        """What the tally decides; a job that is known to be partial is not read again for that."""
-        slice_, mark = walking.account.slice, walking.attempt.watermark
-        if slice_.route == "cursor" and (mark is None or mark < slice_.interval.end):
-            return "accept"
-        return decide(walking.account, sign, ids, rereads, seen)
-
-    def _judge(self, walking: Walking, sign: str, seen: Collection[str]) -> Verdict:
+    def _judge(self, walking: Walking, sign: Sign, seen: Collection[str]) -> Verdict:
+        walk, account = walking.walk, walking.account
         horizon = self.run.horizon
-        settled = horizon.watermark if horizon.known else None
         return judge(
-            walking.account,
-            sign,
+            account,
+            missing=walk.gap(sign, account),
+            doubt=walk.doubt(account.slice, walking.watermark),
+            proof=walk.signs[sign],
             as_of=walking.as_of,
-            watermark=walking.watermark,
-            settled=walking.watermark if walking.account.slice.route == "cursor" else settled,
+            settled=walk.settled_until(
+                walking.watermark, horizon.watermark if horizon.known else None
+            ),
             seen=seen,
         )
 
@@ -162,52 +144,54 @@ class Settler:
         return []
 
     def _walking(self, slice_: Slice) -> Walking:
-        """The attempt that an earlier process left, if it is still worth anything; else a new one."""
+        """The attempt that an earlier process left, if it is worth going on with; else a new one."""
+        walk = self._walk(slice_)
         attempt = self.ledger.open_attempt(self.run, slice_)
         if attempt is not None:
             entries = self.ledger.recover(attempt, slice_)
-            age = self.client.server_now() - attempt.began
-            stale = slice_.route == "pages" and age > PAGES_FRESH_S
+            stale = self.client.server_now() - attempt.began > walk.resumable_s
             if entries and not stale:
-                return Walking(self, slice_, attempt, entries)
+                return Walking(self, slice_, walk, attempt, entries)
             self.ledger.end_attempt(attempt, "lost", "left too long" if stale else "nothing stored")
-        watermark = self.lake.watermark() if slice_.route == "cursor" else None
+        watermark = self.watermark.read() if walk.needs_watermark else None
         now = self.client.server_now()
-        return Walking(self, slice_, self.ledger.begin_attempt(self.run, slice_, now, watermark))
+        attempt = self.ledger.begin_attempt(self.run, slice_, now, watermark)
+        return Walking(self, slice_, walk, attempt)
 
-    def walk(self, slice_: Slice) -> Walk:
-        if slice_.route == "pages":
-            return PagesWalk(self.query, self._rows(PAGE_ROWS_MAX, PAGE_ROWS_MAX))
-        return CursorWalk(self.query, self._rows(JOB_PAGE_ROWS, JOB_PAGE_ROWS_MAX))
-
-    def _rows(self, usual: int, largest: int) -> int:
-        """The page size asked for, as far as the API takes it."""
-        asked = self.page_size or usual
-        if asked > largest:
+    def _walk(self, slice_: Slice) -> Walk:
+        """The route's walk, with the page size asked for as far as the API takes it."""
+        route = ROUTES[slice_.route]
+        rows, most = self.page_size or route.page_size_usual, route.page_size_max
+        if rows > most:
             self.meter.note(
-                f"a page size of {asked:,} is more than the API gives; "
-                f"{largest:,} is used where that is the most"
+                f"a page size of {rows:,} is more than the API gives; "
+                f"{most:,} is used where that is the most"
             )
-        return min(asked, largest)
+        return route(self.query, min(rows, most))
 
 
 class Walking:
     """One attempt under way: the walk's next step, the requests made, the account so far."""
 
     def __init__(
-        self, settler: Settler, slice_: Slice, attempt: Attempt, entries: Iterable[Entry] = ()
+        self,
+        settler: Settler,
+        slice_: Slice,
+        walk: Walk,
+        attempt: Attempt,
+        entries: Iterable[Entry] = (),
     ) -> None:
         """Begin, or take in what an earlier process stored: the next step follows from its last."""
         self.attempt = attempt
         self.account = Account(slice_, from_unix(attempt.began), settler.unknown)
+        self.walk = walk
         self._settler = settler
-        self._walk = settler.walk(slice_)
         self._requests: list[Request] = []
-        self._step: Step = self._walk.first(slice_)
+        self._step: Step = walk.first(slice_)
         for entry in entries:
             answer = settler.ledger.answer(attempt, entry)
             self._enter(entry.request, answer)
-            self._step = self._walk.after(entry.request, answer)
+            self._step = walk.after(entry.request, answer)
 
     @property
     def watermark(self) -> datetime | None:
@@ -216,35 +200,33 @@ class Walking:
         return min(known, self.account.watermark or known) if known else None
 
     @property
+    def is_partial(self) -> bool:
+        """Whether it was known before it began that this route cannot have all of the slice."""
+        return bool(self.walk.doubt(self.account.slice, self.attempt.watermark))
+
+    @property
     def as_of(self) -> datetime:
-        """How fresh the rows are: when they were asked for, or how far jobs reached before that."""
-        now = self.account.now
-        if self.account.slice.route == "pages":
-            return now
-        return self.watermark or self.account.watermark or now - LAG_ASSUMED
+        """How fresh the rows are."""
+        return self.walk.as_of(self.account.now, self.watermark or self.account.watermark)
 
     def go(self) -> Done | Narrow | Again:
         return drive(
-            self._walk,
+            self.walk,
             self._step,
             send=self._send,
             keep=self._store,
             sleep=self._settler.client.clock.sleep,
-            behind=list(self._requests),
+            made=list(self._requests),
         )
 
     def abandon(self, reason: str, then: str = "reading it again") -> None:
-        """Give the attempt up, and delete its job as a courtesy."""
+        """Give the attempt up, and what it left at the API, as a courtesy."""
         settler = self._settler
         settler.meter.note(f"{self.account.slice}: {reason}; {then}")
         settler.ledger.end_attempt(self.attempt, "lost", reason)
-        job = next((request.job for request in reversed(self._requests) if request.job), "")
-        if job and self._requests[-1].kind in ("poll", "results", "submit"):
-            try:
-                request = Request(self.account.slice, "delete", job=job)
-                settler.client.send(self._walk.call(request))
-            except ApiError:
-                pass  # it expires by itself
+        if request := self.walk.cleanup(self._requests):
+            with suppress(ApiError):  # a job expires by itself
+                settler.client.send(self.walk.call(request))
 
     def _send(self, request: Request) -> Answer:
         """Before a page is asked for, slices before this one go first, while not all can."""
@@ -256,7 +238,7 @@ class Walking:
             client.clock.sleep(client.pace.distance_s)
         if settler.stopped():
             raise Interrupted("the run was stopped")
-        return client.send(self._walk.call(request))
+        return client.send(self.walk.call(request))
 
     def _store(self, request: Request, answer: Answer) -> None:
         self._settler.ledger.add(self.attempt, len(self._requests), request, answer)

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from lastpage.api.client import Client
-from lastpage.api.organization import Lake
+from lastpage.api.organization import JobWatermark
 from lastpage.coverage.evidence import Evidence, Sighting
 from lastpage.coverage.tally import PATHS_MAX, REREADS_MAX, Verdict
 from lastpage.extraction.attempt import Settler
@@ -78,7 +78,7 @@ class Fetching:
         `slices` are the plan, if given. `admit` raises for an interval that the destination cannot
         take; it is asked before anything is counted.
         """
-        planner = Planner(query, client, Lake(client), meter, options.paginate)
+        planner = Planner(query, client, JobWatermark(client), meter, options.paginate)
         run = ledger.unfinished(asked)
         if run is not None:
             since = iso(from_unix(run.began))
@@ -175,7 +175,7 @@ class Fetching:
             self.client,
             self.ledger,
             self.run,
-            self.planner.lake,
+            self.planner.watermark,
             self.meter,
             self.options.page_size,
             self._stopped.is_set,

@@ -13,7 +13,7 @@ from typing import cast
 import pyarrow as pa
 
 from lastpage.api.client import Client
-from lastpage.api.organization import Lake
+from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.verification import Proof, pieces, prove
 from lastpage.errors import UsageError
@@ -74,7 +74,7 @@ def same_key(place: Destination, extract: Extract) -> None:
 
 def proofs(extract: Extract, client: Client) -> list[Proof]:
     """Every piece against what the API counts now: one or two requests a day."""
-    planning = Planner(extract.query(), client, Lake(client), Meter(), "auto")
+    planning = Planner(extract.query(), client, JobWatermark(client), Meter(), "auto")
     found = [prove(each, planning.count(each.interval)) for each in extract.held]
     for proof in found:
         tell("proof", **asdict(proof))

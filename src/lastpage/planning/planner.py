@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 from lastpage.api.client import Client
 from lastpage.api.messages import DETAILS, Call, read_page
-from lastpage.api.organization import RETENTION_DAYS_MIN, Lake, retention_days
-from lastpage.api.responses import understood
+from lastpage.api.organization import RETENTION_DAYS_MIN, JobWatermark, retention_days
+from lastpage.api.responses import decoded
 from lastpage.errors import UsageError
 from lastpage.planning.slices import (
     JOB_PAGE_ROWS,
@@ -51,7 +51,7 @@ class Planner:
 
     query: Query
     client: Client
-    lake: Lake
+    watermark: JobWatermark
     meter: Meter
     paginate: Paginate
 
@@ -60,7 +60,7 @@ class Planner:
 
         Raises `UsageError` for an interval in the future, or older than the retention.
         """
-        mark = self.lake.watermark()
+        mark = self.watermark.read()
         until = from_unix(self.client.server_now()) - UNSETTLED
         asked = self.query.interval
         interval = asked.until(until) if isinstance(asked, Relative) else asked
@@ -118,7 +118,7 @@ class Planner:
 def counted(client: Client, query: Query, probe: Probe) -> int:
     """What the API counts for a probe."""
     call = count_call(query, probe)
-    return understood(call, client.send(call), read_page).total_hits or 0
+    return decoded(call, client.send(call), read_page).total_hits or 0
 
 
 def count_call(query: Query, probe: Probe, passes: frozenset[int] = frozenset()) -> Call:
