@@ -171,7 +171,6 @@ def test_files_half_in_place(tmp_path: Path, case: Case, sink: str) -> None:
     assert made.sandbox.counters["jobs.submit"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="runs of the older schema are not planned again yet")
 @every(*OF_THEN)
 def test_a_run_that_is_planned_again(tmp_path: Path, case: Case, sink: str) -> None:
     """A plan by rules that are gone (directions, rows by id) is made again, which is said once."""
@@ -185,7 +184,6 @@ def test_a_run_that_is_planned_again(tmp_path: Path, case: Case, sink: str) -> N
     assert not any("planned again" in note for note in later.notes)
 
 
-@pytest.mark.xfail(strict=True, reason="runs of the older schema are not planned again yet")
 @every(*OF_THEN, sinks=("parquet", "out.jsonl"))
 def test_another_command_first(tmp_path: Path, case: Case, sink: str) -> None:
     """A day later and after another command, the older run is still planned again and finished."""
@@ -255,7 +253,6 @@ FOREIGN = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="the schema is not checked yet")
 @pytest.mark.parametrize("statement", FOREIGN.values(), ids=FOREIGN)
 def test_a_foreign_ledger(tmp_path: Path, statement: str) -> None:
     """A version or a schema that never was is told in a sentence, and the file is left as it is."""

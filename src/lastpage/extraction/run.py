@@ -80,17 +80,21 @@ class Fetching:
         """
         planner = Planner(query, client, JobWatermark(client), meter, options.paginate)
         run = ledger.unfinished(asked)
+        since = iso(from_unix(run.began)) if run else ""
+        if run is not None and not ledger.slices(run):
+            meter.note(
+                f"an older version began this run at {since} and cut it in a way that this version "
+                "does not: it is planned again, and what the destination holds stays until it is "
+                "read anew"
+            )
+            _, horizon = planner.resolve()
+            run = ledger.plan_again(run, horizon, planner.plan(run.interval, horizon))
+            return cls(query, client, ledger, options, meter, run, planner, resumed=True)
         if run is not None:
-            since = iso(from_unix(run.began))
             meter.note(f"going on with the unfinished run of {since}: {run.interval}")
             _reopen_what_cannot_stand(ledger, run)
             tell_plan(planned.slice for planned in ledger.slices(run))
             return cls(query, client, ledger, options, meter, run, planner, resumed=True)
-        if ledger.was_dropped(asked):
-            meter.note(
-                "an older version began this run and cut it in a way that this version does not: "
-                "it is planned again, and what the destination holds stays until it is read anew"
-            )
         interval, horizon = planner.resolve()
         admit(interval)
         if slices is None:
@@ -129,10 +133,7 @@ class Fetching:
             starts = [record.start for record in records if record.start is not None]
             count = sum(start in rows.interval for start in starts)
             if count and rows.verdict.coverage == "complete":
-                why = (
-                    f"{count} conversations could not be read into tables; "
-                    "they are in the table broken as they came"
-                )
+                why = f"{count} conversations could not be read into tables; they are in the table broken as they came"
                 self._rejudge(rows, replace(rows.verdict, coverage="unproven", why=why))
 
     def stop(self) -> None:

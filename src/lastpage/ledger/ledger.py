@@ -57,12 +57,11 @@ class Ledger:
         self._claim: dict[str, str] = {}
         self._made = [path for path in (folder / FILE, folder / "spool") if not path.exists()]
         try:
-            self._db, self._dropped = opened(folder / FILE)
+            self._db = opened(folder / FILE)
             (folder / "spool").mkdir(exist_ok=True)
         except (OSError, sqlite3.Error) as problem:
             raise DestinationError(
-                f"cannot keep the ledger in {folder}: {problem}; "
-                "correct that, or give another destination"
+                f"cannot keep the ledger in {folder}: {problem}; correct that, or give another destination"
             ) from None
         self.spool = Spool(folder / "spool", seam)
         self.spool.keep_only({row["id"] for row in self._all("live_attempts")})
@@ -102,10 +101,6 @@ class Ledger:
         row = self._one("unfinished", asked)
         return Run.from_row(row) if row else None
 
-    def was_dropped(self, asked: str) -> bool:
-        """Whether an older version left such a run in a way that this one cannot go on with."""
-        return asked in self._dropped
-
     def begin(
         self, asked: str, interval: Interval, horizon: Horizon, slices: Iterable[Slice], now: float
     ) -> Run:
@@ -118,6 +113,23 @@ class Ledger:
             for slice_ in slices:
                 self._add_slice(id_, slice_, slice_.number)
         return Run(id_, interval, horizon, now)
+
+    def plan_again(self, run: Run, horizon: Horizon, slices: Iterable[Slice]) -> Run:
+        """Give a run that has no plan a new one.
+
+        Its destination may have rows of any of the new slices: what it delivered counts for all.
+        """
+        ends = (iso(horizon.until), iso(horizon.watermark))
+        with self._transaction("plan"):
+            self._do("set_horizon", *ends, horizon.known, run.id)
+            delivered = [Digests(row["ids"]) for row in self._all("all_delivered", run.id)]
+            self._do("forget_delivered", run.id)
+            for slice_ in slices:
+                self._add_slice(run.id, slice_, slice_.number)
+                if delivered:
+                    ids = packed({id_ for ids in delivered for id_ in ids})
+                    self._do("set_delivered", run.id, slice_.number, ids)
+        return replace(run, horizon=horizon)
 
     def finish(self, run: Run, now: float) -> None:
         with self._transaction("end"):

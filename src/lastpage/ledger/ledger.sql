@@ -45,26 +45,34 @@ create table sighting (run integer not null, start text not null, id text not nu
 create table delivered (run integer not null, part integer not null, ids blob not null, primary key (run, part))
   strict, without rowid;
 
--- Version 1 cut slices by direction, too, and took rows by id. Unfinished runs that did so are planned again.
--- name: dropped_by_2
-select asked from run where ended is null and (
-  exists (select 1 from slice where slice.run = run.id and direction is not null)
-  or exists (select 1 from page join attempt on attempt.id = page.attempt
-             where attempt.run = run.id and json_extract(page.request, '$.kind') = 'named'));
+-- name: columns
+select t.name || '.' || c.name from sqlite_schema as t, pragma_table_info(t.name) as c
+where t.type = 'table';
 
--- name: upgrade_to_2
-create temp table dropped as select id from run where ended is null and (
-  exists (select 1 from slice where slice.run = run.id and direction is not null)
-  or exists (select 1 from page join attempt on attempt.id = page.attempt
-             where attempt.run = run.id and json_extract(page.request, '$.kind') = 'named'));
-delete from page where attempt in (select id from attempt where run in (select id from dropped));
-delete from attempt where run in (select id from dropped);
-delete from slice where run in (select id from dropped);
-delete from owned where run in (select id from dropped);
-delete from sighting where run in (select id from dropped);
-delete from delivered where run in (select id from dropped);
-delete from run where id in (select id from dropped);
-drop table dropped;
+-- Version 1 cut slices by direction, too; under a filter that looks at segments it let jobs reach up
+-- to the watermark, and took by id what they could not show. An unfinished run that was planned so
+-- loses its plan and keeps its interval and what it delivered: the same command plans it again.
+-- name: upgrade_1
+create temp table planless as select id from run where ended is null and (
+  id in (select run from slice where direction is not null)
+  or id in (
+    select run from attempt join page on page.attempt = attempt.id
+    where json_extract(request, '$.kind') = 'named'
+  )
+  or id in (
+    select run from slice
+    where route = 'cursor' and stop > strftime('%Y-%m-%dT%H:%M:%fZ', run.watermark, '-1 day')
+  ) and exists (
+    select 1 from meta, json_each(meta.value) as filter
+    where meta.key = 'filters' and filter.key != 'conversationFilters'
+  )
+);
+delete from page where attempt in (select id from attempt where run in planless);
+delete from attempt where run in planless;
+delete from owned where run in planless;
+delete from sighting where run in planless;
+delete from slice where run in planless;
+drop table planless;
 alter table slice drop column direction;
 
 -- name: all_meta
@@ -81,6 +89,12 @@ select * from run where asked = ? and ended is null order by id desc limit 1;
 
 -- name: add_run
 insert into run (asked, start, stop, until, watermark, known, began) values (?, ?, ?, ?, ?, ?, ?);
+
+-- name: set_horizon
+update run set until = ?, watermark = ?, known = ? where id = ?;
+
+-- name: all_delivered
+select ids from delivered where run = ?;
 
 -- name: end_run
 update run set ended = ? where id = ?;
