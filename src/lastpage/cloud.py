@@ -28,6 +28,7 @@ from lastpage.api.messages import Page, Raw, Transport, decode_record
 from lastpage.api.names import Directory
 from lastpage.api.organization import JobWatermark, organization
 from lastpage.api.pace import Pace
+from lastpage.api.responses import SHORT_PATIENCE
 from lastpage.api.transport import Urllib3Transport
 from lastpage.checkup import Finding, examine
 from lastpage.clock import Clock, RealClock
@@ -249,7 +250,8 @@ class Cloud:
 
     def doctor(self) -> list[Finding]:
         """Whether a fetch can work here: environment, network, credentials, role, clock, lake, retention, names, allowance."""
-        return list(examine(self.client.hasty(None if self._given else Urllib3Transport(read_s=HASTY_READ_S))))
+        transport = None if self._given else Urllib3Transport(read_s=HASTY_READ_S)
+        return list(examine(self.client.with_patience(SHORT_PATIENCE, transport)))
 
     def organization(self) -> str:
         """The organisation's id; the client's own id where the API will not tell (docs/api.md, 1.7)."""
