@@ -174,8 +174,8 @@ INTERVALS = [
     interval("2023-12-01", "in the future", asked=WHEN),
     interval("2023-10-20T16:00Z/2023-10-21", "in the future", asked=WHEN),
     Case("plan 9999-12", "calendar"),
-    Case(None, "is no interval", {"interval": None}),
-    Case(None, "is no interval", {"interval": 20231001}),
+    Case(None, "is not an interval", {"interval": None}),
+    Case(None, "is not an interval", {"interval": 20231001}),
 ]
 ZONES = [
     Case("--tz Mars/Olympus", "no time zone", {"tz": "Mars/Olympus"}),
@@ -209,12 +209,12 @@ OPTIONS = [
     Case("--paginate both", "paginate", {"paginate": "both"}),
     Case("--page-size 0", "at least 1", {"page_size": 0}),
     Case("--page-size=-1", "at least 1", {"page_size": -1}),
-    Case("--page-size 1.5", "no whole number|at least 1", {"page_size": 1.5}),
-    Case("--page-size many", "no whole number|at least 1", {"page_size": "many"}),
-    Case("--page-size true", "no whole number|at least 1", {"page_size": True}),
+    Case("--page-size 1.5", "not a whole number|at least 1", {"page_size": 1.5}),
+    Case("--page-size many", "not a whole number|at least 1", {"page_size": "many"}),
+    Case("--page-size true", "not a whole number|at least 1", {"page_size": True}),
     Case("--requests-per-minute 0", "at least 1"),
     Case("--requests-per-minute=-5", "at least 1"),
-    Case("--requests-per-minute 1.5", "no whole number"),
+    Case("--requests-per-minute 1.5", "not a whole number"),
     Case("--nonsense", "nonsense", {"nonsense": True}),
     Case("voice", "voice"),
     Case("--json=5", "--json"),
@@ -313,7 +313,7 @@ DESTINATIONS = [
     Case("--to", "looks like an option", {"to": "-q"}),
     Case("verify nowhere", "nothing was fetched into nowhere"),
     Case("verify nowhere.jsonl", "nothing was fetched into nowhere.jsonl"),
-    Case("verify x.jsonl --content", "not compared", there=fetched("x.jsonl")),
+    Case("verify x.jsonl --content", "are not compared", there=fetched("x.jsonl")),
     Case("verify -", "unknown option"),
 ]
 LEDGERS = [

@@ -46,6 +46,12 @@ def test_fetch(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert told.err == ""
 
 
+def test_what_is_printed_is_no_markup(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names are printed as they are: neither brackets nor colons in them are taken for markup."""
+    assert run(["fetch", INTERVAL, "-q", "--to", "out[red]:smile:"]) == 0
+    assert "out[red]:smile:" in capsys.readouterr().out
+
+
 def test_csv(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--format csv` makes a folder of CSV, which stays one; another format there is refused with the mend."""
     assert run(["fetch", INTERVAL, "-q", "--format", "csv"]) == 0
