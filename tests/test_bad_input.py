@@ -69,13 +69,13 @@ def foreign_ledger(folder: Path) -> None:
 
 
 def facts(**changed: Any) -> Callable[[Path], None]:
-    """What a day's file says of itself, changed; the ledger is lost."""
+    """The metadata of a day's file, changed; the ledger is lost."""
 
     def change(folder: Path) -> None:
         for path in (folder / "out").glob("conversations/day=*/part.parquet"):
             table = pq.read_table(path)
-            told = json.loads(pq.read_metadata(path).metadata[b"lastpage"]) | changed
-            pq.write_table(table.replace_schema_metadata({b"lastpage": json.dumps(told).encode()}), path)
+            metadata = json.loads(pq.read_metadata(path).metadata[b"lastpage"]) | changed
+            pq.write_table(table.replace_schema_metadata({b"lastpage": json.dumps(metadata).encode()}), path)
         (folder / "out/.lastpage/ledger.sqlite").unlink()
 
     return change
@@ -429,10 +429,10 @@ class Watched:
         folder = Path.cwd().parent
         return cls(box, case, folder, snapshot(folder), dict(box.counters))
 
-    def check(self, told: str) -> None:
+    def check(self, printed: str) -> None:
         """The sentence, and that nothing happened."""
-        assert any(says in told.lower() for says in self.case.says.lower().split("|"))
-        assert "Traceback" not in told
+        assert any(says in printed.lower() for says in self.case.says.lower().split("|"))
+        assert "Traceback" not in printed
         asked = {name for name, count in self.box.counters.items() if count > self.counted.get(name, 0)}
         assert asked <= self.case.asked
         assert snapshot(self.folder) == self.before
@@ -450,12 +450,12 @@ def test_typed(box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch, capsys
     watched = Watched.arrange(box, case, monkeypatch)
     words = shlex.split(case.typed or "")
     assert run(words if words[:1] and words[0] in VERBS else ["fetch", DAY, *words, "-q"]) == case.code
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     if words[:1] != ["doctor"] or case.code == 2:
-        assert told.err.startswith("lastpage: ")
-        assert told.err.count("\n") == 1
-        assert told.out == ""
-    watched.check(told.err)
+        assert printed.err.startswith("lastpage: ")
+        assert printed.err.count("\n") == 1
+        assert printed.out == ""
+    watched.check(printed.err)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.python is not None], ids=name_of)
