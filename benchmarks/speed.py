@@ -30,7 +30,7 @@ import urllib3
 from benchmarks.replay import DETAILS, PAGE, PER_DAY, interval, serving
 from lastpage import Cloud, Credentials
 from lastpage.api.messages import split_records
-from lastpage.cli.app import thrifty
+from lastpage.cli.app import return_memory
 from lastpage.clock import RealClock
 from lastpage.tables.parse import parse
 from lastpage.tables.schema import CONVERSATION
@@ -66,7 +66,8 @@ class Unpaced(RealClock):
 
 
 def lastpage(url: str, size: int, to: str = "out") -> int:
-    thrifty()  # as the command does
+    return_memory()  # as the command does, but Arrow is there already
+    pa.set_memory_pool(pa.system_memory_pool())
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(Credentials("client", "secret"), url, clock=Unpaced())
         summary = cloud.fetch(interval(size // PER_DAY), Path(folder) / to)

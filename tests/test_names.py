@@ -10,7 +10,7 @@ import pytest
 
 from lastpage import RefusedError, UnavailableError, UsageError
 from lastpage.api.names import TRIES, Directory
-from lastpage.keywords import ask
+from lastpage.keywords import query_from
 from lastpage.tables.names import LISTS
 from lastpage.tables.selection import Selection
 from lastpage_sandbox import Settings
@@ -179,8 +179,7 @@ def test_tables_warn(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def meant(made: World, **filters: Any) -> Any:
-    query, _ = ask(DAY, filters, Directory(made.cloud().client))  # type: ignore[arg-type]
-    return query
+    return query_from(DAY, filters, Directory(made.cloud().client))  # type: ignore[arg-type]
 
 
 @pytest.mark.invariant("Names")
