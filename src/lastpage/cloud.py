@@ -48,8 +48,8 @@ from lastpage.query.environment import (
     Credentials,
     Environment,
     LoggedIn,
-    assumed,
     credentials_from_env,
+    default_environment,
     environment,
     token_of,
 )
@@ -282,7 +282,7 @@ def _identified(
 ) -> tuple[Auth, Environment, str]:
     """How to log in, where, and what stands for the organisation if the API will not say its id."""
     if place is None:
-        place = credentials.host if isinstance(credentials, LoggedIn) else assumed()
+        place = credentials.host if isinstance(credentials, LoggedIn) else default_environment()
     where = environment(place) if isinstance(place, str) else place
     if isinstance(credentials, Credentials):
         return ClientCredentials(credentials, clock), where, f"client {credentials.client_id}"

@@ -71,7 +71,7 @@ def ask(interval: When, asked: Asked, directory: Directory) -> tuple[Query, Opti
     tz, paginate = zone(asked.get("tz", "UTC")), asked.get("paginate", "auto")
     when = parse_interval(interval, tz) if isinstance(interval, str) else interval
     if not isinstance(when, Interval | Relative):
-        raise UsageError(f"{when!r} is no interval; give a text such as '2023-10-01/2023-10-08', or an Interval")
+        raise UsageError(f"{when!r} is not an interval; give a text such as '2023-10-01/2023-10-08', or an Interval")
     if paginate not in get_args(Paginate):
         raise UsageError(f"paginate is one of {', '.join(get_args(Paginate))}, not {paginate!r}")
     query = Query(

@@ -6,13 +6,13 @@ import sqlite3
 from pathlib import Path
 
 from lastpage.errors import DestinationError, UsageError
-from lastpage.files import named
+from lastpage.files import named_statements
 
 #: The schema's version, and the mark that tells our file from any other SQLite file ("lpag").
 VERSION = 1
 APPLICATION = 0x6C706167
 #: Every statement of `ledger.sql`, by its name.
-SQL = named("lastpage.ledger", "ledger.sql")
+SQL = named_statements("lastpage.ledger", "ledger.sql")
 
 
 def opened(path: Path) -> sqlite3.Connection:
