@@ -39,7 +39,7 @@ REMARKS = ("\N{EN DASH}", "text unknown", "the same")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing that can be answered: what it is, its rule, and the error that it becomes."""
+    """One possible answer: what it is, the status or fault that is decided on, and the error it becomes."""
 
     answered: str
     case: int | str
@@ -68,17 +68,17 @@ def answers() -> str:
 
 
 def others() -> str:
-    """What else can answer: the login host, a gateway, something that is not the API."""
+    """What the login host, a gateway, or something that is not the API may answer."""
     return _table(list(elsewhere()))
 
 
 def faults() -> str:
-    """Every way of not answering."""
+    """Every way in which no answer comes."""
     return _table(list(unanswered()))
 
 
 def classes() -> str:
-    """The family, as it is drawn in `errors.py`."""
+    """The family of errors, as their module draws it."""
     doc = errors.__doc__ or ""
     tree = [line[4:] for line in doc.splitlines() if line.startswith("    ")]
     return "\n".join(["```", *tree, "```"])

@@ -444,9 +444,10 @@ def name_of(case: Case) -> str:
     ] or "variables"
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize("case", [case for case in CASES if case.typed is not None], ids=name_of)
 def test_typed(box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """At the command line: one sentence on stderr, the exit code, nothing sent, nothing changed."""
+    """Bad input is one sentence and an exit code; nothing is sent, made or changed."""
     watched = Watched.arrange(box, case, monkeypatch)
     words = shlex.split(case.typed or "")
     assert run(words if words[:1] and words[0] in VERBS else ["fetch", DAY, *words, "-q"]) == case.code
@@ -458,9 +459,10 @@ def test_typed(box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch, capsys
     watched.check(told.err)
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize("case", [case for case in CASES if case.python is not None], ids=name_of)
 def test_called(box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From Python: an error of the family with the same exit code, nothing sent, nothing changed."""
+    """Bad input from Python is an error of the family; nothing is sent, made or changed."""
     watched = Watched.arrange(box, case, monkeypatch)
     with pytest.raises(LastpageError) as caught:
         Cloud.from_env().fetch(**{"interval": DAY, **(case.python or {})})

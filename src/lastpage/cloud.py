@@ -41,7 +41,7 @@ from lastpage.extraction.verifier import Extract, differing, opened, proofs, sam
 from lastpage.files import Disk
 from lastpage.keywords import Asked, Wanted, When, ask, choose, counted
 from lastpage.ledger.ledger import Ledger
-from lastpage.planning.planner import Planning
+from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
 from lastpage.progress import Meter
 from lastpage.query.environment import (
@@ -148,7 +148,7 @@ class Cloud:
     def plan(self, interval: When, **asked: Unpack[Asked]) -> list[Slice]:
         """What `fetch` would do; sends nothing but the token request, the watermark and the count probes."""
         query, options = ask(interval, asked, Directory(self.client))
-        planning = Planning(query, self.client, JobWatermark(self.client), Meter(), options.paginate)
+        planning = Planner(query, self.client, JobWatermark(self.client), Meter(), options.paginate)
         return planning.plan(*planning.resolve())
 
     def tables(self, interval: When, **wanted: Unpack[Wanted]) -> Iterator[tuple[str, pa.RecordBatch]]:

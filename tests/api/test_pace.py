@@ -55,10 +55,11 @@ def drive(server: Windows, pace: Pace, minutes: float, others_every_s: float | N
     return sent
 
 
+@pytest.mark.invariant("Sharing the API")
 @pytest.mark.parametrize("offset", [0.0, 13.0, 59.0])
 @pytest.mark.parametrize("allowed", [300, 180, 600])
 def test_alone(allowed: int, offset: float) -> None:
-    """At least 95 % of the allowance is used, and no request is one too many, whatever the allowance and the window's start."""
+    """At least 95 % of the allowance is used, and no request is one too many."""
     clock = SimClock(1000.0)
     server = Windows(clock, allowed, offset=offset)
     sent = drive(server, Pace(clock), 30)
@@ -75,8 +76,9 @@ def test_without_headers() -> None:
     assert sent >= 0.95 * 300 * 30
 
 
+@pytest.mark.invariant("Sharing the API")
 def test_with_others() -> None:
-    """When another program eats a third of the allowance, the rest is used and nobody is refused."""
+    """If another program uses a third of the allowance, the rest is used and nothing is refused."""
     clock = SimClock(1000.0)
     server = Windows(clock, 300)
     sent = drive(server, Pace(clock), 30, others_every_s=0.6)

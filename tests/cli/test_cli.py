@@ -243,6 +243,7 @@ def test_strict(box: Sandbox) -> None:
     assert run([*arguments, "--strict"]) == 3
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_interrupted(box: Sandbox, tmp_path: Path) -> None:
     """Ctrl-C leaves at once with 130 and says how to go on; running it again finishes the job."""
     box.faults.put("jobs.results", "stall-30s")

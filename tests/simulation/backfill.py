@@ -79,7 +79,7 @@ class Backfill:
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.clock, self.share)
-        self._order = Turns(self.pace, self.clock)
+        self._turns = Turns(self.pace, self.clock)
         self._under_way: dict[int, AbstractContextManager[None]] = {}
         self._window = (0.0, 0)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -137,7 +137,7 @@ class Backfill:
         if piece is None:
             self.busy_until = self.busy_until or self.clock.at
             return
-        self._under_way[piece.number] = self._order.walking(piece.position)
+        self._under_way[piece.number] = self._turns.walking(piece.position)
         self._under_way[piece.number].__enter__()
         self._ask(self._walk.first(piece))
 
@@ -149,7 +149,7 @@ class Backfill:
 
     def _queue(self, request: Request, since: float | None = None) -> None:
         since = self.clock.at if since is None else since
-        if request.kind == "results" and not self._order.has_turn(request.slice.position, since):
+        if request.kind == "results" and not self._turns.has_turn(request.slice.position, since):
             self._at(self.clock.at + self.pace.distance_s, lambda: self._queue(request, since))
             return
         self.clock.asked_s = 0.0

@@ -15,7 +15,6 @@ from lastpage.walks.walk import Request
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
 DAY = Interval(START, START + timedelta(days=1))
-MONTH = Interval(START, START + timedelta(days=31))
 ASKED_AT = START + timedelta(days=3)
 EARLIER, LATER = DAY.end - timedelta(hours=1), DAY.end + timedelta(hours=1)
 
@@ -97,27 +96,6 @@ def test_gap(sign: str, account: Numbers, gap: int | None) -> None:
     """Each sign has its own count to be held against; without a count there is no gap to tell."""
     (walk,) = [walk for walk in ROUTES.values() if sign in walk.signs]
     assert walk.gap(sign, account) == gap
-
-
-@pytest.mark.parametrize(
-    ("slice_", "requests"),
-    [
-        (slice_of("pages", 0), 1),  # the absent page
-        (slice_of("pages", 100), 2),
-        (slice_of("pages", 101), 3),
-        (slice_of("cursor", 0), 11),  # one page, two counts, eight around the job
-        (slice_of("cursor", 100_000), 110),
-        (slice_of("cursor", None, MONTH), 19),  # counted in five parts of a week, before and after
-    ],
-)
-def test_requests(slice_: Slice, requests: int) -> None:
-    """Pages, counts before and after, submission, polls and deletion."""
-    assert ROUTES[slice_.route](Query(DAY)).requests(slice_) == requests
-
-
-def test_smaller_pages_cost_more_requests() -> None:
-    """The cost follows from the page size that is used."""
-    assert ROUTES["pages"](Query(DAY), 10).requests(slice_of("pages", 100)) == 11
 
 
 def test_what_an_abandoned_job_leaves() -> None:

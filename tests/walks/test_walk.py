@@ -25,8 +25,9 @@ def reply(**body: object) -> Answer:
     return Answer(200, raw=json.dumps(body).encode())
 
 
+@pytest.mark.invariant("Complete")
 def test_a_cursor_that_cycles() -> None:
-    """A cursor that leads back to a page already read is an attempt lost, never a silent end."""
+    """A cursor that leads back to a page that was read is a lost attempt, never a silent end."""
     kept: list[Request] = []
     cursors = iter("abcab")
     end = drive(

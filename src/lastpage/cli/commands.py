@@ -94,7 +94,7 @@ def _print_plan(forecast: Forecast) -> None:
     rows = table("slice", "start", "end", "route", "conversations", "requests", "why")
     for line in forecast.lines:
         rows.add_row(
-            str(line.slice.number),
+            str(line.slice),
             line.start,
             line.end,
             line.route,
@@ -136,7 +136,7 @@ def verify(
     dest
         What was given to fetch as --to.
     content
-        Read every day a second time and compare all tables, too; for folders.
+        Read every day a second time and compare all tables, too; not for JSON lines.
     repair
         Read the days that changed again.
     json

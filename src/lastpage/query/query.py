@@ -20,16 +20,13 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from lastpage.errors import UsageError
 from lastpage.query.interval import Interval, Relative
 
 Json = dict[str, Any]
-#: How a slice may be cut where time cannot cut it: one value a conversation, and a remainder.
-Direction = Literal["inbound", "outbound", "none"]
-DIRECTIONS: tuple[Direction, ...] = ("inbound", "outbound", "none")
 #: docs/api.md, 1.9. The API's enums are open; a media type newer than this list can be asked for
 #: with a body.
 MEDIA = (
@@ -80,8 +77,8 @@ class Query:
                     )
         _check_body(self.body, self.interval)
 
-    def filters(self, direction: Direction | None = None) -> Json:
-        """The filter arrays of a request body; `direction` is a cut of the plan's, beside the user's own filters."""
+    def filters(self) -> Json:
+        """The filter arrays of a request body."""
         arrays: dict[str, list[Json]] = {key: list(self.body.get(key) or ()) for key in FILTER_KEYS}
         segment, conversation = arrays["segmentFilters"], arrays["conversationFilters"]
         segment += _any_of("mediaType", self.media)
@@ -89,8 +86,6 @@ class Query:
         segment += _any_of("userId", self.users)
         conversation += _any_of("divisionId", self.divisions)
         conversation += _any_of("originatingDirection", (self.direction,) if self.direction else ())
-        if direction is not None:
-            conversation.append(_direction_cut(direction))
         return {key: array for key, array in arrays.items() if array}
 
     @property
@@ -144,14 +139,6 @@ def _refuse_constant(text: str) -> None:
 def _any_of(dimension: str, values: Sequence[str]) -> list[Json]:
     predicates = [{"dimension": dimension, "value": value} for value in values]
     return [{"type": "or", "predicates": predicates}] if predicates else []
-
-
-def _direction_cut(direction: Direction) -> Json:
-    if direction == "none":
-        predicate = {"dimension": "originatingDirection", "operator": "notExists"}
-    else:
-        predicate = {"dimension": "originatingDirection", "value": direction}
-    return {"type": "and", "predicates": [predicate]}
 
 
 def _check_word(option: str, value: str, allowed: Sequence[str]) -> None:

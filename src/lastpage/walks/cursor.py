@@ -45,8 +45,6 @@ POLL_S_MAX = 2 * 3600.0
 #: A submission whose answer is lost may have made a job that is never read; so it is repeated less
 #: often than a read.
 SUBMIT_TRIES = 3
-#: Submit, delete, and the polls of a job that takes about a minute.
-JOB_REQUESTS = 8
 LOST = frozenset({404, 410})
 OVER = frozenset({"FAILED", "CANCELLED", "EXPIRED"})
 
@@ -98,11 +96,6 @@ class CursorWalk:
             case _:
                 return _job_call("DELETE", request.job, passes=LOST | {400, 403, 409})
 
-    def requests(self, slice_: Slice) -> int:
-        """The pages, at least one; the counts before and after; the job's own."""
-        pages = max(math.ceil((slice_.expected or 0) / self.page_size), 1)
-        return pages + 2 * len(counted_intervals(slice_)) + JOB_REQUESTS
-
     @staticmethod
     def as_of(asked_at: datetime, watermark: datetime | None) -> datetime:
         """The watermark: what it had not reached is not in the rows."""
@@ -118,7 +111,7 @@ class CursorWalk:
         """A job is silently partial beyond the watermark (docs/api.md, 7)."""
         if watermark is None:
             return "the API did not say how far its jobs reach"
-        if watermark < slice_.interval.end:
+        if watermark < slice_.asked.end:
             return f"jobs reached only to {iso(watermark)} when this one was submitted"
         return ""
 
@@ -158,12 +151,11 @@ class CursorWalk:
 
     def _count(self, request: Request) -> Call:
         interval = counted_intervals(request.slice)[request.ordinal]
-        probe = Probe(interval, request.slice.direction)
-        return count_call(self.query, probe, frozenset({400, 403, 404}))
+        return count_call(self.query, Probe(interval), frozenset({400, 403, 404}))
 
     def _submit(self, request: Request) -> Call:
         slice_ = request.slice
-        body = {"interval": str(slice_.asked), **self.query.filters(slice_.direction)}
+        body = {"interval": str(slice_.asked), **self.query.filters()}
         if slice_.asked == slice_.interval:
             body["startOfDayIntervalMatching"] = True
         endpoint = f"POST {JOBS}"

@@ -18,7 +18,6 @@ it goes oldest first, or it would read a day of foreign rows before its own.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,13 +25,10 @@ from typing import ClassVar
 
 from lastpage.api.messages import DETAILS, Answer, Call, Page
 from lastpage.planning.planner import ENDPOINT
-from lastpage.planning.slices import PAGE_ROWS_MAX, Slice
+from lastpage.planning.slices import PAGE_ROWS_MAX, WALL_ROWS, Slice
 from lastpage.query.interval import iso
 from lastpage.query.query import Query
 from lastpage.walks.walk import Counted, Done, Narrow, Request, Sign, Step
-
-#: `pageNumber x pageSize` beyond this is refused (docs/api.md, 2).
-WALL = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +65,8 @@ class PagesWalk:
         ordered = request.ordered and _in_order(starts, request.top, self._newest_first)
         if ordered and starts and self._beyond(request.slice, starts):
             return Done("beyond")
-        if (request.ordinal + 1) * request.page_size > WALL:
-            beyond = f"page {request.ordinal + 1} would be beyond the {WALL:,} rows of a query"
+        if (request.ordinal + 1) * request.page_size > WALL_ROWS:
+            beyond = f"page {request.ordinal + 1} would be beyond the {WALL_ROWS:,} rows of a query"
             return Narrow(beyond)
         top = iso(starts[0]) if starts else request.top
         token = page.token or ""
@@ -84,7 +80,7 @@ class PagesWalk:
             "order": "desc" if self._newest_first else "asc",
             "orderBy": "conversationStart",
             "paging": {"pageSize": request.page_size, "pageNumber": request.ordinal},
-            **self.query.filters(request.slice.direction),
+            **self.query.filters(),
         }
         return Call(
             "POST",
@@ -95,10 +91,6 @@ class PagesWalk:
             # A 400 on the first page is a wrong query. On a later one it is a limit: `Narrow`.
             passes=frozenset({400}) if request.ordinal > 1 else frozenset(),
         )
-
-    def requests(self, slice_: Slice) -> int:
-        """The pages with rows, and the absent one."""
-        return math.ceil((slice_.expected or 0) / self.page_size) + 1
 
     @staticmethod
     def as_of(asked_at: datetime, watermark: datetime | None) -> datetime:

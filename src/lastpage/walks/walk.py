@@ -22,12 +22,11 @@ The two routes differ in more than their requests. Each walk answers for its rou
     has_attributes     no                             yes: participant attributes
     as_of              when it was asked              the watermark
     settled_until      the watermark of the plan      the watermark of this attempt
-    doubt              never                          no watermark, or one before the slice's end
+    doubt              never                          no watermark, or one before what was asked for
     signs              absent, beyond                 read
     gap                totalHits against unique ids   the counts before and after against the rows
     continuation       a page number or a token       a cursor
     cleanup            nothing                        the job is deleted
-    requests           pages, and the absent one      pages, two rounds of counts, the job's own
 
 `drive` goes along any walk. It is the one home of the guards: no walk is endless, and none goes in
 circles. A step is: wait if the request says so, send, ask the walk what follows, keep request and
@@ -52,9 +51,9 @@ from lastpage.planning.slices import Slice
 #: 250 requests.
 STEPS_MAX = 20_000
 
-Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount", "named"]
+Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount"]
 #: The kinds whose answers hold conversations.
-READS: frozenset[str] = frozenset({"page", "results", "named"})
+READS: frozenset[str] = frozenset({"page", "results"})
 #: By what a walk knows that it has reached its end.
 Sign = Literal["absent", "beyond", "read"]
 
@@ -162,9 +161,6 @@ class Walk(Protocol):
 
     def call(self, request: Request) -> Call:
         """The request as the API takes it."""
-
-    def requests(self, slice_: Slice) -> int:
-        """How many requests the slice takes if nothing goes wrong."""
 
     @staticmethod
     def as_of(asked_at: datetime, watermark: datetime | None) -> datetime:
