@@ -318,7 +318,7 @@ DESTINATIONS = [
 ]
 LEDGERS = [
     place("out", "file is not a database", 6, there=file("out/.lastpage/ledger.sqlite", b"garbage" * 1000)),
-    place("out", "is not lastpage's", 6, there=foreign_ledger),
+    place("out", "was not written by lastpage", 6, there=foreign_ledger),
     place("out", "newer lastpage", there=fetched(then=newer_ledger)),
     place("out", "newer lastpage", there=fetched(then=facts(version=99))),
     place("out", "was not written by lastpage", 6, there=fetched(then=facts(version="new"))),

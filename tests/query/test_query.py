@@ -50,17 +50,6 @@ def test_ids() -> None:
     assert filters["conversationFilters"][0]["predicates"][0]["dimension"] == "divisionId"
 
 
-def test_cut_by_direction() -> None:
-    """A cut of the plan's is one more filter; the remainder is those without a direction."""
-    cut = Query(DAY, media=("voice",)).filters("none")["conversationFilters"]
-    assert cut == [
-        {
-            "type": "and",
-            "predicates": [{"dimension": "originatingDirection", "operator": "notExists"}],
-        }
-    ]
-
-
 def test_direction_alone_sees_no_segments() -> None:
     """A filter on the conversation needs no look past the slice's end."""
     assert not Query(DAY, direction="outbound").sees_segments
