@@ -340,7 +340,7 @@ def _environment_of(
 ) -> Environment:
     if named is None:
         if not isinstance(credentials, LoggedIn):
-            return environments.assumed()
+            return environments.default_environment()
         named = credentials.host
     return environments.environment(named) if isinstance(named, str) else named
 
