@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from tests.inprocess import world
-from tests.tables.test_shred import RECORD, raws
+from tests.tables.test_parse import RECORD, raws
 
 from lastpage.tables.derived import OVERVIEW_SCHEMA, overview
 from lastpage.tables.names import Names

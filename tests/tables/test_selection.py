@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.tables.test_shred import RECORD, raws
+from tests.tables.test_parse import RECORD, raws
 
 from lastpage.errors import UsageError
 from lastpage.tables.build import Shredder
