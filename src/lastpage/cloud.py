@@ -54,7 +54,7 @@ from lastpage.query.environment import (
 )
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination, Format
-from lastpage.tables.names import names_of
+from lastpage.tables.derived import names_of
 from lastpage.tables.selection import EVERYTHING, Selection
 from lastpage.walks.walk import Request
 

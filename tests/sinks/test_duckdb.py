@@ -26,8 +26,8 @@ from lastpage.files import Disk
 from lastpage.sinks.duckdb import VERSION
 from lastpage.sinks.sink import Identity
 from lastpage.tables.build import Shredder
-from lastpage.tables.names import LISTS, Names
-from lastpage.tables.selection import Selection
+from lastpage.tables.derived import Names
+from lastpage.tables.selection import LISTS, Selection
 
 KIND = SINKS["duckdb"]
 SPAN = "2023-10-10/2023-10-12"

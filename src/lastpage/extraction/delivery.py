@@ -25,7 +25,7 @@ from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, Sink
 from lastpage.tables.build import Shredder
-from lastpage.tables.names import Names, names_of
+from lastpage.tables.derived import Names, names_of
 from lastpage.tables.selection import EVERYTHING, HASH_KEY, Selection
 
 

@@ -27,7 +27,7 @@ from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso
 from lastpage.query.query import Query
 from lastpage.sinks.sink import Unread
-from lastpage.tables.unknown import told, unknown
+from lastpage.tables import unknown
 
 #: Records that could not be read are named one by one up to so many.
 UNREAD_TOLD = 10
@@ -158,7 +158,7 @@ class Fetching:
         """The paths of fields that this version does not know, as far as samples show; a sentence tells that there are some."""
         paths = sorted({path for verdict in self.verdicts() for path in verdict.unknown})[:PATHS_MAX]
         if paths:
-            tell(told(paths))
+            tell(unknown.sentence(paths))
         return paths
 
     def _whole(self, slices: Sequence[Planned], part: int | None = None) -> Iterator[Group]:
@@ -192,7 +192,7 @@ class Fetching:
             self.meter,
             self.options.page_size,
             self._stopped.is_set,
-            unknown,
+            unknown.unknown,
         )
 
         def work(planned: Planned) -> list[Planned]:

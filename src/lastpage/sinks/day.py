@@ -17,8 +17,7 @@ from lastpage.coverage.ranges import Range, accepted, merged, minus
 from lastpage.query.interval import Interval
 from lastpage.sinks.sink import Pages, Unread
 from lastpage.tables.build import Shredder
-from lastpage.tables.parse import Tables
-from lastpage.tables.schema import TABLES
+from lastpage.tables.parse import ARROW, Tables
 
 START = "conversation_start"
 #: Conversations handed over at once: small enough for flat memory, large enough for scans.
@@ -128,7 +127,7 @@ def _joined(waiting: dict[str, list[pa.Table]], schemas: Mapping[str, pa.Schema]
 
 
 def _scalar(moment: datetime) -> pa.Scalar:
-    return pa.scalar(moment, TABLES["conversations"].field(START).type)
+    return pa.scalar(moment, ARROW["time"])
 
 
 # PART sinks.ahead

@@ -23,7 +23,7 @@ from lastpage.query.interval import Interval
 from lastpage.sinks.day import Change, batched
 from lastpage.sinks.sink import Identity, Pages, Unread
 from lastpage.tables.build import Shredder
-from lastpage.tables.names import Names
+from lastpage.tables.derived import Names
 
 SQL = named("lastpage.sinks", "duckdb.sql")
 #: The version of what the database says of itself.

@@ -23,11 +23,10 @@ from lastpage.files import Disk
 from lastpage.sinks.day import START, Change, batched, outside
 from lastpage.sinks.sink import Identity, Pages, Unread
 from lastpage.tables.build import Shredder
-from lastpage.tables.derived import PIVOT
-from lastpage.tables.names import LISTS, Names
+from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
 from lastpage.tables.schema import KEY
-from lastpage.tables.selection import ALL
+from lastpage.tables.selection import ALL, LISTS, PIVOT
 
 #: The version of what a day says of itself.
 VERSION = 1

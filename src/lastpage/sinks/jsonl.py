@@ -26,7 +26,7 @@ from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.sink import Identity, Pages, Unread
 from lastpage.tables.build import Shredder
-from lastpage.tables.names import Names
+from lastpage.tables.derived import Names
 
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 6

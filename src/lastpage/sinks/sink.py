@@ -13,7 +13,7 @@ from lastpage.api.messages import Raw
 from lastpage.coverage.ranges import Range
 from lastpage.errors import UsageError
 from lastpage.tables.build import Shredder
-from lastpage.tables.names import Names
+from lastpage.tables.derived import Names
 from lastpage.tables.selection import HASH_KEY
 
 Pages = Iterable[Sequence[Raw]]
