@@ -25,10 +25,18 @@ def loaded(module: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["schema", "selection", "unknown"])
+@pytest.mark.parametrize(
+    "module", ["tables.schema", "tables.selection", "tables.unknown", "sinks.sink", "sinks.destination"]
+)
 def test_descriptions_need_no_arrow(module: str) -> None:
-    """Columns are described and selections are checked without loading Arrow."""
-    assert loaded(f"lastpage.tables.{module}") == set()
+    """Columns are described, selections and destinations are checked without loading what writes them."""
+    assert loaded(f"lastpage.{module}") == set()
+
+
+@pytest.mark.parametrize("module", ["sinks.jsonl", "extraction.delivery"])
+def test_lines_need_no_arrow(module: str) -> None:
+    """JSON lines are delivered without loading Arrow."""
+    assert loaded(f"lastpage.{module}") <= {"zstandard"}
 
 
 def test_arrow_needs_no_pandas() -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import cast
 
 import pyarrow as pa
 
@@ -24,7 +23,7 @@ from lastpage.progress import Meter
 from lastpage.query.interval import Interval
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
-from lastpage.sinks.sink import Identity, Tabular
+from lastpage.sinks.sink import Identity, TableSink
 from lastpage.tables.schema import KEY, TABLES
 from lastpage.tables.selection import Selection
 from lastpage.trace import tell
@@ -103,10 +102,11 @@ def differing(ours: Destination, fresh: Destination, extract: Extract, disk: Dis
 
 
 @contextmanager
-def _tables(place: Destination, extract: Extract, disk: Disk) -> Iterator[Tabular]:
+def _tables(place: Destination, extract: Extract, disk: Disk) -> Iterator[TableSink]:
     with place.held() as state, place.sink(state, disk) as sink:
+        assert isinstance(sink, TableSink), "lines are not compared"
         sink.claim(extract.identity, shredder_for(extract.selection))
-        yield cast("Tabular", sink)
+        yield sink
 
 
 def _same(one: pa.Table | None, other: pa.Table | None) -> bool:
@@ -115,7 +115,7 @@ def _same(one: pa.Table | None, other: pa.Table | None) -> bool:
     return bool(_sorted(one).equals(_sorted(other)))
 
 
-def _read(sink: Tabular, table: str, day: date) -> pa.Table | None:
+def _read(sink: TableSink, table: str, day: date) -> pa.Table | None:
     parts = list(sink.read(table, day))
     return pa.concat_tables(parts) if parts else None
 
