@@ -353,8 +353,8 @@ KEEPING = [
     Case("--hash ani", "at least 16 characters", {"hash": "ani"}, variables={"LASTPAGE_HASH_KEY": "guessed"}),
     Case("--to - --tables segments", "one a line, untouched", {"to": "-", "tables": "segments"}),
     Case("--to x.jsonl --drop ani", "one a line, untouched", {"to": "x.jsonl", "drop": "ani"}),
-    Case("--to x.jsonl --format csv", "is no folder", {"to": "x.jsonl", "format": "csv"}),
-    Case("--to x.duckdb --format csv", "is no folder", {"to": "x.duckdb", "format": "csv"}),
+    Case("--to x.jsonl --format csv", "is not a folder", {"to": "x.jsonl", "format": "csv"}),
+    Case("--to x.duckdb --format csv", "is not a folder", {"to": "x.duckdb", "format": "csv"}),
     Case("--to out --format avro", "avro"),
     Case("--to out --format csv", "one folder has one format", {"to": "out", "format": "csv"}, there=fetched()),
     Case(

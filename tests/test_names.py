@@ -11,8 +11,7 @@ import pytest
 from lastpage import RefusedError, UnavailableError, UsageError
 from lastpage.api.names import TRIES, Directory
 from lastpage.keywords import query_from
-from lastpage.tables.names import LISTS
-from lastpage.tables.selection import Selection
+from lastpage.tables.selection import LISTS, Selection
 from lastpage_sandbox import Settings
 from lastpage_sandbox.lists import Lists
 from tests.inprocess import World, world

@@ -268,7 +268,7 @@ class Cloud:
         """
         from lastpage.extraction.delivery import shredder_for
         from lastpage.reading import LOG, batches
-        from lastpage.tables.names import names_of
+        from lastpage.tables.derived import names_of
 
         shredder = shredder_for(selection_from(keywords) or EVERYTHING)
         directory = Directory(self.client)

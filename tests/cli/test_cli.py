@@ -62,7 +62,7 @@ def test_csv(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert run(["fetch", INTERVAL, "-q", "--format", "parquet"]) == 2
     assert "give another folder" in capsys.readouterr().err
     assert run(["fetch", INTERVAL, "-q", "--to", "x.jsonl", "--format", "csv"]) == 2
-    assert "is no folder" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
 
 
 def test_json(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,13 +175,13 @@ def test_plan_on_a_narrow_terminal(
         (["plan", INTERVAL, "--queue", "Sales", "--user", " "], "--user ' ' is neither"),
         (["fetch", INTERVAL, "--division", "Ho\nme"], "neither a name nor an id"),
         (["fetch", INTERVAL, "--queue", "Sales", "--media", "voise"], "did you mean voice"),
-        (["fetch", INTERVAL, "--queue", "Sales", "--to", "x.csv"], "no destination"),
+        (["fetch", INTERVAL, "--queue", "Sales", "--to", "x.csv"], "not a destination"),
         (["fetch", INTERVAL, "--paginate", "both"], "paginate"),
         (["fetch", INTERVAL, "--page-size", "0"], "page size"),
         (["fetch", INTERVAL, "--page-size", "many"], "page-size"),
         (["fetch", INTERVAL, "--requests-per-minute", "0"], "at least 1"),
         (["fetch", INTERVAL, "--to", "s3://bucket"], "cannot write"),
-        (["fetch", INTERVAL, "--to", "x.csv"], "no destination"),
+        (["fetch", INTERVAL, "--to", "x.csv"], "not a destination"),
         (["fetch", INTERVAL, "--to", ""], "cannot write"),
         (["fetch", INTERVAL, "--query", "missing.json"], "missing.json"),
         (["fetch", INTERVAL, "--tz", "Mars/Olympus"], "not a time zone"),

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
@@ -30,7 +30,7 @@ from lastpage.progress import Meter
 from lastpage.query.interval import Interval
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
-from lastpage.sinks.sink import Identity, Tabular
+from lastpage.sinks.sink import Identity, TableSink
 from lastpage.tables.schema import KEY, TABLES
 from lastpage.tables.selection import Selection
 from lastpage.trace import tell
@@ -140,10 +140,11 @@ class Verifier:
         return differ
 
     @contextmanager
-    def _tables(self, destination: Destination, extract: Extract) -> Iterator[Tabular]:
+    def _tables(self, destination: Destination, extract: Extract) -> Iterator[TableSink]:
         with destination.held() as state, destination.sink(state, self.disk) as sink:
+            assert isinstance(sink, TableSink), "lines are not compared"
             sink.claim(extract.identity, shredder_for(extract.selection))
-            yield cast("Tabular", sink)
+            yield sink
 
 
 def joined(intervals: Iterable[Interval]) -> list[Interval]:
@@ -157,7 +158,7 @@ def joined(intervals: Iterable[Interval]) -> list[Interval]:
     return found
 
 
-def _same(one: Tabular, other: Tabular, name: str, day: date) -> bool:
+def _same(one: TableSink, other: TableSink, name: str, day: date) -> bool:
     """Whether both have the same rows of a table and day, in whatever order."""
     first, second = _sorted(one, name, day), _sorted(other, name, day)
     if first is None or second is None:
@@ -165,7 +166,7 @@ def _same(one: Tabular, other: Tabular, name: str, day: date) -> bool:
     return bool(first.equals(second))
 
 
-def _sorted(sink: Tabular, name: str, day: date) -> pa.Table | None:
+def _sorted(sink: TableSink, name: str, day: date) -> pa.Table | None:
     import pyarrow as pa  # noqa: PLC0415 - only a second reading needs it
 
     parts = list(sink.read(name, day))
