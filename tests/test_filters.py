@@ -69,7 +69,7 @@ def test_what_is_selected(tmp_path: Path, name: str) -> None:
     records = list(made.sandbox.truth(START, END).values())
     asked, meets = cases(records)[name]
     wanted = sorted(record["conversationId"] for record in records if meets(record))
-    summary = made.cloud().fetch(SPAN, tmp_path, **asked)
+    summary = made.cloud().fetch(SPAN, tmp_path, tables="conversations", **asked)
     assert 0 < len(wanted) < len(records)
     assert sorted(ids(tmp_path)) == wanted
     assert summary.coverage == "complete", summary.notes
@@ -102,7 +102,7 @@ def test_long_intervals(tmp_path: Path, filters: dict[str, Any], days: int, pagi
     start = NOW - timedelta(days=days + 20)
     start = start.replace(hour=0, minute=0, second=0)
     span = f"{start.date()}/{(start + timedelta(days=days)).date()}"
-    summary = made.cloud().fetch(span, tmp_path, paginate=paginate, **filters)
+    summary = made.cloud().fetch(span, tmp_path, paginate=paginate, tables="conversations", **filters)
     assert summary.coverage == "complete"
     assert {entry.status for entry in made.sandbox.log if "details" in entry.path} <= {200, 202, 204}
     if not filters:

@@ -13,6 +13,8 @@ from tests.readback import ids
 
 TODAY = NOW.replace(hour=0, minute=0, second=0)
 MORNING = "2023-10-20T09:00Z/2023-10-20T15:00Z"
+#: Conversations a day, and how many rows a slice may have: a tenth of both, and in the long lane the whole.
+SIZES = [(13_500, PAGES_ROWS // 10), pytest.param(135_000, PAGES_ROWS, marks=pytest.mark.long)]
 
 
 def cut_at(rows: int, patch: pytest.MonkeyPatch) -> None:
@@ -25,25 +27,29 @@ def truth(made: World, first: int, last: int) -> list[str]:
 
 
 @pytest.mark.invariant("Complete")
-def test_more_than_ten_thousand_an_hour() -> None:
+@pytest.mark.parametrize(("per_day", "rows"), SIZES)
+def test_more_than_ten_thousand_an_hour(per_day: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """12,000 conversations in one hour are read in parts, each far from the 100,000-row limit."""
-    made = world(per_day=100_000)
+    cut_at(rows, monkeypatch)
+    made = world(per_day=per_day)
     seen = sorted(each["conversationId"] for each in made.cloud().conversations("2023-10-20T09:00Z/2023-10-20T10:00Z"))
-    assert len(seen) > PAGES_ROWS
+    assert len(seen) > rows
     assert seen == truth(made, 9, 10)
     pages = [entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query"]
-    assert max(paging["pageSize"] * paging["pageNumber"] for paging in pages) <= PAGES_ROWS + 200
+    assert max(paging["pageSize"] * paging["pageNumber"] for paging in pages) <= rows + 200
 
 
-def test_more_than_a_hundred_thousand_a_day() -> None:
-    """A day of 150,000 is planned in parts of at most 10,000 for page numbers; every probe is legal, the parts have no gap."""
-    made = world(per_day=135_000)
+@pytest.mark.parametrize(("per_day", "rows"), SIZES)
+def test_more_than_a_hundred_thousand_a_day(per_day: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day that is too much for page numbers is planned in parts that are not; every probe is legal, the parts have no gap."""
+    cut_at(rows, monkeypatch)
+    made = world(per_day=per_day)
     day = datetime(2023, 10, 17, tzinfo=UTC)
     slices = made.cloud().plan("2023-10-17", paginate="pages")
     count = len(made.truth(day, day + timedelta(days=1)))
-    assert count > 100_000
+    assert count > 10 * rows
     assert sum(piece.expected or 0 for piece in slices) == count
-    assert max(piece.expected or 0 for piece in slices) <= PAGES_ROWS
+    assert max(piece.expected or 0 for piece in slices) <= rows
     assert [piece.interval.end for piece in slices[:-1]] == [piece.interval.start for piece in slices[1:]]
     assert {entry.status for entry in made.sandbox.log} == {200}
 
@@ -83,10 +89,10 @@ def test_threads_that_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("route", ["pages", "cursor"])
 def test_a_refusal_in_the_middle(tmp_path: Path, route: Any) -> None:
     """A 400 in mid-walk is a limit nobody documented: smaller slices are taken, and nothing is lost or doubled."""
-    made = world(per_day=900)
+    made = world(per_day=180)
     endpoint, words = ("details.query", ["pass"] * 5) if route == "pages" else ("jobs.results", ["pass"])
     made.sandbox.faults.put(endpoint, *words, "return-400" if route == "pages" else "wall-400")
-    summary = made.cloud().fetch("2023-10-10", tmp_path, paginate=route, page_size=100)
+    summary = made.cloud().fetch("2023-10-10", tmp_path, paginate=route, page_size=20)
     assert summary.coverage == "complete"
     assert any("smaller slices" in note for note in summary.notes)
     start = datetime(2023, 10, 10, tzinfo=UTC)
@@ -94,9 +100,9 @@ def test_a_refusal_in_the_middle(tmp_path: Path, route: Any) -> None:
 
 
 def test_jobs_that_give_only_so_many_rows(tmp_path: Path) -> None:
-    """A deployment whose jobs end at 300 rows: jobs are cut until they fit."""
-    made = world(per_day=900, job_rows_max=300)
-    summary = made.cloud().fetch("2023-10-10", tmp_path, page_size=100)
+    """A deployment whose jobs end at 60 rows: jobs are cut until they fit."""
+    made = world(per_day=180, job_rows_max=60)
+    summary = made.cloud().fetch("2023-10-10", tmp_path, page_size=20)
     assert summary.coverage == "complete"
     start = datetime(2023, 10, 10, tzinfo=UTC)
     assert sorted(ids(tmp_path)) == sorted(made.truth(start, start + timedelta(days=1)))
@@ -114,8 +120,8 @@ def test_what_fits_nowhere(tmp_path: Path) -> None:
 
 def test_a_continuation_token(tmp_path: Path) -> None:
     """If the details query ever sends a `nextPageToken`, it is followed, as the guess has it."""
-    made = world(per_day=3000, dialect="next-page-token")
-    summary = made.cloud().fetch(MORNING, tmp_path)
+    made = world(per_day=600, dialect="next-page-token")
+    summary = made.cloud().fetch(MORNING, tmp_path, page_size=20)
     assert summary.coverage == "complete"
     assert sorted(ids(tmp_path)) == truth(made, 9, 15)
     assert any("nextPageToken" in entry.query for entry in made.sandbox.log)
@@ -133,9 +139,9 @@ def test_a_page_size_beyond_the_api(tmp_path: Path, reaction: str) -> None:
 @pytest.mark.parametrize("page", [2, 3, 5])
 def test_rows_that_slide(tmp_path: Path, page: int) -> None:
     """Rows that move between pages while a slice is read are found by reading it again."""
-    made = world(per_day=3000)
+    made = world(per_day=600)
     made.sandbox.faults.put("details.query", *["pass"] * (page + 1), "slide-rows")
-    summary = made.cloud().fetch(MORNING, tmp_path)
+    summary = made.cloud().fetch(MORNING, tmp_path, page_size=20)
     assert summary.coverage == "complete"
     assert sorted(ids(tmp_path)) == truth(made, 9, 15)
 
@@ -154,7 +160,7 @@ def test_a_page_that_comes_twice(tmp_path: Path, page: int) -> None:
 def test_rows_that_never_stop_sliding(tmp_path: Path) -> None:
     """At every page something arrives: re-readings and cuts are bounded, and what is claimed is no more than what is known."""
     made = world(per_day=600)
-    made.sandbox.faults.put("details.query", *["slide-rows"] * 300)
+    made.sandbox.faults.put("details.query", *["slide-rows"] * 100)
     summary = made.cloud().fetch("2023-10-20T14:00Z/2023-10-20T15:00Z", tmp_path)
     found = ids(tmp_path)
     assert len(found) == len(set(found))
@@ -164,7 +170,7 @@ def test_rows_that_never_stop_sliding(tmp_path: Path) -> None:
 
 def test_late_arrivals(tmp_path: Path) -> None:
     """What becomes visible after it was read is there once the range is read by job; until then the range is provisional."""
-    made = world(per_day=1500, late_share=0.3, late_s=3600.0)
+    made = world(per_day=300, late_share=0.3, late_s=3600.0)
     first = made.cloud().fetch(MORNING, tmp_path)
     assert first.finality == "provisional"
     made.clock.sleep(10 * 86_400)
@@ -177,8 +183,8 @@ def test_late_arrivals(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("over", "coverage"), [(0.0005, "complete"), (0.2, "unproven")])
 def test_counts_that_are_too_high(tmp_path: Path, over: float, coverage: str) -> None:
     """`totalHits` overstates: a little is within its error, a lot cannot be told from rows that are missing."""
-    made = world(per_day=3000, total_hits_over=over)
-    summary = made.cloud().fetch("2023-10-10", tmp_path)
+    made = world(per_day=2000, total_hits_over=over)
+    summary = made.cloud().fetch("2023-10-10", tmp_path, tables="conversations")
     assert summary.coverage == coverage
     assert sum(1 for entry in made.sandbox.log if entry.endpoint == "jobs.submit") <= 4
     start = datetime(2023, 10, 10, tzinfo=UTC)
