@@ -23,7 +23,7 @@ Complete always means: as visible to this client's divisions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -31,7 +31,7 @@ from typing import Literal
 import msgspec
 
 from lastpage.api.messages import Answer, Head, Raw, split_records
-from lastpage.ledger.ids import GONE, Log, digest
+from lastpage.ledger.ids import Log, digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import floor_day, iso
 from lastpage.walks.walk import READS, Request
@@ -101,24 +101,31 @@ class Account:
             self.strange.update(self.unknown(split_records(answer.body)))
         heads = page.heads or ()
         self.fetched += len(heads)
-        positions = enumerate(heads, number * POSITIONS)
-        self.spread[number] = Counter(self._enter(position, head) for position, head in positions)
+        self.spread[number] = self._enter(heads, number * POSITIONS)
 
-    def _enter(self, position: int, head: Head | None) -> int:
-        """Enter a record; the day it is owned under, or 0."""
-        if head is None:
-            self.broken.append(position)
-            return 0
-        name = digest(head.id)
-        if head.start not in self.slice.interval:
-            self.log.add(name, GONE)
-            self.foreign[head.id] = head.start
-            return 0
-        day = head.start.toordinal()
-        self.foreign.pop(head.id, None)
-        is_open = head.end is None and self.now - head.start < ORPHAN_AFTER
-        self.log.add(name, day << 1 | is_open)
-        return day
+    def _enter(self, heads: Sequence[Head | None], position: int) -> Counter[int]:
+        """Enter the records of a page; how many are owned under which day (0: under none)."""
+        start, end = self.slice.interval.start, self.slice.interval.end
+        ids: list[str] = []
+        facts: list[int] = []
+        days: Counter[int] = Counter()
+        for place, head in enumerate(heads, position):
+            if head is None:
+                self.broken.append(place)
+                days[0] += 1
+                continue
+            day, is_open = 0, False
+            if start <= head.start < end:
+                day = head.start.toordinal()
+                is_open = head.end is None and self.now - head.start < ORPHAN_AFTER
+                self.foreign.pop(head.id, None)
+            else:
+                self.foreign[head.id] = head.start
+            ids.append(head.id)
+            facts.append(day << 1 | is_open)
+            days[day] += 1
+        self.log.extend(ids, facts)
+        return days
 
     @property
     def owned(self) -> dict[bytes, int]:

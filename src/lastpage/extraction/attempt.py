@@ -15,7 +15,7 @@ here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -24,6 +24,7 @@ from lastpage.api.client import Client
 from lastpage.api.messages import Answer, Raw
 from lastpage.api.organization import JobWatermark
 from lastpage.api.pace import Turns
+from lastpage.coverage.evidence import Sighting
 from lastpage.coverage.tally import LOST_MAX, Account, Verdict, decide, judge, short
 from lastpage.errors import ApiError, Interrupted
 from lastpage.ledger.ledger import Ledger
@@ -56,25 +57,35 @@ class Settler:
     stopped: Callable[[], bool] = lambda: False
     #: Names the unknown fields of records.
     unknown: Callable[[Iterable[Raw]], Iterable[str]] = lambda _records: ()
+    #: What other slices saw and these lack; a part of a slice looks for its own share.
+    missing: Sequence[Sighting] = ()
+    #: Returns once the spool has room for another slice.
+    wait_for_room: Callable[[], None] = lambda: None
     turns: Turns = field(init=False)
     _jobs: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(JOBS_MAX))
 
     def __post_init__(self) -> None:
         self.turns = Turns(self.client.pace, self.client.clock)
 
-    def settle(self, planned: Planned, seen: Collection[str] = ()) -> list[Planned]:
-        """Fetch a slice to its verdict; `seen` are ids of it that other slices saw.
-
-        Returns the smaller slices that have to be fetched instead, if any.
-        """
+    def settle(self, planned: Planned) -> list[Planned]:
+        """Fetch a slice to its verdict; returns smaller ones that have to be fetched instead."""
+        self.wait_for_room()
         slice_ = planned.slice
+        seen = [id_ for id_, start in self.missing if start in slice_.interval]
         in_flight = self._jobs if ROUTES[slice_.route].is_job else nullcontext()
         ids: frozenset[bytes] | None = None
         lost = rereads = 0
         with in_flight, self.turns.walking(slice_.position):
             while True:
                 walking = self._walking(slice_)
-                end = walking.go()
+                end = drive(
+                    walking.walk,
+                    walking.step,
+                    send=walking.send,
+                    keep=walking.store,
+                    sleep=self.client.clock.sleep,
+                    made=walking.requests,
+                )
                 tell("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
                 match end:
                     case Done(sign):
@@ -186,12 +197,12 @@ class Walking:
         self.account = Account(slice_, from_unix(attempt.began), settler.unknown)
         self.walk = walk
         self._settler = settler
-        self._requests: list[Request] = []
-        self._step: Step = walk.first(slice_)
+        self.requests: list[Request] = []
+        self.step: Step = walk.first(slice_)
         for entry in entries:
             answer = settler.ledger.answer(attempt, entry)
             self._enter(entry.request, answer)
-            self._step = walk.after(entry.request, answer)
+            self.step = walk.after(entry.request, answer)
 
     @property
     def watermark(self) -> datetime | None:
@@ -209,26 +220,16 @@ class Walking:
         """How fresh the rows are."""
         return self.walk.as_of(self.account.now, self.watermark or self.account.watermark)
 
-    def go(self) -> Done | Narrow | Again:
-        return drive(
-            self.walk,
-            self._step,
-            send=self._send,
-            keep=self._store,
-            sleep=self._settler.client.clock.sleep,
-            made=list(self._requests),
-        )
-
     def abandon(self, reason: str, then: str = "reading it again") -> None:
         """Give the attempt up, and what it left at the API, as a courtesy."""
         settler = self._settler
         settler.meter.note(f"{self.account.slice}: {reason}; {then}")
         settler.ledger.end_attempt(self.attempt, "lost", reason)
-        if request := self.walk.cleanup(self._requests):
+        if request := self.walk.cleanup(self.requests):
             with suppress(ApiError):  # a job expires by itself
                 settler.client.send(self.walk.call(request))
 
-    def _send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> Answer:
         """Before a page is asked for, slices before this one go first, while not all can."""
         settler, client = self._settler, self._settler.client
         since, position = client.clock.now(), self.account.slice.position
@@ -240,13 +241,13 @@ class Walking:
             raise Interrupted("the run was stopped")
         return client.send(self.walk.call(request))
 
-    def _store(self, request: Request, answer: Answer) -> None:
-        self._settler.ledger.add(self.attempt, len(self._requests), request, answer)
+    def store(self, request: Request, answer: Answer) -> None:
+        self._settler.ledger.add(self.attempt, len(self.requests), request, answer)
         self._enter(request, answer)
 
     def _enter(self, request: Request, answer: Answer) -> None:
         before = len(self.account.log)
-        self.account.take(len(self._requests), request, answer)
-        self._requests.append(request)
+        self.account.take(len(self.requests), request, answer)
+        self.requests.append(request)
         if request.kind in READS:
             self._settler.meter.page(len(self.account.log) - before)

@@ -168,9 +168,8 @@ class Fetching:
     def _settle_all(self, missing: Mapping[int, list[Sighting]] | None = None) -> Iterator[Planned]:
         """Settle what is to do, and the parts it is cut into; yields each slice when it is done.
 
-        `missing` are sightings that the slices lack; a part that was cut looks for its own share.
+        `missing` is what the slices lack, as other slices saw it.
         """
-        sightings = [each for lacking in (missing or {}).values() for each in lacking]
         settler = Settler(
             self.query,
             self.client,
@@ -181,25 +180,24 @@ class Fetching:
             self.options.page_size,
             self._stopped.is_set,
             unknown.unknown,
+            [sighting for sightings in (missing or {}).values() for sighting in sightings],
+            self._wait_for_room,
         )
-
-        def settle(planned: Planned) -> list[Planned]:
-            # The spool is bounded: wait while groups are at the destination and it is full.
-            while self._handed_over and not self._stopped.is_set():
-                if self.ledger.spool.size() <= SPOOL_BYTES_MAX:
-                    break
-                self.client.clock.sleep(1.0)
-            interval = planned.slice.interval
-            return settler.settle(planned, [id_ for id_, start in sightings if start in interval])
-
         todo = [planned for planned in self._slices() if planned.state == "todo"]
         if self.options.threads > 1:
-            yield from _in_threads(todo, settle, self.options.threads)
+            yield from _in_threads(todo, settler.settle, self.options.threads)
             return
         while todo:
             planned = todo.pop(0)
-            todo = settle(planned) + todo
+            todo = settler.settle(planned) + todo
             yield planned
+
+    def _wait_for_room(self) -> None:
+        """The spool is bounded: while it is full, wait for groups that the consumer has."""
+        while self._handed_over and not self._stopped.is_set():
+            if self.ledger.spool.size() <= SPOOL_BYTES_MAX:
+                return
+            self.client.clock.sleep(1.0)
 
     def _read_again(self) -> Iterator[Group]:
         """Settle again the owners of rows that other slices saw and they lack."""

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from lastpage.ledger.spool import Frame
 from lastpage.planning.slices import Horizon, Slice
-from lastpage.query.interval import Interval, parse_iso
+from lastpage.query.interval import Interval
 from lastpage.walks.walk import Request
 
 #: todo -> settled (its walk is over and judged) -> committed (the destination has it); or cut.
@@ -28,7 +28,11 @@ class Run:
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
-        horizon = Horizon(parse_iso(row["until"]), parse_iso(row["watermark"]), bool(row["known"]))
+        horizon = Horizon(
+            datetime.fromisoformat(row["until"]),
+            datetime.fromisoformat(row["watermark"]),
+            bool(row["known"]),
+        )
         return cls(row["id"], _interval(row["start"], row["stop"]), horizon, row["began"])
 
 
@@ -65,7 +69,7 @@ class Attempt:
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
-        watermark = parse_iso(row["watermark"]) if row["watermark"] else None
+        watermark = datetime.fromisoformat(row["watermark"]) if row["watermark"] else None
         return cls(row["id"], row["began"], watermark)
 
 
@@ -85,4 +89,4 @@ class Entry:
 
 
 def _interval(start: str, end: str) -> Interval:
-    return Interval(parse_iso(start), parse_iso(end))
+    return Interval(datetime.fromisoformat(start), datetime.fromisoformat(end))
