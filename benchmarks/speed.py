@@ -30,10 +30,9 @@ import urllib3
 from benchmarks.replay import DETAILS, PAGE, PER_DAY, interval, serving
 from lastpage import Cloud, Credentials
 from lastpage.api.messages import split_records
-from lastpage.cli.app import thrifty
+from lastpage.cli.app import return_memory
 from lastpage.clock import RealClock
-from lastpage.tables.parse import parse
-from lastpage.tables.schema import CONVERSATION
+from lastpage.tables.parse import parse, record_type
 
 #: Conversations: of the comparison, of the official SDK (which takes minutes for more), of the growth.
 SIZE, SDK_SIZE, GROWTH = 200_000, 3_000, (10_000, 100_000, 500_000)
@@ -66,7 +65,8 @@ class Unpaced(RealClock):
 
 
 def lastpage(url: str, size: int, to: str = "out") -> int:
-    thrifty()  # as the command does
+    return_memory()  # as the command does, but Arrow is there already
+    pa.set_memory_pool(pa.system_memory_pool())
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(Credentials("client", "secret"), url, clock=Unpaced())
         summary = cloud.fetch(interval(size // PER_DAY), Path(folder) / to)
@@ -118,7 +118,7 @@ def download_only(url: str, size: int) -> int:
 
 def arro3_alone(url: str, size: int) -> tuple[int, float]:
     """arrow-rs as it comes, on one core: a page in memory to one record of it, by the same types; nothing else is done."""
-    types = arro3.core.Schema.from_arrow(pa.schema([("conversations", pa.list_(pa.struct(list(CONVERSATION.parsed))))]))
+    types = arro3.core.Schema.from_arrow(pa.schema([("conversations", pa.list_(record_type()))]))
 
     def whole(body: bytes) -> int:
         reader = arro3.io.read_json(BytesIO(body), types)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from lastpage.coverage.ranges import Range
+from lastpage.files import Disk
 from lastpage.sinks.folder import Folder
 from lastpage.sinks.formats import Parquet
 
@@ -100,5 +101,5 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def ranges(folder: Path) -> list[Range]:
     """What the files themselves say they hold."""
-    days = Folder(folder, folder / ".lastpage", Parquet()).committed()
+    days = Folder(folder, folder / ".lastpage", Parquet(), Disk()).committed()
     return [version for day in sorted(days) for version in days[day]]

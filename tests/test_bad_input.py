@@ -69,13 +69,13 @@ def foreign_ledger(folder: Path) -> None:
 
 
 def facts(**changed: Any) -> Callable[[Path], None]:
-    """What a day's file says of itself, changed; the ledger is lost."""
+    """The metadata of a day's file, changed; the ledger is lost."""
 
     def change(folder: Path) -> None:
         for path in (folder / "out").glob("conversations/day=*/part.parquet"):
             table = pq.read_table(path)
-            told = json.loads(pq.read_metadata(path).metadata[b"lastpage"]) | changed
-            pq.write_table(table.replace_schema_metadata({b"lastpage": json.dumps(told).encode()}), path)
+            metadata = json.loads(pq.read_metadata(path).metadata[b"lastpage"]) | changed
+            pq.write_table(table.replace_schema_metadata({b"lastpage": json.dumps(metadata).encode()}), path)
         (folder / "out/.lastpage/ledger.sqlite").unlink()
 
     return change
@@ -209,12 +209,12 @@ OPTIONS = [
     Case("--paginate both", "paginate", {"paginate": "both"}),
     Case("--page-size 0", "at least 1", {"page_size": 0}),
     Case("--page-size=-1", "at least 1", {"page_size": -1}),
-    Case("--page-size 1.5", "no whole number|at least 1", {"page_size": 1.5}),
-    Case("--page-size many", "no whole number|at least 1", {"page_size": "many"}),
-    Case("--page-size true", "no whole number|at least 1", {"page_size": True}),
+    Case("--page-size 1.5", "not a whole number|at least 1", {"page_size": 1.5}),
+    Case("--page-size many", "not a whole number|at least 1", {"page_size": "many"}),
+    Case("--page-size true", "not a whole number|at least 1", {"page_size": True}),
     Case("--requests-per-minute 0", "at least 1"),
     Case("--requests-per-minute=-5", "at least 1"),
-    Case("--requests-per-minute 1.5", "no whole number"),
+    Case("--requests-per-minute 1.5", "not a whole number"),
     Case("--nonsense", "nonsense", {"nonsense": True}),
     Case("voice", "voice"),
     Case("--json=5", "--json"),
@@ -313,7 +313,7 @@ DESTINATIONS = [
     Case("--to", "looks like an option", {"to": "-q"}),
     Case("verify nowhere", "nothing was fetched into nowhere"),
     Case("verify nowhere.jsonl", "nothing was fetched into nowhere.jsonl"),
-    Case("verify x.jsonl --content", "not compared", there=fetched("x.jsonl")),
+    Case("verify x.jsonl --content", "are not compared", there=fetched("x.jsonl")),
     Case("verify -", "unknown option"),
 ]
 LEDGERS = [
@@ -353,8 +353,8 @@ KEEPING = [
     Case("--hash ani", "at least 16 characters", {"hash": "ani"}, variables={"LASTPAGE_HASH_KEY": "guessed"}),
     Case("--to - --tables segments", "one a line, untouched", {"to": "-", "tables": "segments"}),
     Case("--to x.jsonl --drop ani", "one a line, untouched", {"to": "x.jsonl", "drop": "ani"}),
-    Case("--to x.jsonl --format csv", "is no folder", {"to": "x.jsonl", "format": "csv"}),
-    Case("--to x.duckdb --format csv", "is no folder", {"to": "x.duckdb", "format": "csv"}),
+    Case("--to x.jsonl --format csv", "is not a folder", {"to": "x.jsonl", "format": "csv"}),
+    Case("--to x.duckdb --format csv", "is not a folder", {"to": "x.duckdb", "format": "csv"}),
     Case("--to out --format avro", "avro"),
     Case("--to out --format csv", "one folder has one format", {"to": "out", "format": "csv"}, there=fetched()),
     Case(
@@ -429,10 +429,10 @@ class Watched:
         folder = Path.cwd().parent
         return cls(box, case, folder, snapshot(folder), dict(box.counters))
 
-    def check(self, told: str) -> None:
+    def check(self, printed: str) -> None:
         """The sentence, and that nothing happened."""
-        assert any(says in told.lower() for says in self.case.says.lower().split("|"))
-        assert "Traceback" not in told
+        assert any(says in printed.lower() for says in self.case.says.lower().split("|"))
+        assert "Traceback" not in printed
         asked = {name for name, count in self.box.counters.items() if count > self.counted.get(name, 0)}
         assert asked <= self.case.asked
         assert snapshot(self.folder) == self.before
@@ -451,12 +451,12 @@ def test_typed(box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch, capsys
     watched = Watched.arrange(box, case, monkeypatch)
     words = shlex.split(case.typed or "")
     assert run(words if words[:1] and words[0] in VERBS else ["fetch", DAY, *words, "-q"]) == case.code
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     if words[:1] != ["doctor"] or case.code == 2:
-        assert told.err.startswith("lastpage: ")
-        assert told.err.count("\n") == 1
-        assert told.out == ""
-    watched.check(told.err)
+        assert printed.err.startswith("lastpage: ")
+        assert printed.err.count("\n") == 1
+        assert printed.out == ""
+    watched.check(printed.err)
 
 
 @pytest.mark.invariant("Safe")

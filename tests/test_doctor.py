@@ -20,7 +20,7 @@ def findings(made: World, **options: Any) -> dict[str, tuple[str, str]]:
 
 
 def test_all_is_well() -> None:
-    """Everything ok, and nothing of the conversations is read but one count."""
+    """Everything is ok, and of the conversations only one count is read."""
     made = world(retention_days=400, requests_per_minute=250)
     found = findings(made)
     assert {state for state, _ in found.values()} == {"ok"}
@@ -36,7 +36,7 @@ def test_all_is_well() -> None:
 
 
 def test_a_missing_permission() -> None:
-    """The role is at fault: which permission, and where in the admin pages it is granted; nothing after it can be looked at."""
+    """The role is at fault: which permission, and where in the admin pages it is granted; nothing after it can be checked."""
     found = findings(world(permissions=frozenset()))
     state, text = found["role"]
     assert state == "failed"
@@ -56,7 +56,7 @@ def test_a_list_that_may_not_be_read() -> None:
 
 
 def test_a_list_that_fails() -> None:
-    """Nor is a list that stumbles anything worse than a warning."""
+    """A list that cannot be read for another reason is a warning, too."""
     made = world()
     made.sandbox.faults.put("wrapupcodes", *["return-500"] * TRIES)
     state, text = findings(made)["wrap_up_codes"]
@@ -65,7 +65,7 @@ def test_a_list_that_fails() -> None:
 
 
 def test_wrong_credentials() -> None:
-    """A wrong secret is told as such, by the name of its variable."""
+    """A wrong secret is a failed check that names its variable."""
     made = world()
     client = made.sandbox.settings.client_id
     cloud = Cloud(Credentials(client, "wrong"), URL, transport=InProcess(made.sandbox), clock=made.clock)
@@ -85,16 +85,16 @@ class Cut:
         raise TransportError(self.fault, "it does not work")
 
 
-@pytest.mark.parametrize(("fault", "mend"), [("connect", "HTTPS_PROXY"), ("tls", "certificate"), ("proxy", "NO_PROXY")])
-def test_no_network(fault: str, mend: str) -> None:
+@pytest.mark.parametrize(("fault", "fix"), [("connect", "HTTPS_PROXY"), ("tls", "certificate"), ("proxy", "NO_PROXY")])
+def test_no_network(fault: str, fix: str) -> None:
     """Reachability, TLS and the proxy are the network's line."""
     last = world().cloud(transport=Cut(fault)).doctor()[-1]
     assert (last.check, last.state) == ("network", "failed")
-    assert mend in last.text
+    assert fix in last.text
 
 
 def test_the_doctor_does_not_wait_long() -> None:
-    """Where nothing answers, two tries of each request are enough; no wait that is announced is sat through."""
+    """Where nothing answers, two tries of each request are enough; a wait that the API announces is not waited for."""
     made = world()
     cloud = made.cloud(transport=Cut("connect"))
     began = made.clock.now()
@@ -107,7 +107,7 @@ def test_the_doctor_does_not_wait_long() -> None:
 
 
 def test_the_region_that_was_assumed() -> None:
-    """Where nobody named a region, the doctor and a refused login say which one was taken."""
+    """Without a region in the variables, the doctor and a refused login say which one was assumed."""
     made = world()
     credentials = Credentials(made.sandbox.settings.client_id, "wrong")
     found = Cloud(credentials, transport=InProcess(made.sandbox), clock=made.clock).doctor()
@@ -118,7 +118,7 @@ def test_the_region_that_was_assumed() -> None:
 
 
 def test_a_wrong_clock() -> None:
-    """A machine whose clock is off still works, and is told."""
+    """A machine whose clock is wrong still works, with a warning."""
     made = world()
     slow = SimClock((NOW - timedelta(hours=2)).timestamp())
     state, text = findings(made, clock=slow)["clock"]
@@ -142,6 +142,6 @@ def test_the_proxys_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@proxy.example:8080")
     monkeypatch.delenv("NO_PROXY", raising=False)
     cloud = Cloud(Credentials("i", "s"), "eu-central-1", transport=Cut("proxy"), clock=SimClock(0.0))
-    told = " ".join(each.text for each in cloud.doctor())
-    assert "http://proxy.example:8080" in told
-    assert "hunter2" not in told
+    printed = " ".join(each.text for each in cloud.doctor())
+    assert "http://proxy.example:8080" in printed
+    assert "hunter2" not in printed

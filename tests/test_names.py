@@ -10,9 +10,8 @@ import pytest
 
 from lastpage import RefusedError, UnavailableError, UsageError
 from lastpage.api.names import TRIES, Directory
-from lastpage.keywords import ask
-from lastpage.tables.names import LISTS
-from lastpage.tables.selection import Selection
+from lastpage.keywords import query_from
+from lastpage.tables.selection import LISTS, Selection
 from lastpage_sandbox import Settings
 from lastpage_sandbox.lists import Lists
 from tests.inprocess import World, world
@@ -179,8 +178,7 @@ def test_tables_warn(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def meant(made: World, **filters: Any) -> Any:
-    query, _ = ask(DAY, filters, Directory(made.cloud().client))  # type: ignore[arg-type]
-    return query
+    return query_from(DAY, filters, Directory(made.cloud().client))  # type: ignore[arg-type]
 
 
 @pytest.mark.invariant("Names")

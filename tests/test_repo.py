@@ -1,6 +1,7 @@
 """The shape of the repository: what keeps it a house one would like to live in."""
 
 import ast
+import pkgutil
 import re
 import statistics
 import subprocess
@@ -57,32 +58,43 @@ def test_functions_are_short() -> None:
 def test_exported_names() -> None:
     """What is promised to those who import it; a change here is a change for them."""
     assert sorted(lastpage.__all__) == [
-        *("ApiError", "Asked", "Cloud", "Credentials", "DestinationError", "Environment", "FetchedPage", "Finding"),
-        *(
-            "InUseError",
-            "Interrupted",
-            "Interval",
-            "LastpageError",
-            "RefusedError",
-            "RejectedError",
-            "ShortError",
-            "Slice",
-        ),
-        *(
-            "Summary",
-            "UnavailableError",
-            "UsageError",
-            "Verification",
-            "Wanted",
-            "__version__",
-            "doctor",
-            "fetch",
-            "fetch_all",
-            "plan",
-            "verify",
-        ),
+        "ApiError",
+        "Asked",
+        "Cloud",
+        "Credentials",
+        "DestinationError",
+        "Environment",
+        "FetchedPage",
+        "Finding",
+        "InUseError",
+        "Interrupted",
+        "Interval",
+        "LastpageError",
+        "RefusedError",
+        "RejectedError",
+        "ShortError",
+        "Slice",
+        "Summary",
+        "UnavailableError",
+        "UsageError",
+        "Verification",
+        "Wanted",
+        "__version__",
+        "doctor",
+        "fetch",
+        "fetch_all",
+        "plan",
+        "verify",
     ]
     assert all(hasattr(lastpage, name) for name in lastpage.__all__)
+    assert dir(lastpage) == sorted(lastpage.__all__)
+    assert not hasattr(lastpage, "nonsense")
+
+
+def test_no_module_hides_behind_a_name() -> None:
+    """A module of a verb's name would take the verb's place as soon as it is imported."""
+    modules = {module.name for module in pkgutil.iter_modules(lastpage.__path__)}
+    assert modules.isdisjoint(lastpage.__all__)
 
 
 def test_one_verb_two_doors() -> None:

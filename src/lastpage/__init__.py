@@ -3,37 +3,42 @@
     query ─▶ plan ─▶ fetch (pages | cursor) ─▶ ledger + spool ─▶ tally ─▶ tables ─▶ sinks
      Query    Slice    Request ▸ Answer           bytes on disk    verdict   Arrow     cells
 
-The functions are the command line's verbs, with credentials from the environment. `Cloud` is for more than one call: it iterates
-conversations with bounded memory, and gives them as Arrow tables.
+The functions are the command line's verbs, with credentials from the environment. `Cloud` is for
+more than one call: it iterates conversations with bounded memory, and gives them as Arrow tables.
+
+A name is imported from its module when it is first used: `import lastpage` alone loads nothing.
 """
 
 from __future__ import annotations
 
-import os
-from typing import Any, Unpack
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from lastpage.checkup import Finding
-from lastpage.cloud import Cloud, FetchedPage
-from lastpage.coverage.verification import Verification
-from lastpage.errors import (
-    ApiError,
-    DestinationError,
-    Interrupted,
-    InUseError,
-    LastpageError,
-    RefusedError,
-    RejectedError,
-    ShortError,
-    UnavailableError,
-    UsageError,
-)
-from lastpage.extraction.delivery import Summary
-from lastpage.keywords import Asked, Wanted, When
-from lastpage.planning.slices import Slice
-from lastpage.query.environment import Credentials, Environment
-from lastpage.query.interval import Interval
-from lastpage.sinks.destination import Format
 from lastpage.version import __version__
+
+if TYPE_CHECKING:
+    from lastpage.checkup import Finding
+    from lastpage.cloud import Cloud
+    from lastpage.coverage.verification import Verification
+    from lastpage.errors import (
+        ApiError,
+        DestinationError,
+        Interrupted,
+        InUseError,
+        LastpageError,
+        RefusedError,
+        RejectedError,
+        ShortError,
+        UnavailableError,
+        UsageError,
+    )
+    from lastpage.extraction.delivery import Summary
+    from lastpage.keywords import Asked, Wanted
+    from lastpage.planning.slices import Slice
+    from lastpage.query.environment import Credentials, Environment
+    from lastpage.query.interval import Interval
+    from lastpage.reading import FetchedPage
+    from lastpage.verbs import doctor, fetch, fetch_all, plan, verify
 
 __all__ = [
     "ApiError",
@@ -65,35 +70,30 @@ __all__ = [
     "verify",
 ]
 
-
-def fetch(
-    interval: When,
-    to: str | os.PathLike[str] = "conversations",
-    *,
-    format: Format | None = None,  # noqa: A002 - the option's name
-    **wanted: Unpack[Wanted],
-) -> Summary:
-    """`Cloud.from_env().fetch(…)`: an interval into a destination; again after a crash, and it goes on."""
-    return Cloud.from_env().fetch(interval, to, format=format, **wanted)
-
-
-def fetch_all(interval: When, **asked: Unpack[Asked]) -> list[dict[str, Any]]:
-    """`Cloud.from_env().fetch_all(…)`: every conversation of a small interval as a list of dicts."""
-    return Cloud.from_env().fetch_all(interval, **asked)
+#: Where each name is. Type checkers do not see this table; they read the imports above.
+_MODULES = {
+    "Cloud": "cloud",
+    **dict.fromkeys(("doctor", "fetch", "fetch_all", "plan", "verify"), "verbs"),
+    **dict.fromkeys(("Asked", "Wanted"), "keywords"),
+    **dict.fromkeys(("Credentials", "Environment"), "query.environment"),
+    "FetchedPage": "reading",
+    "Finding": "checkup",
+    "Interval": "query.interval",
+    "Slice": "planning.slices",
+    "Summary": "extraction.delivery",
+    "Verification": "coverage.verification",
+}
 
 
-def doctor() -> list[Finding]:
-    """`Cloud.from_env().doctor()`: whether a fetch can work here, one finding a line."""
-    return Cloud.from_env().doctor()
+def __dir__() -> list[str]:
+    return __all__
 
 
-def verify(
-    to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False
-) -> Verification:
-    """`Cloud.from_env().verify(…)`: a destination against what the API counts now."""
-    return Cloud.from_env().verify(to, content=content, repair=repair)
+if not TYPE_CHECKING:
 
-
-def plan(interval: When, **asked: Unpack[Asked]) -> list[Slice]:
-    """`Cloud.from_env().plan(…)`: the slices a fetch would take; sends only the watermark and the counts."""
-    return Cloud.from_env().plan(interval, **asked)
+    def __getattr__(name: str) -> object:
+        """The name from its module (PEP 562); a name that no other module has is an error's."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")
+        return getattr(module, name)

@@ -1,5 +1,21 @@
-"""`python -m lastpage`."""
+"""The command `lastpage`, and `python -m lastpage`."""
 
-from lastpage.cli.app import main
+from __future__ import annotations
 
-main()
+import sys
+
+from lastpage.version import __version__
+
+
+def main() -> None:
+    """Run the command line; `--version` alone is answered before its machinery is imported."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
+        return
+    from lastpage.cli.app import main as run  # noqa: PLC0415 - see above
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,10 @@
-"""Whether anything can work here: one finding a line, each ok or with what to do; from the nearest cause to the farthest.
+"""Whether a fetch can work here: one finding a check, from the nearest cause to the farthest.
 
-Each check stands on the ones before it, so the first that fails for good is the last that is made.
+    environment ▸ network ▸ credentials ▸ organization ▸ role      the first that fails is the last
+    clock ▸ watermark ▸ retention ▸ names ▸ allowance              warnings at most
+
+Each check stands on those before it. An answer that means trouble belongs to the check that its
+error names: no answer to the network, 403 to the role, another refusal to the credentials.
 """
 
 from __future__ import annotations
@@ -21,13 +25,14 @@ from lastpage.query.interval import HOUR, MINUTE, Interval, from_unix, iso
 from lastpage.query.query import Query
 
 State = Literal["ok", "warning", "failed"]
-#: The client's own clock only decides about waits; more than this and logs are hard to compare.
+#: Seconds that a clock may be off. The client's clock only decides about waits; with more than this
+#: its logs are hard to compare.
 SKEW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's: what was looked at, how it is, and what to do about it."""
+    """One line of the doctor's: what was checked, how it is, and what to do about it."""
 
     check: str
     state: State
@@ -35,30 +40,40 @@ class Finding:
 
 
 def examine(client: Client) -> Iterator[Finding]:
-    """Look at everything that a fetch will need; after a `failed` nothing more can be looked at."""
-    here = client.environment
-    yield Finding("environment", "ok", f"{here}: {here.api_url}, login at {here.login_url}")
-    proxy = proxy_for(here.api_url)
-    yield Finding("network", "ok", f"through the proxy {_without_password(proxy)}" if proxy else "directly, no proxy")
+    """Check everything that a fetch needs; nothing comes after a `failed`. Raises nothing."""
+    environment = client.environment
+    yield Finding(
+        "environment",
+        "ok",
+        f"{environment}: {environment.api_url}, login at {environment.login_url}",
+    )
+    proxy = proxy_for(environment.api_url)
+    way = f"through the proxy {_without_password(proxy)}" if proxy else "directly, no proxy"
+    yield Finding("network", "ok", way)
     try:
-        who = organization(client)
+        found = organization(client)
         yield Finding("credentials", "ok", "the login was accepted")
-        yield Finding("organization", "ok", f"{who.name or 'unnamed'} ({who.id})" if who else "the API will not tell")
+        name = f"{found.name or 'unnamed'} ({found.id})" if found else "the API does not tell it"
+        yield Finding("organization", "ok", name)
         now = from_unix(client.server_now())
-        hits = _count_last_hour(client, now)
-        yield Finding("role", "ok", f"may read conversations; {hits:,} were active in the last hour")
+        active = _count_last_hour(client, now)
+        yield Finding(
+            "role", "ok", f"may read conversations; {active:,} were active in the last hour"
+        )
         yield _clock(client)
         yield _watermark(client, now)
-        yield _retention(client)
+        yield _retention(client, now)
         yield from _names(client)
         yield Finding("allowance", "ok", f"{client.pace.per_minute:,.0f} requests a minute")
     except ApiError as problem:
-        yield Finding(_culprit(problem), "failed", str(problem))
+        yield Finding(_check_of(problem), "failed", str(problem))
 
 
-def _culprit(problem: ApiError) -> str:
+def _check_of(problem: ApiError) -> str:
+    """The check that an error belongs to."""
     if isinstance(problem, RefusedError):
-        return "role" if problem.status == 403 and "oauth" not in problem.endpoint else "credentials"
+        is_login = "oauth" in problem.endpoint
+        return "role" if problem.status == 403 and not is_login else "credentials"
     return "network" if problem.status is None else "API"
 
 
@@ -69,14 +84,15 @@ def _count_last_hour(client: Client, now: datetime) -> int:
 
 def _clock(client: Client) -> Finding:
     ahead_s = client.server_now() - client.clock.now()
-    if abs(ahead_s) <= SKEW_S:
-        return Finding("clock", "ok", f"within {max(abs(ahead_s), 1):.0f} s of the API's")
+    off_s = abs(ahead_s)
+    if off_s <= SKEW_S:
+        return Finding("clock", "ok", f"within {max(off_s, 1):.0f} s of the API's")
     which = "behind" if ahead_s > 0 else "ahead of"
     return Finding(
         "clock",
         "warning",
-        f"this machine is {abs(ahead_s):,.0f} s {which} the API; lastpage goes by the API's clock, your logs do not: "
-        "set the machine's time",
+        f"this machine is {off_s:,.0f} s {which} the API; lastpage uses the API's clock, "
+        "but your logs do not: set the machine's time",
     )
 
 
@@ -86,36 +102,42 @@ def _watermark(client: Client, now: datetime) -> Finding:
         return Finding(
             "watermark",
             "warning",
-            "the API will not tell how far its jobs reach; coverage will be unproven: grant the role "
-            "analytics:conversationDetail:view",
+            "the API does not tell how far its jobs reach; coverage will be unproven: "
+            "grant the role analytics:conversationDetail:view",
         )
     lag = now - mark
     text = f"jobs reach to {iso(mark)}, {lag / HOUR:,.1f} hours ago"
     if lag > LAG_ASSUMED:
-        return Finding("watermark", "warning", f"{text}; that is unusually far behind, and the vendor's to mend")
+        return Finding(
+            "watermark",
+            "warning",
+            f"{text}; that is unusually far behind; only the vendor can fix it",
+        )
     return Finding("watermark", "ok", text)
 
 
-def _retention(client: Client) -> Finding:
+def _retention(client: Client, now: datetime) -> Finding:
     days = retention_days(client)
     if days is None:
         return Finding("retention", "ok", "unknown; older conversations may have been deleted")
-    oldest = from_unix(client.server_now()) - timedelta(days=days)
-    return Finding("retention", "ok", f"{days:,} days: conversations since {oldest.date()} are kept")
+    oldest = now - timedelta(days=days)
+    return Finding(
+        "retention", "ok", f"{days:,} days: conversations since {oldest.date()} are kept"
+    )
 
 
 def _names(client: Client) -> Iterator[Finding]:
-    """What has no names is fetched all the same, so this is never worse than a warning."""
-    had = []
+    """A list that cannot be read is a warning: conversations are fetched all the same."""
+    readable = []
     for kind, source in SOURCES.items():
         try:
             check_readable(client, source)
         except ApiError as problem:
             yield Finding(kind, "warning", f"{source.words} will have ids and no names: {problem}")
         else:
-            had.append(source.words)
-    if had:
-        yield Finding("names", "ok", f"may read {', '.join(had)}")
+            readable.append(source.words)
+    if readable:
+        yield Finding("names", "ok", f"may read {', '.join(readable)}")
 
 
 def _without_password(url: str) -> str:

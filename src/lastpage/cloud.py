@@ -1,30 +1,28 @@
-"""The Python door: an organisation behind one OAuth client, and the verbs one can do with it.
+"""The verbs in Python: an organisation behind one OAuth client, and what one can do with it.
 
     cloud = Cloud.from_env()
     for conversation in cloud.conversations("2023-10-01", media="voice"):
         ...
     summary = cloud.fetch("2023-10", to="conversations")
 
-The same verbs, with the same names, are the command line's.
+The command line has the same verbs; their keywords are in `keywords.py`. Every error is one of
+`errors.py`: `UsageError` before anything is sent, `ApiError` where the API refuses or stays
+unavailable. A verb imports what it needs when it is called: Arrow takes longer to import than the
+doctor takes to run.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import random
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Self, Unpack
-
-import pyarrow as pa
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from lastpage.api.auth import Auth, ClientCredentials, StaticToken
 from lastpage.api.client import Client
-from lastpage.api.messages import Page, Raw, Transport, decode_record
+from lastpage.api.messages import Transport, decode_record
 from lastpage.api.names import Directory
 from lastpage.api.organization import JobWatermark, organization
 from lastpage.api.pace import Pace
@@ -32,64 +30,46 @@ from lastpage.api.responses import SHORT_PATIENCE
 from lastpage.api.transport import Urllib3Transport
 from lastpage.checkup import Finding, examine
 from lastpage.clock import Clock, RealClock
-from lastpage.coverage.verification import AMISS, Proof, Verification, mended
-from lastpage.errors import ShortError, UsageError
-from lastpage.extraction.delivery import Began, Extracting, Summary, asked_text, shredder_for
-from lastpage.extraction.rows import fresh
-from lastpage.extraction.run import Fetching, Options
-from lastpage.extraction.verifier import Extract, differing, opened, proofs, same_key, spans
+from lastpage.coverage.verification import Verification
+from lastpage.errors import UsageError
 from lastpage.files import Disk
-from lastpage.keywords import Asked, Wanted, When, ask, choose, counted
-from lastpage.ledger.ledger import Ledger
+from lastpage.keywords import Asked, Wanted, When, at_least_one, query_from, selection_from
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
 from lastpage.progress import Meter
-from lastpage.query.environment import (
-    Credentials,
-    Environment,
-    LoggedIn,
-    credentials_from_env,
-    default_environment,
-    environment,
-    token_of,
-)
-from lastpage.query.query import Query
+from lastpage.query import environment as environments
+from lastpage.query.environment import Credentials, Environment, LoggedIn
 from lastpage.sinks.destination import Destination, Format
-from lastpage.tables.names import names_of
 from lastpage.tables.selection import EVERYTHING, Selection
-from lastpage.walks.walk import Request
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lastpage.extraction.delivery import Summary
+    from lastpage.extraction.run import Fetching, Options
+    from lastpage.reading import FetchedPage
 
 #: Seconds of silence after which the doctor has seen enough.
-HASTY_READ_S = 15.0
+DOCTOR_READ_S = 15.0
 Conversation = dict[str, Any]
-_LOG = logging.getLogger("lastpage")
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedPage:
-    """One page of the API as it came, and the conversations of it that belong to its slice and are its last copies."""
-
-    slice: Slice
-    conversations: list[Conversation]
-    #: Rows in the page as received, those of other slices included.
-    count: int
-    #: The API's approximate number of hits; only the `pages` route has one.
-    total_hits: int | None
-    #: What asked for the next page: a page number, a cursor, or None after the last one.
-    continuation: int | str | None
 
 
 class Cloud:
-    """One organisation, through one OAuth client; its methods share a token, a connection pool and a pace.
+    """One organisation, through one OAuth client; its verbs share a token, connections and a pace.
 
-    `credentials` are an id and a secret, or a token that somebody else obtained (it cannot be renewed), or the official SDK's
-    `ApiClient` once it has logged in. `place` is a region name, a domain or a URL; `us-east-1` if nothing says otherwise.
+    `credentials` are an id and a secret; or a token that was obtained elsewhere, which cannot be
+    renewed; or the official SDK's `ApiClient` once it has logged in. `environment` is a region
+    (`eu-central-1`), a domain or a URL; `us-east-1` by default. `requests_per_minute` is a share of
+    the API's allowance of 300 a client, all of it by default; `threads` is how many requests are
+    under way at once. The other options are for tests: the network, time, chance, files.
+
+    Raises `UsageError` for an environment or a number that makes no sense; nothing is sent yet.
     """
 
     def __init__(
         self,
         credentials: Credentials | LoggedIn | str,
-        place: Environment | str | None = None,
+        environment: Environment | str | None = None,
         *,
         transport: Transport | None = None,
         clock: Clock | None = None,
@@ -98,92 +78,67 @@ class Cloud:
         requests_per_minute: int | None = None,
         threads: int = 6,
     ) -> None:
-        self.threads = counted("a number of threads", threads) or 1
-        self._disk = disk or Disk()
-        self._given = transport is not None
+        self.threads = at_least_one("a number of threads", threads) or 1
+        rate = at_least_one("a share (requests a minute)", requests_per_minute)
         clock = clock or RealClock()
-        auth, where, self._who = _identified(credentials, place, clock)
-        pace = Pace(clock, requests_per_minute=counted("a share (requests a minute)", requests_per_minute))
-        self.client = Client(where, auth, transport or Urllib3Transport(), clock, pace, rng or random.SystemRandom())
+        where = _environment_of(credentials, environment)
+        auth, self._stand_in = _auth_of(credentials, where, clock)
+        self._disk = disk or Disk()
+        self._transport_given = transport is not None
         self._organization: str | None = None
+        self.client = Client(
+            where,
+            auth,
+            transport or Urllib3Transport(),
+            clock,
+            Pace(clock, requests_per_minute=rate),
+            rng or random.SystemRandom(),
+        )
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
-        """Credentials from `GENESYS_CLIENT_ID`, `GENESYS_CLIENT_SECRET` and `GENESYS_ENVIRONMENT` (default `us-east-1`)."""
-        credentials, where = credentials_from_env(os.environ if variables is None else variables)
+        """The organisation of the variables `GENESYS_CLIENT_ID`, `_CLIENT_SECRET`, `_ENVIRONMENT`.
+
+        `options` are the constructor's. Raises `UsageError` naming a variable that is wrong.
+        """
+        variables = os.environ if variables is None else variables
+        credentials, where = environments.credentials_from_env(variables)
         return cls(credentials, where, **options)
 
-    # The verbs ------------------------------------------------------------------------------------------------
+    # Before anything else -------------------------------------------------------------------------
 
-    def conversations(self, interval: When, **asked: Unpack[Asked]) -> Iterator[Conversation]:
-        """Every conversation that starts in the interval, each once, as the API's own record; memory is one page.
+    def doctor(self) -> list[Finding]:
+        """Check whether a fetch can work here: environment, network, credentials, role, allowance …
 
-        A slice is handed over once it has been read to its end and judged. Raises `ShortError` at the end when evidence
-        says that rows are missing.
+        One `Finding` a check, its state `ok`, `warning` or `failed`, its text with what to do; the
+        first that failed is the last. Sends about ten requests and reads no conversation. Errors
+        are findings; none is raised.
+
+        Example::
+
+            for finding in cloud.doctor():
+                print(finding.state, finding.check, finding.text)
         """
-        with self._fetching(interval, asked) as fetching:
-            for page in _raws(fetching):
-                yield from map(decode_record, page)
+        transport = None if self._transport_given else Urllib3Transport(read_s=DOCTOR_READ_S)
+        return list(examine(self.client.with_patience(SHORT_PATIENCE, transport)))
 
-    def fetch_all(self, interval: When, **asked: Unpack[Asked]) -> list[Conversation]:
-        """The same as a list, for small things: it holds everything in memory."""
-        return list(self.conversations(interval, **asked))
+    def plan(self, interval: When, **keywords: Unpack[Asked]) -> list[Slice]:
+        """The slices that `fetch` would take, in order, each with its interval, route and reason.
 
-    def pages(self, interval: When, **asked: Unpack[Asked]) -> Iterator[FetchedPage]:
-        """The same conversations page by page, with what the API said of each page."""
-        with self._fetching(interval, asked) as fetching:
-            for group in fetching.groups():
-                for rows in group.rows:
-                    for request, page, chosen in rows.views():
-                        yield FetchedPage(
-                            rows.planned.slice,
-                            [decode_record(raw) for raw in fresh(group, chosen)],
-                            len(page.heads or ()),
-                            page.total_hits,
-                            _continuation(request, page),
-                        )
-                fetching.commit(group)
-            _raise_if_short(fetching)
+        Sends only the token request, the watermark and the count probes. Raises `UsageError` and
+        `ApiError`.
 
-    def plan(self, interval: When, **asked: Unpack[Asked]) -> list[Slice]:
-        """What `fetch` would do; sends nothing but the token request, the watermark and the count probes."""
-        query, options = ask(interval, asked, Directory(self.client))
-        planning = Planner(query, self.client, JobWatermark(self.client), Meter(), options.paginate)
-        return planning.plan(*planning.resolve())
+        Example::
 
-    def tables(self, interval: When, **wanted: Unpack[Wanted]) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """The same conversations as Arrow: (table, batch), as the tables of a destination would have them (docs/tables.md).
-
-        The organisation's lists come first, unless `names=False`: what of them cannot be had is a warning in the log. Then batches
-        come page by page; those of a page belong together. Raises `ShortError` as `conversations` does.
+            for slice_ in cloud.plan("2023-10-01/2023-10-08", media="voice"):
+                print(slice_.interval, slice_.route, slice_.expected, slice_.reason)
         """
-        shredder = shredder_for(choose(wanted) or EVERYTHING)
-        directory = Directory(self.client)
-        with self._fetching(interval, wanted, directory=directory) as fetching:
-            if wanted.get("names", True):
-                shredder = replace(shredder, names=names_of(directory.lists(shredder.selection.lists, _LOG.warning)))
-                for name, table in shredder.names.lists.items():
-                    yield from ((name, batch) for batch in table.to_batches())
-            for page in _raws(fetching):
-                for name, table in shredder(page).items():
-                    yield from ((name, batch) for batch in table.to_batches())
-            fetching.unknown_fields(_LOG.warning)
+        query = query_from(interval, keywords, Directory(self.client))
+        paginate = keywords.get("paginate", "auto")
+        planner = Planner(query, self.client, JobWatermark(self.client), Meter(), paginate)
+        return planner.plan(*planner.resolve())
 
-    def read(self, piece: Slice, table: str = "conversations", **asked: Unpack[Asked]) -> Iterator[pa.RecordBatch]:
-        """One slice of a plan, as batches of one table: for engines that read slices on several machines.
-
-        The filters are those that `plan` was given. Raises `ShortError` at the end where the slice is short.
-        """
-        shredder = shredder_for(Selection(tables=(table,)))
-        with self._fetching(piece.interval, asked, [piece]) as fetching:
-            lacking = 0
-            for page in _raws(fetching):
-                tables = shredder(page)
-                lacking += len(tables["broken"])
-                yield from tables[table].to_batches()
-            if lacking and table != "broken":
-                _LOG.warning("%d conversations could not be read into tables; they are in the table broken", lacking)
-            fetching.unknown_fields(_LOG.warning)
+    # Into a destination ---------------------------------------------------------------------------
 
     def fetch(
         self,
@@ -192,122 +147,208 @@ class Cloud:
         *,
         format: Format | None = None,  # noqa: A002 - the option's name
         meter: Meter | None = None,
-        **wanted: Unpack[Wanted],
+        **keywords: Unpack[Wanted],
     ) -> Summary:
-        """Fetch the interval into a destination; the same call after a crash finishes the job.
+        """Fetch an interval into a destination; the same call after a crash finishes the job.
 
-        Raises `UsageError`, `ApiError`, `DestinationError` (see `lastpage.errors`); a short result is returned, not raised.
+        `to` is a folder, `x.duckdb`, `x.jsonl` (`.gz`, `.zst`), or `-` for stdout; `format` is that
+        of a folder, `parquet` or `csv`; `meter` counts what was done so far. A short result is
+        returned, not raised: look at `Summary.coverage`. Times are in UTC, `seconds` in seconds.
+
+        Raises `UsageError`, `ApiError`, and `DestinationError` where the destination cannot be
+        written (`InUseError`: another run holds it).
+
+        Example::
+
+            summary = cloud.fetch("2023-10-10", to="conversations", queue="Sales")
+            print(summary.coverage, summary.conversations, summary.notes)
         """
-        place, selection = Destination.parse(os.fspath(to), format), choose(wanted)
-        place.takes(selection or EVERYTHING)
+        from lastpage.extraction.delivery import Began, Extracting
+
+        destination = Destination.parse(os.fspath(to), format)
+        selection = selection_from(keywords)
+        destination.takes(selection or EVERYTHING)
         began, directory = Began.now(self.client), Directory(self.client)
-        query, options = ask(interval, wanted, directory)
-        extracting = self._extracting(query, options, place, selection, meter or Meter())
-        if wanted.get("names", True):
+        query, options = query_from(interval, keywords, directory), self._options(keywords)
+        extracting = Extracting(
+            query, options, destination, selection, self.client, self._disk, meter or Meter()
+        )
+        if keywords.get("names", True):
             extracting = replace(extracting, directory=directory)
         return extracting.run(self.organization, began)
 
     def verify(
-        self, to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False
+        self,
+        to: str | os.PathLike[str] = "conversations",
+        *,
+        content: bool = False,
+        repair: bool = False,
     ) -> Verification:
-        """Hold a destination against what the API counts now; with `repair`, days that changed are read again.
+        """Compare what a destination has with what the API counts now, one or two requests a day.
 
-        `content` reads everything a second time and compares all tables. Raises as `fetch` does.
+        `Verification.proofs` has a `Proof` for each day, its state `same`, `changed`, `unproven` or
+        `short`. With `content`, everything is read a second time and all tables are compared; with
+        `repair`, days that changed are read again, and `Verification.repaired` says which.
+
+        Raises as `fetch` does; `UsageError` where there is nothing to verify.
+
+        Example::
+
+            for proof in cloud.verify("conversations").changed:
+                print(proof.day, proof.conversations, proof.counted, proof.why)
         """
-        place = Destination.parse(os.fspath(to))
-        if (content or repair) and place.grows:
-            raise UsageError(f"{place.text} holds JSON lines, which can be counted but not compared or replaced")
-        extract = opened(place, self.organization, self._disk)
-        found = self._proofs(extract, place if content else None)
-        changed = [each.interval for each, proof in zip(extract.held, found, strict=True) if proof.state in AMISS]
-        if not (repair and changed):
-            return Verification(found, [])
-        again = spans(changed)
-        for span in again:
-            self.fetch(span, to, query=extract.filters)
-        extract = opened(place, self.organization, self._disk)
-        return Verification(self._proofs(extract, None), [str(span) for span in again])
+        from lastpage.extraction.verifier import Verifier
 
-    def _proofs(self, extract: Extract, place: Destination | None) -> list[Proof]:
-        if place:
-            same_key(place, extract)
-        found = proofs(extract, self.client)
-        if place is None:
-            return found
-        with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
-            fresh = Destination.parse(folder)
-            for span in spans(each.interval for each in extract.held):
-                query, options = ask(span, {"query": extract.filters}, Directory(self.client))
-                extracting = self._extracting(query, options, fresh, extract.selection, Meter())
-                extracting.run(self.organization, Began.now(self.client))
-            return mended(found, differing(place, fresh, extract, self._disk))
+        destination = Destination.parse(os.fspath(to))
+        if (content or repair) and destination.grows:
+            raise UsageError(
+                f"{destination.text} holds JSON lines; they are not compared or replaced"
+            )
+        verifier = Verifier(destination, self.client, self._disk, self.organization, self.fetch)
+        return verifier.verify(content=content, repair=repair)
 
-    def _extracting(
-        self, query: Query, options: Options, place: Destination, selection: Selection | None, meter: Meter
-    ) -> Extracting:
-        options = replace(options, threads=self.threads)
-        return Extracting(query, options, place, selection, self.client, self._disk, meter)
+    # To the caller --------------------------------------------------------------------------------
 
-    def doctor(self) -> list[Finding]:
-        """Whether a fetch can work here: environment, network, credentials, role, clock, lake, retention, names, allowance."""
-        transport = None if self._given else Urllib3Transport(read_s=HASTY_READ_S)
-        return list(examine(self.client.with_patience(SHORT_PATIENCE, transport)))
+    def conversations(self, interval: When, **keywords: Unpack[Asked]) -> Iterator[Conversation]:
+        """Every conversation that starts in the interval, once, as the API's own record, a dict.
+
+        Memory is one page. Raises `UsageError` and `ApiError`, and `ShortError` at the end when
+        evidence says that rows are missing.
+
+        Example::
+
+            for conversation in cloud.conversations("2023-10-10", media="voice"):
+                print(conversation["conversationId"], conversation["conversationStart"])
+        """
+        from lastpage.reading import raw_pages
+
+        with self._reading(interval, keywords) as run:
+            for page in raw_pages(run):
+                yield from map(decode_record, page)
+
+    def fetch_all(self, interval: When, **keywords: Unpack[Asked]) -> list[Conversation]:
+        """The same as a list, which is held in memory: for hours or days, not for months.
+
+        Raises as `conversations` does, and then returns nothing.
+
+        Example::
+
+            print(len(cloud.fetch_all("2023-10-10T08:00Z/2023-10-10T12:00Z")))
+        """
+        return list(self.conversations(interval, **keywords))
+
+    def pages(self, interval: When, **keywords: Unpack[Asked]) -> Iterator[FetchedPage]:
+        """The same conversations page by page, with what the API said of each page.
+
+        Raises as `conversations` does.
+
+        Example::
+
+            for page in cloud.pages("2023-10-10", paginate="pages"):
+                print(page.slice.number, page.count, page.total_hits, len(page.conversations))
+        """
+        from lastpage.reading import fetched_pages
+
+        with self._reading(interval, keywords) as run:
+            yield from fetched_pages(run)
+
+    def tables(
+        self, interval: When, **keywords: Unpack[Wanted]
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """The same conversations as Arrow: pairs of a table's name and a batch (docs/tables.md).
+
+        The organisation's lists come first, unless `names=False`; a list that cannot be read is a
+        warning in the log. Then batches come page by page; those of a page stand together. Raises
+        as `conversations` does.
+
+        Example::
+
+            for table, batch in cloud.tables("2023-10-10", tables="segments"):
+                print(table, batch.num_rows)
+        """
+        from lastpage.extraction.delivery import shredder_for
+        from lastpage.reading import LOG, batches
+        from lastpage.tables.derived import names_of
+
+        shredder = shredder_for(selection_from(keywords) or EVERYTHING)
+        directory = Directory(self.client)
+        with self._reading(interval, keywords, directory=directory) as run:
+            if keywords.get("names", True):
+                lists = directory.lists(shredder.selection.lists, LOG.warning)
+                shredder = replace(shredder, names=names_of(lists))
+                for name, table in shredder.names.lists.items():
+                    yield from ((name, batch) for batch in table.to_batches())
+            yield from batches(run, shredder)
+
+    def read(
+        self, slice_: Slice, table: str = "conversations", **keywords: Unpack[Asked]
+    ) -> Iterator[pa.RecordBatch]:
+        """One slice of a plan as batches of one table: for engines that read on several machines.
+
+        The keywords are those that `plan` was given. Raises as `conversations` does; `ShortError`
+        is about this slice.
+
+        Example::
+
+            for slice_ in cloud.plan("2023-10-10", media="voice"):
+                for batch in cloud.read(slice_, "segments", media="voice"):
+                    print(batch.num_rows)
+        """
+        from lastpage.extraction.delivery import shredder_for
+        from lastpage.reading import LOG, batches
+
+        shredder, broken = shredder_for(Selection(tables=(table,))), 0
+        with self._reading(slice_.interval, keywords, [slice_]) as run:
+            for name, batch in batches(run, shredder):
+                broken += batch.num_rows if name == "broken" else 0
+                if name == table:
+                    yield batch
+        if broken and table != "broken":
+            LOG.warning(
+                "%d conversations could not be read into tables; see the table broken", broken
+            )
+
+    # What the verbs share -------------------------------------------------------------------------
 
     def organization(self) -> str:
-        """The organisation's id; the client's own id where the API will not tell (docs/api.md, 1.7)."""
+        """The organisation's id, or the client's where the API does not say (docs/api.md, 1.7)."""
         if self._organization is None:
-            told = organization(self.client)
-            self._organization = told.id if told else self._who
+            found = organization(self.client)
+            self._organization = found.id if found else self._stand_in
         return self._organization
 
-    @contextmanager
-    def _fetching(
+    def _options(self, keywords: Asked) -> Options:
+        from lastpage.extraction.run import Options
+
+        return Options(keywords.get("paginate", "auto"), keywords.get("page_size"), self.threads)
+
+    def _reading(
         self,
         interval: When,
-        asked: Asked,
+        keywords: Asked,
         slices: Sequence[Slice] | None = None,
         directory: Directory | None = None,
-    ) -> Iterator[Fetching]:
-        """A run with a ledger of its own that is gone afterwards: for those who want rows, not files."""
-        query, options = ask(interval, asked, directory or Directory(self.client))
-        options = replace(options, threads=self.threads)
-        # A thread that is still reading when the caller has seen enough may write once more into a folder that goes.
-        place = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)
-        with place as folder, closing(Ledger(Path(folder))) as ledger:
-            yield Fetching.begin(asked_text(query, options), query, self.client, ledger, options, Meter(), slices)
+    ) -> AbstractContextManager[Fetching]:
+        from lastpage.reading import reading
+
+        query = query_from(interval, keywords, directory or Directory(self.client))
+        return reading(query, self.client, self._options(keywords), slices)
 
 
-def _identified(
-    credentials: Credentials | LoggedIn | str, place: Environment | str | None, clock: Clock
-) -> tuple[Auth, Environment, str]:
-    """How to log in, where, and what stands for the organisation if the API will not say its id."""
-    if place is None:
-        place = credentials.host if isinstance(credentials, LoggedIn) else default_environment()
-    where = environment(place) if isinstance(place, str) else place
+def _environment_of(
+    credentials: Credentials | LoggedIn | str, named: Environment | str | None
+) -> Environment:
+    if named is None:
+        if not isinstance(credentials, LoggedIn):
+            return environments.default_environment()
+        named = credentials.host
+    return environments.environment(named) if isinstance(named, str) else named
+
+
+def _auth_of(
+    credentials: Credentials | LoggedIn | str, environment: Environment, clock: Clock
+) -> tuple[Auth, str]:
+    """How to log in, and what stands for the organisation's id where the API does not tell it."""
     if isinstance(credentials, Credentials):
-        return ClientCredentials(credentials, clock), where, f"client {credentials.client_id}"
-    token = token_of(credentials)
-    return StaticToken(token), where, f"a token of {where.name}"
-
-
-def _raws(fetching: Fetching) -> Iterator[Sequence[Raw]]:
-    """Every conversation of a run, raw, a page at a time; raises `ShortError` at the end where rows are missing."""
-    for group in fetching.groups():
-        for page in group.pages():
-            yield fresh(group, page)
-        fetching.commit(group)
-    _raise_if_short(fetching)
-
-
-def _continuation(request: Request, page: Page) -> int | str | None:
-    if request.kind == "page":
-        return page.token or (request.ordinal + 1 if page.heads else None)
-    return page.cursor
-
-
-def _raise_if_short(fetching: Fetching) -> None:
-    short = [verdict for verdict in fetching.verdicts() if verdict.coverage == "short"]
-    if short:
-        raise ShortError(
-            f"{len(short)} slices are short: {short[0].why}; run it again, or fetch into files to keep what there is"
-        )
+        return ClientCredentials(credentials, clock), f"client {credentials.client_id}"
+    return StaticToken(environments.token_of(credentials)), f"a token of {environment.name}"

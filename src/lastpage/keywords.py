@@ -1,4 +1,12 @@
-"""The keywords of the verbs, as checked values: what is asked of the API, and what is kept of it."""
+"""The keywords of the verbs, checked: which conversations, how to fetch them, what to keep of them.
+
+    Asked               filters and how to fetch  ─▶ query_from      a Query; names are ids in it
+    SelectionKeywords   tables and columns        ─▶ selection_from  a Selection
+    Wanted              both: `fetch` and `tables` take it
+
+A keyword that is not in these tables, or whose value makes no sense, is a `UsageError` before
+anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +18,6 @@ from unicodedata import category
 
 from lastpage.api.names import Directory
 from lastpage.errors import UsageError
-from lastpage.extraction.run import Options
 from lastpage.planning.slices import Paginate
 from lastpage.query.environment import body_of
 from lastpage.query.interval import Interval, Relative, parse_interval, zone
@@ -21,115 +28,136 @@ When = str | Interval | Relative
 
 
 class Asked(TypedDict, total=False):
-    """What every verb takes beside the interval: filters, and how to fetch."""
+    """Which conversations, and how to fetch them: what every verb takes beside the interval."""
 
     #: Media types, such as "voice"; one or several.
     media: str | Sequence[str]
-    #: "inbound" or "outbound", as the conversation began.
+    #: "inbound" or "outbound": how the conversation began.
     direction: str | None
     #: Names or ids; one or several. Names are looked up in the organisation's lists.
     queue: str | Sequence[str]
     user: str | Sequence[str]
     division: str | Sequence[str]
-    #: A query body as the vendor's query builder makes it: a dict, or the official SDK's `ConversationQuery`.
+    #: A query body as the vendor's query builder makes it: a dict, or the official SDK's
+    #: `ConversationQuery`.
     query: Any
-    #: The zone whose days plain dates mean, or its name.
+    #: The time zone of plain dates, or its name; UTC by default.
     tz: str | tzinfo
+    #: "auto" (the default), "pages" or "cursor".
     paginate: Paginate
+    #: Rows a page; at most 100 by page numbers, 10,000 by cursors.
     page_size: int | None
 
 
-class Kept(TypedDict, total=False):
-    """Which tables and columns are kept (docs/tables.md); nothing given means all of them, untouched."""
+class SelectionKeywords(TypedDict, total=False):
+    """Which tables and columns are kept (docs/tables.md); by default all of them, untouched."""
 
     #: Names of tables; `conversations` is always there.
     tables: str | Sequence[str]
-    #: Columns, as `column` or `table.column`: of the tables named, only these.
+    #: Columns, as `column` or `table.column`; of the tables named here, only these.
     columns: str | Sequence[str]
     #: Columns to leave out; `attributes.NAME` is a participant attribute.
     drop: str | Sequence[str]
-    #: Columns whose texts are replaced by a hash, keyed with LASTPAGE_HASH_KEY, so that joins go on working.
+    #: Columns whose texts are replaced by a hash, so that they can still be joined. The key is in
+    #: the variable LASTPAGE_HASH_KEY.
     hash: str | Sequence[str]
     #: Participant attributes that get a column each, in a table of participants.
     attributes: str | Sequence[str]
     #: Keep every record as it came, too.
     keep_raw: bool
-    #: Also have the organisation's lists, and names beside ids (default True; needs a few requests more).
+    #: Also fetch the organisation's lists, and write names beside ids; True by default. It takes a
+    #: few more requests.
     names: bool
 
 
-class Wanted(Asked, Kept, total=False):
-    """Both."""
+class Wanted(Asked, SelectionKeywords, total=False):
+    """Which conversations, how to fetch them, and what to keep of them."""
 
 
-def ask(interval: When, asked: Asked, directory: Directory) -> tuple[Query, Options]:
-    """What is asked, as a checked query and options; keywords that are not ours are refused by name.
+def query_from(interval: When, keywords: Asked, directory: Directory) -> Query:
+    """The query; names of queues, users and divisions are looked up in `directory`.
 
-    Names become ids here. Everything that can be wrong without asking the API is found before it is asked.
+    Raises `UsageError` for everything that can be wrong, before a name is looked up; for a name
+    that the organisation does not have, after it.
     """
-    _refuse_unknown(asked, Wanted.__annotations__)
-    tz, paginate = zone(asked.get("tz", "UTC")), asked.get("paginate", "auto")
-    when = parse_interval(interval, tz) if isinstance(interval, str) else interval
-    if not isinstance(when, Interval | Relative):
-        raise UsageError(f"{when!r} is not an interval; give a text such as '2023-10-01/2023-10-08', or an Interval")
+    _refuse_unknown(keywords)
+    paginate = keywords.get("paginate", "auto")
     if paginate not in get_args(Paginate):
         raise UsageError(f"paginate is one of {', '.join(get_args(Paginate))}, not {paginate!r}")
+    at_least_one("a page size", keywords.get("page_size"))
     query = Query(
-        when,
-        media=_several(asked.get("media", ())),
-        direction=asked.get("direction"),
-        body={} if asked.get("query") is None else body_of(asked["query"]),
+        _interval(interval, zone(keywords.get("tz", "UTC"))),
+        media=_several(keywords.get("media", ())),
+        direction=keywords.get("direction"),
+        body={} if keywords.get("query") is None else body_of(keywords["query"]),
     )
-    options = Options(paginate, counted("a page size", asked.get("page_size")))
-    queues, users, divisions = (
-        _named(option, values)
-        for option, values in (
-            ("--queue", asked.get("queue", ())),
-            ("--user", asked.get("user", ())),
-            ("--division", asked.get("division", ())),
-        )
-    )
+    queues = _names("--queue", keywords.get("queue", ()))
+    users = _names("--user", keywords.get("user", ()))
+    divisions = _names("--division", keywords.get("division", ()))
     return replace(
         query,
         queues=directory.ids("--queue", "queues", queues),
         users=directory.ids("--user", "users", users),
         divisions=directory.ids("--division", "divisions", divisions),
-    ), options
+    )
 
 
-def choose(kept: Kept) -> Selection | None:
-    """What is kept, as a checked selection; None where nothing was said, so that a destination's own is taken up."""
+def selection_from(keywords: SelectionKeywords) -> Selection | None:
+    """The tables and columns; None where no keyword is given, so that a destination keeps its own.
+
+    Raises `UsageError` for a table or column that there is not, or a contradiction.
+    """
     selection = Selection(
-        tables=_several(kept.get("tables", ())),
-        columns=_several(kept.get("columns", ())),
-        drop=_several(kept.get("drop", ())),
-        hash=_several(kept.get("hash", ())),
-        attributes=_several(kept.get("attributes", ())),
-        keep_raw=bool(kept.get("keep_raw")),
+        tables=_several(keywords.get("tables", ())),
+        columns=_several(keywords.get("columns", ())),
+        drop=_several(keywords.get("drop", ())),
+        hash=_several(keywords.get("hash", ())),
+        attributes=_several(keywords.get("attributes", ())),
+        keep_raw=bool(keywords.get("keep_raw")),
     )
     return None if selection == Selection() else selection
 
 
-def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
-    for name in given:
+def at_least_one(what: str, count: int | None) -> int | None:
+    """A number that is at least 1, or None; raises `UsageError` for everything else."""
+    if count is None or (isinstance(count, int) and not isinstance(count, bool) and count >= 1):
+        return count
+    raise UsageError(
+        f"{what} of {count!r} makes no sense; give at least 1, or leave it to lastpage"
+    )
+
+
+def _refuse_unknown(keywords: Iterable[str]) -> None:
+    known = Wanted.__annotations__
+    for name in keywords:
         if name not in known:
             raise UsageError(f"there is no option {name!r}; there are {', '.join(known)}")
 
 
-def _named(option: str, values: str | Sequence[str]) -> tuple[str, ...]:
-    """Names or ids; raises `UsageError` for what can be neither."""
+def _interval(interval: When, tz: tzinfo) -> Interval | Relative:
+    when = parse_interval(interval, tz) if isinstance(interval, str) else interval
+    if not isinstance(when, Interval | Relative):
+        raise UsageError(
+            f"{when!r} is not an interval; "
+            "give a text such as '2023-10-01/2023-10-08', or an Interval"
+        )
+    return when
+
+
+def _names(option: str, values: str | Sequence[str]) -> tuple[str, ...]:
+    """Names or ids; raises `UsageError` for a text that can be neither."""
     texts = _several(values)
     for text in texts:
-        if not isinstance(text, str) or not text.strip() or any(category(letter) in ("Cc", "Cs") for letter in text):
-            raise UsageError(f"{option} {text!r} is neither a name nor an id; give one as the admin pages show it")
+        if not isinstance(text, str) or not text.strip() or any(map(_is_control, text)):
+            raise UsageError(
+                f"{option} {text!r} is neither a name nor an id; "
+                "give one as the admin pages show it"
+            )
     return texts
 
 
-def counted(what: str, count: int | None) -> int | None:
-    """A number that is at least 1, or nothing."""
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-        raise UsageError(f"{what} of {count!r} makes no sense; give at least 1, or leave it to lastpage")
-    return count
+def _is_control(letter: str) -> bool:
+    return category(letter) in ("Cc", "Cs")
 
 
 def _several(values: str | Sequence[str]) -> tuple[str, ...]:

@@ -1,8 +1,3 @@
-"""The version, from the installed package."""
+"""The version. `pyproject.toml` reads it from here, so nothing has to look for the package."""
 
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    __version__ = version("lastpage")
-except PackageNotFoundError:  # run from a checkout that is not installed
-    __version__ = "0"
+__version__ = "0.1.0"

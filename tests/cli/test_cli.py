@@ -40,14 +40,20 @@ def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.Fixture
 def test_fetch(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`lastpage fetch` writes to ./conversations and says what it did, on stdout."""
     assert run(["fetch", INTERVAL, "--quiet"]) == 0
-    told = capsys.readouterr()
-    assert "complete" in told.out
-    assert f"{len(ids(tmp_path / 'conversations')):,}" in told.out
-    assert told.err == ""
+    printed = capsys.readouterr()
+    assert "complete" in printed.out
+    assert f"{len(ids(tmp_path / 'conversations')):,}" in printed.out
+    assert printed.err == ""
+
+
+def test_what_is_printed_is_no_markup(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names are printed as they are: neither brackets nor colons in them are taken for markup."""
+    assert run(["fetch", INTERVAL, "-q", "--to", "out[red]:smile:"]) == 0
+    assert "out[red]:smile:" in capsys.readouterr().out
 
 
 def test_csv(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--format csv` makes a folder of CSV, which stays one; another format there is refused with the mend."""
+    """`--format csv` makes a folder of CSV, which stays one; another format there is refused, with the fix."""
     assert run(["fetch", INTERVAL, "-q", "--format", "csv"]) == 0
     assert len(list((tmp_path / "conversations" / "conversations").glob("*/part.csv"))) == 2
     assert run(["fetch", INTERVAL, "-q"]) == 0
@@ -56,7 +62,7 @@ def test_csv(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert run(["fetch", INTERVAL, "-q", "--format", "parquet"]) == 2
     assert "give another folder" in capsys.readouterr().err
     assert run(["fetch", INTERVAL, "-q", "--to", "x.jsonl", "--format", "csv"]) == 2
-    assert "is no folder" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
 
 
 def test_json(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +86,7 @@ def test_unknown_fields(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_names(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """Queues by name, names beside ids; `--no-names` asks for no list that the question does not need."""
+    """Queues by name, names beside ids; `--no-names` reads no list that the query does not need."""
     assert run(["fetch", INTERVAL, "--queue", "sales", "-q"]) == 0
     assert Path("conversations/users/part.parquet").exists()
     box.counters.clear()
@@ -94,14 +100,14 @@ def test_names(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
 def test_stdout(box: Sandbox, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """`--to -` streams JSON lines to stdout, and everything else to stderr."""
     assert run(["fetch", INTERVAL, "--to", "-", "-q", "--media", "voice"]) == 0
-    told = capfdbinary.readouterr()
-    records = [json.loads(line) for line in told.out.splitlines()]
+    printed = capfdbinary.readouterr()
+    records = [json.loads(line) for line in printed.out.splitlines()]
     assert records
-    assert b"complete" in told.err
+    assert b"complete" in printed.err
 
 
 def test_a_closed_pipe(box: Sandbox) -> None:
-    """A reader that has seen enough ends it quietly."""
+    """A reader that closes the pipe ends it without an error."""
     command = f"{sys.executable} -m lastpage fetch {INTERVAL} --to - -q | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, timeout=60, check=False)
     assert json.loads(done.stdout)
@@ -110,26 +116,26 @@ def test_a_closed_pipe(box: Sandbox) -> None:
 
 
 def test_a_closed_pipe_of_a_short_text(box: Sandbox) -> None:
-    """Nobody reads a text that is short enough to wait in the buffer: no fault, and nothing is said."""
+    """A text that is short enough to wait in the buffer meets a closed pipe: no error, no message."""
     command = f"set -o pipefail; {sys.executable} -m lastpage doctor --json | sleep 0"
     done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_no_interval(capsys: pytest.CaptureFixture[str]) -> None:
-    """Who leaves the interval out is told how one looks, and sent to the help of that verb."""
+    """Without an interval, the message shows what one looks like, and names the help of that verb."""
     assert run(["fetch"]) == 2
-    told = capsys.readouterr().err
-    assert "fetch needs an interval, such as 24h" in told
-    assert told.endswith("Try: lastpage fetch --help\n")
+    printed = capsys.readouterr().err
+    assert "fetch needs an interval, such as 24h" in printed
+    assert printed.endswith("Try: lastpage fetch --help\n")
 
 
 def test_help_names_no_empty_default(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help names defaults that are something: no empty list, no flag that is not set."""
+    """The help shows defaults that hold something: no empty list, no flag that is not set."""
     run(["fetch", "--help"])
-    told = capsys.readouterr().out
-    assert "[default: conversations]" in told
-    assert not any(empty in told for empty in ("[default: []]", "False]", "[default: ]"))
+    printed = capsys.readouterr().out
+    assert "[default: conversations]" in printed
+    assert not any(empty in printed for empty in ("[default: []]", "False]", "[default: ]"))
 
 
 def test_plan(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,9 +147,9 @@ def test_plan(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert planned["minutes"] > 0
     assert set(box.counters) == {"token", "jobs.availability", "details.query"}
     assert run(["plan", "2023-10-18/2023-10-20T15:00Z"]) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "before the watermark" in told
-    assert "requests, less than a minute at" in told
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "before the watermark" in printed
+    assert "requests, less than a minute at" in printed
 
 
 def test_plan_on_a_narrow_terminal(
@@ -152,13 +158,13 @@ def test_plan_on_a_narrow_terminal(
     """Nothing of a plan is cut off, however narrow the terminal is."""
     monkeypatch.setenv("COLUMNS", "40")
     assert run(["plan", "2023-10-18/2023-10-19"]) == 0
-    told = capsys.readouterr().out
-    assert "2023-10-18T00:00:00.000Z  2023-10-19T00:00:00.000Z  cursor" in told
-    assert "…" not in told
+    printed = capsys.readouterr().out
+    assert "2023-10-18T00:00:00.000Z  2023-10-19T00:00:00.000Z  cursor" in printed
+    assert "…" not in printed
 
 
 @pytest.mark.parametrize(
-    ("arguments", "mend"),
+    ("arguments", "fix"),
     [
         (["fetch"], "INTERVAL"),
         (["fetch", "yesterday"], "an interval is"),
@@ -169,13 +175,13 @@ def test_plan_on_a_narrow_terminal(
         (["plan", INTERVAL, "--queue", "Sales", "--user", " "], "--user ' ' is neither"),
         (["fetch", INTERVAL, "--division", "Ho\nme"], "neither a name nor an id"),
         (["fetch", INTERVAL, "--queue", "Sales", "--media", "voise"], "did you mean voice"),
-        (["fetch", INTERVAL, "--queue", "Sales", "--to", "x.csv"], "no destination"),
+        (["fetch", INTERVAL, "--queue", "Sales", "--to", "x.csv"], "not a destination"),
         (["fetch", INTERVAL, "--paginate", "both"], "paginate"),
         (["fetch", INTERVAL, "--page-size", "0"], "page size"),
         (["fetch", INTERVAL, "--page-size", "many"], "page-size"),
         (["fetch", INTERVAL, "--requests-per-minute", "0"], "at least 1"),
         (["fetch", INTERVAL, "--to", "s3://bucket"], "cannot write"),
-        (["fetch", INTERVAL, "--to", "x.csv"], "no destination"),
+        (["fetch", INTERVAL, "--to", "x.csv"], "not a destination"),
         (["fetch", INTERVAL, "--to", ""], "cannot write"),
         (["fetch", INTERVAL, "--query", "missing.json"], "missing.json"),
         (["fetch", INTERVAL, "--tz", "Mars/Olympus"], "not a time zone"),
@@ -189,13 +195,13 @@ def test_plan_on_a_narrow_terminal(
         (["sandbox", "--faults", "wild"], "faults"),
     ],
 )
-def test_bad_input(box: Sandbox, capsys: pytest.CaptureFixture[str], arguments: list[str], mend: str) -> None:
-    """Bad input: one sentence with the mend, exit code 2, nothing sent, nothing made."""
+def test_bad_input(box: Sandbox, capsys: pytest.CaptureFixture[str], arguments: list[str], fix: str) -> None:
+    """Bad input: one sentence that says what to do, exit code 2, nothing sent, nothing made."""
     assert run(arguments) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("lastpage: ")
-    assert mend.lower() in told.lower()
-    assert "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert printed.startswith("lastpage: ")
+    assert fix.lower() in printed.lower()
+    assert "Traceback" not in printed
     assert not box.counters
     assert list(Path.cwd().iterdir()) == []
 
@@ -212,7 +218,7 @@ def test_bad_variables(
 
 
 def test_a_wrong_secret(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong secret is told by name of its variable, exit code 4."""
+    """A wrong secret is an error that names its variable, exit code 4."""
     monkeypatch.setenv("GENESYS_CLIENT_SECRET", "wrong")
     assert run(["fetch", INTERVAL, "-q"]) == 4
     assert "GENESYS_CLIENT_SECRET" in capsys.readouterr().err
@@ -253,10 +259,10 @@ def test_interrupted(box: Sandbox, tmp_path: Path) -> None:
     while not box.faults.receipts and time.monotonic() < deadline:
         os.sched_yield()
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=20)
+    _, printed = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "run the same command again" in told
-    assert "Traceback" not in told
+    assert "run the same command again" in printed
+    assert "Traceback" not in printed
     assert run(["fetch", INTERVAL, "--to", "out", "-q"]) == 0
     start = NOW.replace(day=10, hour=0, minute=0, second=0)
     assert set(ids(tmp_path / "out")) == box.truth_ids(start, start.replace(day=12))
@@ -281,5 +287,5 @@ def test_slices_print() -> None:
     from lastpage.query.interval import parse_interval
 
     interval = parse_interval("2023-10-10")
-    text = str(Slice(3, interval, interval, "pages", "because", 5, "inbound"))  # type: ignore[arg-type]
-    assert text == "slice 3 2023-10-10T00:00:00.000Z/2023-10-11T00:00:00.000Z inbound by pages"
+    text = str(Slice(3, interval, interval, "pages", "because", 5))  # type: ignore[arg-type]
+    assert text == "slice 3 2023-10-10T00:00:00.000Z/2023-10-11T00:00:00.000Z by pages"

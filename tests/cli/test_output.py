@@ -1,4 +1,4 @@
-"""What is told on stderr: for people, for machines, in detail, or not at all; and never a traceback."""
+"""What is printed on stderr: for people, for machines, in detail, or not at all; and never a traceback."""
 
 import io
 import json
@@ -22,20 +22,20 @@ def events(text: str) -> list[dict[str, object]]:
 
 
 def test_quiet(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--quiet` tells nothing beside the summary."""
+    """`--quiet` prints nothing beside the summary."""
     assert run(["fetch", INTERVAL, "--quiet"]) == 0
     assert capsys.readouterr().err == ""
 
 
 def test_verbose(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--verbose` tells every request: endpoint, status, time, correlation id; no token, no id, no query."""
+    """`--verbose` prints every request: endpoint, status, time, correlation id; no token, no id, no query."""
     assert run(["fetch", INTERVAL, "--verbose"]) == 0
-    told = capsys.readouterr().err
-    assert told.count(" 20") >= box.counters.total() - 1
+    printed = capsys.readouterr().err
+    assert printed.count(" 20") >= box.counters.total() - 1
     for endpoint in ("POST /oauth/token: 200", "details/jobs: 202", "details/jobs/{jobId}/results: 200"):
-        assert endpoint in told
-    assert box.settings.client_secret not in told
-    assert "Bearer" not in told
+        assert endpoint in printed
+    assert box.settings.client_secret not in printed
+    assert "Bearer" not in printed
     assert run(["fetch", INTERVAL, "-q"]) == 0
     assert capsys.readouterr().err == ""
 
@@ -43,11 +43,11 @@ def test_verbose(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_lines(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """`--log-format json` makes every line on stderr an object, errors too."""
     assert run(["fetch", "2023-10-20", "--log-format", "json", "--verbose"]) == 0
-    told = events(capsys.readouterr().err)
-    requests = [each for each in told if each["event"] == "request"]
+    printed = events(capsys.readouterr().err)
+    requests = [each for each in printed if each["event"] == "request"]
     assert len(requests) == box.counters.total()
     assert {"endpoint", "status", "seconds", "correlation_id", "text"} <= set(requests[-1])
-    assert any(each["event"] == "note" for each in told)
+    assert any(each["event"] == "note" for each in printed)
     assert run(["fetch", "yesterday", "--log-format=json"]) == 2
     (error,) = events(capsys.readouterr().err)
     assert (error["event"], error["exit_code"]) == ("error", 2)
@@ -62,11 +62,11 @@ def test_an_error_is_a_sentence(box: Sandbox, capsys: pytest.CaptureFixture[str]
     """What the API refuses ends with its exit code and one line on stderr that has the correlation id."""
     box.faults.put("details.query", word)
     assert run(["fetch", INTERVAL, "-q"]) == exit_code
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("lastpage: ")
-    assert told.err.count("\n") == 1
-    assert "correlation id" in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("lastpage: ")
+    assert printed.err.count("\n") == 1
+    assert "correlation id" in printed.err
 
 
 def test_no_environment_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_no_environment_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_doctor(box: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """`lastpage doctor` prints a line a check; exit code 4 where nothing can work."""
     assert run(["doctor"]) == 0
-    told = capsys.readouterr().out
-    assert all(check in told for check in ("environment", "credentials", "role", "watermark", "allowance"))
+    printed = capsys.readouterr().out
+    assert all(check in printed for check in ("environment", "credentials", "role", "watermark", "allowance"))
     assert run(["doctor", "--json"]) == 0
     assert {each["state"] for each in json.loads(capsys.readouterr().out)} <= {"ok", "warning"}
     monkeypatch.setenv("GENESYS_CLIENT_SECRET", "wrong")
@@ -102,8 +102,8 @@ def test_the_bar_in_eighty_columns() -> None:
     console = Console(width=80, file=io.StringIO(), force_terminal=True)
     bar = Progress(*columns(), console=console)
     bar.add_task("1,186/s · 12,345 requests · 112 of 130 slices", total=1_000_000, completed=123_456)
-    with console.capture() as told:
+    with console.capture() as printed:
         console.print(bar.get_renderable())
-    assert " 123456/1000000" in told.get()
-    assert "1,186/s · 12,345 requests · 112 of 130 slices" in told.get()
-    assert "…" not in told.get()
+    assert " 123456/1000000" in printed.get()
+    assert "1,186/s · 12,345 requests · 112 of 130 slices" in printed.get()
+    assert "…" not in printed.get()

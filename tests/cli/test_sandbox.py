@@ -88,11 +88,11 @@ def test_another_interface_is_warned_of() -> None:
 def test_bad_input(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
     """One sentence that names what is wrong, exit code 2, nothing served."""
     assert run(["sandbox", "--port", "0", *arguments] if "--port" not in arguments else ["sandbox", *arguments]) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith("lastpage: ")
-    assert says in told.err
-    assert told.err.count("\n") == 1
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert printed.err.startswith("lastpage: ")
+    assert says in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
 
 
 def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +100,6 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with running() as (env, _, _):
         port = env["GENESYS_ENVIRONMENT"].rpartition(":")[2]
         assert run(["sandbox", "--port", port]) == 2
-    told = capsys.readouterr().err
-    assert f"cannot listen on 127.0.0.1:{port}" in told
-    assert "--port" in told
+    printed = capsys.readouterr().err
+    assert f"cannot listen on 127.0.0.1:{port}" in printed
+    assert "--port" in printed

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from lastpage.tables.names import LISTS
+from lastpage.tables.selection import LISTS
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.crash.test_steps import SPAN, small
 from tests.inprocess import World

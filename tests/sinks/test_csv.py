@@ -14,6 +14,7 @@ from tests.readback import comma_separated, everything
 from lastpage import DestinationError, UsageError
 from lastpage.sinks import formats as csv
 from lastpage.sinks.formats import Csv
+from lastpage.tables.parse import schemas
 from lastpage.tables.schema import TABLES
 
 DAY = "2023-10-10"
@@ -70,7 +71,7 @@ def test_what_is_read_is_what_was_written(
 ) -> None:
     """CSV gives back every value of every type, to the last character, in long lines, too."""
     monkeypatch.setattr(csv, "BLOCK_BYTES", block)
-    table = filled(TABLES[name])
+    table = filled(schemas()[name])
     path = written(tmp_path / Csv.file, table, table)
     assert pa.concat_tables(Csv().read(path, table.schema)).equals(pa.concat_tables([table, table]))
     assert Csv().rows(path) == 80

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.contract.kinds import SINKS
-from tests.contract.test_sinks import DAY, START, US, hours, opened, record, stored
+from tests.contract.test_sinks import DAY, START, held, hours, opened, record, stored, write
 from tests.inprocess import World, world
 from tests.readback import by_keys, database, everything
 
@@ -26,8 +26,8 @@ from lastpage.files import Disk
 from lastpage.sinks.duckdb import VERSION
 from lastpage.sinks.sink import Identity
 from lastpage.tables.build import Shredder
-from lastpage.tables.names import LISTS, Names
-from lastpage.tables.selection import Selection
+from lastpage.tables.derived import Names
+from lastpage.tables.selection import LISTS, Selection
 
 KIND = SINKS["duckdb"]
 SPAN = "2023-10-10/2023-10-12"
@@ -37,9 +37,7 @@ SPAWN.set_forkserver_preload(["tests.contract.test_sinks"])
 
 def filled(folder: Path) -> Path:
     """A file with one day in it, closed."""
-    sink = opened(KIND, folder)
-    sink.replace(DAY, [hours(0, 24)], [[record(1), record(2)]])
-    sink.close()
+    write(KIND, folder, [hours(0, 24)], [[record(1), record(2)]])
     return folder / "x.duckdb"
 
 
@@ -90,14 +88,14 @@ def test_what_it_holds(tmp_path: Path) -> None:
 
 def test_reading_gives_the_schema(tmp_path: Path) -> None:
     """What is read back has exactly the columns and types of the selection."""
-    sink = opened(KIND, tmp_path)
-    sink.replace(DAY, [hours(0, 24)], [[record(1)], [record(2)]])
-    for name, schema in Shredder().schemas.items():
-        tables = list(sink.read(name, DAY))  # type: ignore[attr-defined]
-        assert all(table.schema == schema for table in tables)
-    (found,) = sink.read("conversations", DAY)  # type: ignore[attr-defined]
-    assert sorted(found.column("conversation_start").to_pylist()) == [START + timedelta(hours=hour) for hour in (1, 2)]
-    assert list(sink.read("conversations", DAY + timedelta(days=1))) == []  # type: ignore[attr-defined]
+    with opened(KIND, tmp_path) as sink:
+        sink.replace(DAY, [hours(0, 24)], [[record(1)], [record(2)]])
+        for name, schema in Shredder().schemas.items():
+            assert all(table.schema == schema for table in sink.read(name, DAY))
+        (found,) = sink.read("conversations", DAY)
+        starts = sorted(found.column("conversation_start").to_pylist())
+        assert starts == [START + timedelta(hours=hour) for hour in (1, 2)]
+        assert list(sink.read("conversations", DAY + timedelta(days=1))) == []
 
 
 @pytest.mark.invariant("Destinations")
@@ -108,16 +106,16 @@ def test_somebody_elses_database(tmp_path: Path, mark: bool) -> None:
     changed(path, "create table conversations (thesis varchar)" if mark else "create table thesis (chapter integer)")
     before = path.read_bytes()
     with pytest.raises(DestinationError, match="not written by lastpage") as refused:
-        opened(KIND, tmp_path)
+        held(KIND, tmp_path)
     assert refused.value.exit_code == 6
     assert path.read_bytes() == before
 
 
 def test_a_newer_version(tmp_path: Path) -> None:
-    """What a newer lastpage wrote is refused with the mend, and not touched."""
+    """What a newer lastpage wrote is refused with what to do, and not touched."""
     changed(filled(tmp_path), f"update lastpage_meta set version = {VERSION + 1}")
     with pytest.raises(UsageError, match="update this one"):
-        opened(KIND, tmp_path)
+        held(KIND, tmp_path)
     assert stored(KIND, tmp_path) == {"h1-0": "one", "h2-0": "one"}
 
 
@@ -131,10 +129,9 @@ def test_an_older_version(tmp_path: Path) -> None:
         "alter table sessions drop media_type",
         "drop table surveys",
     )
-    sink = opened(KIND, tmp_path)
-    sink.replace(DAY, [hours(2, 24)], [[record(13, "two")]])
-    assert list(sink.read("surveys", DAY)) == []  # type: ignore[attr-defined]
-    sink.close()
+    with opened(KIND, tmp_path) as sink:
+        sink.replace(DAY, [hours(2, 24)], [[record(13, "two")]])
+        assert list(sink.read("surveys", DAY)) == []
     assert stored(KIND, tmp_path) == {"h1-0": None, "h13-0": "two"}
     assert {row["media_type"] for row in KIND.read(tmp_path, "sessions")} == {None}
 
@@ -158,57 +155,49 @@ def test_open_in_another_program(tmp_path: Path) -> None:
     other = held_elsewhere(path)
     try:
         with pytest.raises(InUseError, match="open in another program; close it") as refused:
-            opened(KIND, tmp_path)
+            held(KIND, tmp_path)
     finally:
         other.communicate("\n")
     assert refused.value.exit_code == 7
-    assert opened(KIND, tmp_path).committed() == {DAY: [hours(0, 24, conversations=2)]}
+    assert held(KIND, tmp_path) == {DAY: [hours(0, 24, conversations=2)]}
 
 
 def test_attributes_that_differ_in_case(tmp_path: Path) -> None:
     """Two attributes that DuckDB would take for one are refused; one called as a column of ours is not in its way."""
     twins = Selection(attributes=("Order", "order"))
     with pytest.raises(UsageError, match="differs from it in case only"):
-        KIND.make(tmp_path, Disk()).claim(US, Shredder(twins))
+        write(KIND, tmp_path, [hours(0, 24)], [], shredder=Shredder(twins))
     assert not (tmp_path / "x.duckdb").exists()
-    odd = Selection(attributes=("Day", 'a "b"', "purpose"))
-    sink = KIND.make(tmp_path, Disk())
-    sink.claim(US, Shredder(odd))
-    sink.replace(DAY, [hours(0, 24)], [[record(1)]])
-    sink.close()
+    odd = Shredder(Selection(attributes=("Day", 'a "b"', "purpose")))
+    write(KIND, tmp_path, [hours(0, 24)], [[record(1)]], shredder=odd)
     (row,) = KIND.read(tmp_path, "participants_with_attributes")
     assert {"attribute_Day", 'a "b"', "attribute_purpose"} <= {*row}
 
 
 def test_lists(tmp_path: Path) -> None:
     """The organisation's lists are tables beside the others; a newer list takes an older one's place."""
-    sink = opened(KIND, tmp_path)
-    for name in ("old", "new"):
-        sink.refresh(Names({"queues": pa.table({"id": ["q"], "name": [name]})}))
-    sink.close()
+    with opened(KIND, tmp_path) as sink:
+        for name in ("old", "new"):
+            sink.refresh(Names({"queues": pa.table({"id": ["q"], "name": [name]})}))
     assert KIND.read(tmp_path, "queues") == [{"id": "q", "name": "new"}]
 
 
 def test_a_selection(tmp_path: Path) -> None:
     """A selection without what a view needs has no such view; another selection is refused later."""
     chosen = Selection(tables=("sessions",), drop=("sessions.ani",))
-    sink = KIND.make(tmp_path, Disk())
-    sink.claim(Identity("org-1", "{}", chosen.dump()), Shredder(chosen))
-    sink.replace(DAY, [hours(0, 24)], [[record(1)]])
-    sink.close()
+    who = Identity("org-1", "{}", chosen.dump())
+    write(KIND, tmp_path, [hours(0, 24)], [[record(1)]], who=who, shredder=Shredder(chosen))
     assert sorted(database(tmp_path / "x.duckdb")) == ["broken", "conversations", "sessions"]
     assert "ani" not in KIND.read(tmp_path, "sessions")[0]
     with pytest.raises(UsageError, match="another selection"):
-        opened(KIND, tmp_path)
+        held(KIND, tmp_path)
 
 
 def full_disk(folder: Path, room: int) -> None:
     """Write a day, in a process whose files may not grow beyond `room` bytes; exits with the error's code."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     try:
-        sink = opened(KIND, folder)
-        sink.replace(DAY, [hours(0, 24)], wide())
-        sink.close()
+        write(KIND, folder, [hours(0, 24)], wide())
     except DestinationError as problem:
         os._exit(problem.exit_code if "same command again" in str(problem) else 1)
 
@@ -227,9 +216,7 @@ def test_a_disk_that_is_full(tmp_path: Path, room_kib: int) -> None:
     process.join()
     assert process.exitcode == 6
     assert stored(KIND, tmp_path) == {"h1-0": "one", "h2-0": "one"}
-    sink = opened(KIND, tmp_path)
-    sink.replace(DAY, [hours(0, 24)], wide())
-    sink.close()
+    write(KIND, tmp_path, [hours(0, 24)], wide())
     assert len(stored(KIND, tmp_path)) == 900
 
 
@@ -242,9 +229,7 @@ def killed(folder: Path, at: int) -> None:
         if steps.total() == at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    sink = opened(KIND, folder, Disk(seam))
-    sink.replace(DAY, [hours(12, 24)], [[record(13)], [record(14)]])
-    sink.close()
+    write(KIND, folder, [hours(12, 24)], [[record(13)], [record(14)]], disk=Disk(seam))
 
 
 @pytest.mark.invariant("Destinations")
@@ -265,9 +250,7 @@ def test_killed_at_every_step(tmp_path: Path, there: bool) -> None:
         old = {"h1-0": "one", "h2-0": "one"} if there else {}
         new = old | {"h13-0": "one", "h14-0": "one"}
         assert stored(KIND, folder) in (old, new), at
-        sink = opened(KIND, folder)
-        sink.replace(DAY, [hours(12, 24)], [[record(13)], [record(14)]])
-        sink.close()
+        write(KIND, folder, [hours(12, 24)], [[record(13)], [record(14)]])
         assert stored(KIND, folder) == new, at
     assert at > (4 if there else 7)
 
@@ -288,16 +271,15 @@ def test_all_of_a_day_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         yield from ([record(15)], [record(16)])
         raise KeyboardInterrupt
 
-    sink = opened(KIND, tmp_path, Disk(seam))
-    sink.replace(DAY, [hours(0, 24)], [[record(13)], [record(14)]])
-    assert steps[-3:] == ["database write", "database write", "database commit"]
+    with opened(KIND, tmp_path, Disk(seam)) as sink:
+        sink.replace(DAY, [hours(0, 24)], [[record(13)], [record(14)]])
+        assert steps[-3:] == ["database write", "database write", "database commit"]
+        assert stored(KIND, tmp_path) == new
+        old = new
+        with pytest.raises(KeyboardInterrupt):
+            sink.replace(DAY, [hours(0, 24)], pages())
     assert stored(KIND, tmp_path) == new
-    old = new
-    with pytest.raises(KeyboardInterrupt):
-        sink.replace(DAY, [hours(0, 24)], pages())
-    sink.close()
-    assert stored(KIND, tmp_path) == new
-    assert opened(KIND, tmp_path).committed() == {DAY: [hours(0, 24, conversations=2)]}
+    assert held(KIND, tmp_path) == {DAY: [hours(0, 24, conversations=2)]}
 
 
 def test_the_file_does_not_grow_for_ever(tmp_path: Path) -> None:

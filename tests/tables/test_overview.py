@@ -7,10 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from tests.inprocess import world
-from tests.tables.test_shred import RECORD, raws
+from tests.tables.test_parse import RECORD, raws
 
-from lastpage.tables.derived import OVERVIEW_SCHEMA, overview
-from lastpage.tables.names import Names
+from lastpage.tables.derived import Names, overview, overview_schema
 from lastpage.tables.parse import shred
 
 DAY = datetime(2023, 10, 10, tzinfo=UTC)
@@ -164,4 +163,4 @@ def test_next_to_nothing(record: Json) -> None:
     """A conversation without participants is a row all the same."""
     (row,) = of(record)
     assert (row["conversation_id"], row["answered"], row["agent_ids"], row["wait_ms"]) == ("c1", False, [], None)
-    assert overview(shred([])).schema == OVERVIEW_SCHEMA
+    assert overview(shred([])).schema == overview_schema()

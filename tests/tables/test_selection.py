@@ -5,11 +5,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.tables.test_shred import RECORD, raws
+from tests.tables.test_parse import RECORD, raws
 
 from lastpage.errors import UsageError
 from lastpage.tables.build import Shredder
-from lastpage.tables.selection import ALL, Selection
+from lastpage.tables.selection import Selection
 
 KEY = b"a key that is long enough"
 PERSON = {
@@ -42,7 +42,7 @@ def everything_in(tables: dict[str, pa.Table]) -> str:
 def test_all_by_default() -> None:
     """Nothing chosen is everything, untouched."""
     tables = shredded()
-    assert {name: table.schema for name, table in tables.items()} == ALL
+    assert {name: table.schema for name, table in tables.items()} == Shredder().schemas
     assert "tel:+49123" in everything_in(tables)
 
 
@@ -55,7 +55,7 @@ def test_columns() -> None:
     """Of a table that is named only these columns and the keys; other tables are whole."""
     tables = shredded(columns=("sessions.media_type",))
     assert tables["sessions"].column_names == ["conversation_id", "participant_no", "session_no", "media_type"]
-    assert tables["segments"].schema == ALL["segments"]
+    assert tables["segments"].schema == Shredder().schemas["segments"]
 
 
 @pytest.mark.invariant("Tables")

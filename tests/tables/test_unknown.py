@@ -9,7 +9,7 @@ import pytest
 
 from lastpage.coverage.tally import PATHS_MAX
 from lastpage.tables.schema import CONVERSATION, Level
-from lastpage.tables.unknown import NAME_CHARS_MAX, told, unknown
+from lastpage.tables.unknown import NAME_CHARS_MAX, sentence, unknown
 
 
 def raw(record: Any) -> msgspec.Raw:
@@ -72,5 +72,5 @@ def test_bounds() -> None:
 
 def test_the_sentence() -> None:
     """One of them is named, the others are counted."""
-    assert "the API sends a.b, which" in told(["a.b"])
-    assert "the API sends a and 2 more fields, which" in told(["c", "b", "a"])
+    assert "the API sends a.b, which" in sentence(["a.b"])
+    assert "the API sends a and 2 more fields, which" in sentence(["c", "b", "a"])

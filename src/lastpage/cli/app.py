@@ -1,151 +1,186 @@
-"""The command line: one file a verb; here errors become sentences and exit codes."""
+"""The command `lastpage`: which verbs there are, and how each ends: an exit code, and one sentence.
+
+    arguments ─▶ app.parse_args ─▶ verb(options) ─▶ its exit code
+                      └ CycloptsError    └ exception ─▶ Ending: exit code, sentence on stderr
+
+Whatever happens, nobody sees a traceback: an error of `lastpage.errors` is its own sentence, and
+every other one is a fault of lastpage, told by its class, because its text may hold anything.
+"""
 
 from __future__ import annotations
 
 import ctypes
-import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from inspect import BoundArguments
 from typing import Any
 
-import pyarrow as pa
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
-from lastpage.cli.commands import doctor, fetch, plan, verify
-from lastpage.cli.debugging import debugging, frames, tell_end
-from lastpage.cli.output import PLAINLY, Telling, line, wants_json
-from lastpage.cli.sandbox import demo, sandbox
+from lastpage.cli.output import DEFAULT_OUTPUT, OutputOptions, json_line, wants_json
 from lastpage.errors import LastpageError, UsageError
 from lastpage.version import __version__
+
+#: Each verb: where it is, and what the help says of it. Its module is imported when it is used.
+VERBS = {
+    "commands:fetch": """
+        Fetch every conversation of an interval; run it again after a crash and it goes on.""",
+    "commands:plan": """
+        Print the slices a fetch would take, by which route and why, with requests and minutes;
+        sends only the counts.""",
+    "commands:verify": """
+        Compare what a destination has with what the API counts now, day by day; exit code 3 if
+        days changed and stay so.""",
+    "commands:doctor": """
+        Check environment, network, credentials, role, clock, watermark, retention, names and
+        allowance; each is ok, or what to do.""",
+    "sandbox:sandbox": """
+        Serve an emulated organisation on this machine; prints the variables that point lastpage
+        (and the SDKs) to it.""",
+    "sandbox:demo": """
+        Fetch two days from an emulated organisation that misbehaves, by both routes, and say what
+        to try next.""",
+}
+STOPPED = "stopped; what was fetched is kept, run the same command again and it goes on"
+#: glibc's word for how many heaps there are at most (mallopt(3)); two are enough for two threads
+#: that work.
+M_ARENA_MAX, ARENAS = -8, 2
 
 app = App(
     name="lastpage",
     help="Every Genesys Cloud conversation, to the last page.",
     help_epilogue=(
-        "Exit codes: 0 done · 1 a fault of lastpage · 2 the request is wrong · 3 rows are missing (or unproven under --strict) · "
-        "4 credentials or role · 5 the API stayed unavailable · 6 the destination failed · 7 it is in use · 130 interrupted"
+        "Exit codes: 0 done · 1 a fault of lastpage · 2 the request is wrong · "
+        "3 rows are missing (or unproven under --strict) · 4 credentials or role · "
+        "5 the API stayed unavailable · 6 the destination failed · 7 it is in use · 130 interrupted"
     ),
-    default_parameter=Parameter(show_default=lambda value: None if value in ([], False) else value),
+    help_format="plaintext",  # markdown would take as long as all the rest of a help text
+    default_parameter=Parameter(
+        show_default=lambda value: None if value in ([], (), False) else value
+    ),
     version=__version__,
     version_flags=["--version"],
-    suppress_keyboard_interrupt=False,  # we tell what was kept, and leave without waiting for threads
+    suppress_keyboard_interrupt=False,  # we say what was kept, and do not wait for threads
 )
-for verb in (fetch, plan, verify, doctor, sandbox, demo):
-    app.command(verb)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a verb and leave with its exit code."""
-    thrifty()
-    code = run(sys.argv[1:] if arguments is None else arguments)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError as problem:
-        # What was short enough to wait in the buffer meets the closed pipe only here.
-        code = code or ending(problem, None).code
-    sys.stderr.flush()
-    if code:
-        # Threads may still wait for an answer of the network; what they have kept is safe, so nobody waits for them.
-        os._exit(code)
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Run a verb; the exit code. Whatever happens is told as a sentence."""
-    try:
-        verb, bound, *_ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
-    except CycloptsError as problem:
-        return _said(Ending(2, _unreadable(problem)), wants_json(arguments))
-    telling: Telling = bound.arguments.get("telling", PLAINLY)
-    try:
-        with debugging(telling.debug, verb.__name__, bound):
-            return _run(verb, bound, telling)
-    except UsageError as problem:
-        return _said(ending(problem, telling), telling.as_json)
-
-
-def _unreadable(problem: CycloptsError) -> str:
-    """What is wrong with the command line, and whose help to read."""
-    named = " ".join(["lastpage", *(problem.command_chain or ())])
-    text = f"{problem}".strip().splitlines()[0]
-    if isinstance(problem, MissingArgumentError) and problem.argument and problem.argument.name == "--interval":
-        text = f"{named} needs an interval, such as 24h, 2023-10 or 2023-10-01/2023-10-08."
-    return f"{text} Try: {named} --help"
-
-
-def _run(verb: Callable[..., Any], bound: inspect.BoundArguments, telling: Telling) -> int:
-    try:
-        code = int(verb(*bound.args, **bound.kwargs) or 0)
-    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - nobody is to see a traceback who did not ask
-        end = ending(problem, telling if "telling" in bound.signature.parameters else None)
-        tell_end(end.code, problem)
-        return _said(end, telling.as_json)
-    tell_end(code)
-    return code
-
-
-def _said(end: Ending, as_json: bool) -> int:
-    if end.sentence:
-        facts = {"exit_code": end.code, **({"frames": end.frames} if end.frames else {})}
-        text = f"lastpage: {end.sentence}\n" + "".join(f"  at {frame}\n" for frame in end.frames)
-        sys.stderr.write(line("error", end.sentence, facts) if as_json else text)
-    return end.code
-
-
-# PART cli.ending
-# How a verb that did not return ends: its exit code, and one sentence.
-
-
-STOPPED = "stopped; what was fetched is kept, run the same command again and it goes on"
+for _path, _help in VERBS.items():
+    app.command(f"lastpage.cli.{_path}", help=" ".join(_help.split()))
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The exit code, the sentence (empty: nobody is there to read it), and lines of code for those who asked for more."""
+    """How a command ends: its exit code, and a sentence, empty where there is nothing to say."""
 
     code: int
-    sentence: str
+    sentence: str = ""
+    #: Lines of code that an unforeseen error came through.
     frames: list[str] = field(default_factory=list)
+    problem: BaseException | None = None
 
 
-def ending(problem: BaseException, telling: Telling | None) -> Ending:
-    """What becomes of an exception; one that is not of our family is a fault of ours, and its text may hold anything.
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a verb, and leave with its exit code."""
+    return_memory()
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as problem:
+        # A text that was short enough to wait in the buffer meets the closed pipe only here.
+        code = code or ending(problem, None).code
+    sys.stderr.flush()
+    if code:
+        # Threads may still wait for the network; what they have fetched is safe, so we do not wait.
+        os._exit(code)
 
-    `telling` is None for a verb that cannot be told how much to tell.
-    """
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a verb; its exit code. A problem is one sentence on stderr."""
+    try:
+        verb, bound, *_ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
+    except CycloptsError as problem:
+        return _report(Ending(2, _what_is_wrong(problem)), as_json=wants_json(arguments))
+    output = bound.arguments.get("output", DEFAULT_OUTPUT)
+    call = _call if output.debug is None else _call_with_trace
+    return _report(call(verb, bound, output), as_json=output.as_json)
+
+
+def _what_is_wrong(problem: CycloptsError) -> str:
+    """What is wrong with the arguments, and whose help to read."""
+    command = " ".join(["lastpage", *(problem.command_chain or ())])
+    text = str(problem).strip().splitlines()[0]
+    missing = problem.argument if isinstance(problem, MissingArgumentError) else None
+    if missing and missing.name == "--interval":
+        text = f"{command} needs an interval, such as 24h, 2023-10 or 2023-10-01/2023-10-08."
+    return f"{text} Try: {command} --help"
+
+
+def _call(verb: Any, bound: BoundArguments, output: OutputOptions) -> Ending:
+    try:
+        return Ending(int(verb(*bound.args, **bound.kwargs) or 0))
+    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - see the top
+        return ending(problem, output if "output" in bound.signature.parameters else None)
+
+
+def _call_with_trace(verb: Any, bound: BoundArguments, output: OutputOptions) -> Ending:
+    from lastpage.cli.debugging import debugging, tell_end
+
+    try:
+        with debugging(output.debug, verb.__name__, bound):
+            end = _call(verb, bound, output)
+            tell_end(end.code, end.problem)
+            return end
+    except UsageError as problem:
+        return ending(problem, output)
+
+
+def ending(problem: BaseException, output: OutputOptions | None) -> Ending:
+    """How an exception ends a command; `output` is None for a verb that has no such options."""
     match problem:
         case KeyboardInterrupt():
-            return Ending(130, STOPPED)
+            return Ending(130, STOPPED, problem=problem)
         case BrokenPipeError():
-            # Whoever read our output has seen enough. Python would complain once more while closing stdout.
+            # The reader of our output has seen enough. Python would complain once more at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return Ending(0, "")
+            return Ending(0, problem=problem)
         case LastpageError():
-            return Ending(problem.exit_code, str(problem))
-    fault = f"this is a fault of lastpage ({type(problem).__name__})"
-    if telling is None:
-        return Ending(1, f"{fault}; please report it", frames(problem))
-    if telling.debug:
-        return Ending(1, f"{fault}; report it with the file {telling.debug}", frames(problem))
-    again = "run it again with --debug FILE, and report it with that file"
-    return Ending(1, f"{fault}; {again}", frames(problem) if telling.verbose else [])
+            return Ending(problem.exit_code, str(problem), problem=problem)
+    return _fault(problem, output)
 
 
-# PART cli.memory
-# How the command's own process asks for memory: what it gives back is given back to the system.
-#
-# A library leaves such choices to its host; the command is a host. Measured with 200,000 conversations, the two together are 150 MiB
-# of 410: Arrow's usual allocator keeps what it has had, and glibc keeps a heap for each of a dozen threads.
+def _fault(problem: BaseException, output: OutputOptions | None) -> Ending:
+    from lastpage.cli.debugging import frames
+
+    lines = frames(problem)
+    if output is None:
+        advice = "please report it"
+    elif output.debug:
+        advice = f"report it with the file {output.debug}"
+    else:
+        advice = "run it again with --debug FILE, and report it with that file"
+        lines = lines if output.verbose else []
+    sentence = f"this is a fault of lastpage ({type(problem).__name__}); {advice}"
+    return Ending(1, sentence, lines, problem)
 
 
-#: glibc's word for how many heaps there are at most (mallopt(3)), and how many are enough for two threads that work.
-M_ARENA_MAX, ARENAS = -8, 2
+def _report(end: Ending, *, as_json: bool) -> int:
+    if end.sentence and as_json:
+        facts = {"exit_code": end.code, **({"frames": end.frames} if end.frames else {})}
+        sys.stderr.write(json_line("error", end.sentence, **facts))
+    elif end.sentence:
+        sys.stderr.write(f"lastpage: {end.sentence}\n")
+        sys.stderr.writelines(f"  at {frame}\n" for frame in end.frames)
+    return end.code
 
 
-def thrifty() -> None:
-    """Call it first; it is for whole processes."""
-    pa.set_memory_pool(pa.system_memory_pool())
+def return_memory() -> None:
+    """Let the process give memory back to the system; a library leaves such choices to its host.
+
+    Measured with 200,000 conversations, the two together are 150 MiB of 410: Arrow's usual
+    allocator keeps what it has had, and glibc keeps a heap for each of a dozen threads.
+    """
+    # Arrow reads it when it is imported, which only some verbs do.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if sys.platform == "linux":
         # Another C library has no such call, and no such heaps.
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

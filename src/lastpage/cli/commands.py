@@ -1,135 +1,152 @@
-"""`lastpage fetch`: the main job."""
+"""The verbs that need an organisation: options to keywords, one call of `Cloud`, and what to print.
+
+    fetch    an interval into a destination    ─▶ a summary
+    plan     the slices a fetch would take     ─▶ a table
+    verify   a destination against the API     ─▶ a table
+    doctor   whether a fetch can work here     ─▶ a line a check
+
+Each returns its exit code. What the help says of a verb is in `app.VERBS`; of its options, here.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from cyclopts import Parameter
-from rich.console import Console
-from rich.text import Text
 
-from lastpage.checkup import Finding
-from lastpage.cli.options import ALL, ANY, FULL, Filters, Keeping, Sending
-from lastpage.cli.output import PLAINLY, Telling, show_summary, show_table, showing, table
-from lastpage.cloud import Cloud
-from lastpage.coverage.verification import Verification
+from lastpage.cli.options import (
+    EVERYTHING,
+    FULL_RATE,
+    NO_FILTERS,
+    FilterOptions,
+    IntervalText,
+    RateOptions,
+    SelectionOptions,
+)
+from lastpage.cli.output import (
+    DEFAULT_OUTPUT,
+    OutputOptions,
+    print_json,
+    print_line,
+    print_summary,
+    print_table,
+    showing_progress,
+    showing_requests,
+    styled,
+)
 from lastpage.errors import RefusedError, ShortError, UsageError
-from lastpage.planning.planner import Forecast
-from lastpage.progress import Meter
 from lastpage.sinks.destination import Format
-from lastpage.trace import tell
+
+if TYPE_CHECKING:
+    from lastpage.checkup import Finding
+    from lastpage.coverage.verification import Verification
+    from lastpage.planning.planner import Forecast
+
+Json = Annotated[bool, Parameter(negative="")]
 
 
 def fetch(
-    interval: str,
+    interval: IntervalText,
     *,
-    filters: Filters = ANY,
-    sending: Sending = FULL,
-    keeping: Keeping = ALL,
-    telling: Telling = PLAINLY,
+    filters: FilterOptions = NO_FILTERS,
+    rate: RateOptions = FULL_RATE,
+    selection: SelectionOptions = EVERYTHING,
+    output: OutputOptions = DEFAULT_OUTPUT,
     to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
     format: Format | None = None,  # noqa: A002 - the option's name
     strict: bool = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> int:
-    """Fetch every conversation of an interval; run it again after a crash and it goes on.
+    """Fetch; the summary goes to stderr where the conversations go to stdout.
 
     Parameters
     ----------
-    interval
-        2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, or date-times with a zone.
     to
-        A folder, a file x.duckdb, x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout.
+        A folder, x.duckdb, x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout.
     format
-        How a folder's files are: parquet (the default) or csv. A folder that is there keeps its format.
+        The format of a folder: parquet (the default) or csv. A folder that is there keeps its own.
     strict
         Exit with 3 when completeness could not be proved, too.
     json
         Print the summary as JSON.
 
     """
-    asked, cloud, meter = filters.asked(), sending.cloud(), Meter()
-    with showing(meter, cloud.client, telling):
-        summary = cloud.fetch(interval, to, format=format, meter=meter, **asked, **keeping.kept())
-    show_summary(summary, sys.stderr if to == "-" else sys.stdout, as_json=json)
+    from lastpage.progress import Meter
+
+    keywords, cloud, meter = filters.keywords(), rate.cloud(), Meter()
+    with showing_progress(meter, cloud.client, output):
+        summary = cloud.fetch(
+            interval, to, format=format, meter=meter, **keywords, **selection.keywords()
+        )
+    print_summary(summary, sys.stderr if to == "-" else sys.stdout, as_json=json)
     missing = summary.coverage == "short" or (strict and summary.coverage == "unproven")
-    return 3 if missing else 0
-
-
-# PART cli.plan
-# `lastpage plan`: what fetch would do.
+    return ShortError.exit_code if missing else 0
 
 
 def plan(
-    interval: str,
+    interval: IntervalText,
     *,
-    filters: Filters = ANY,
-    sending: Sending = FULL,
-    telling: Telling = PLAINLY,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    filters: FilterOptions = NO_FILTERS,
+    rate: RateOptions = FULL_RATE,
+    output: OutputOptions = DEFAULT_OUTPUT,
+    json: Json = False,
 ) -> int:
-    """Print the slices a fetch would take, by which route and why, with requests and minutes; sends only the counts.
+    """Plan, and print a line for each slice.
 
     Parameters
     ----------
-    interval
-        As for fetch.
     json
         Print the plan as JSON.
 
     """
-    cloud = sending.cloud()
-    with telling.logging():
-        forecast = Forecast.of(cloud.plan(interval, **filters.asked()), cloud.client.pace.per_minute)
+    from lastpage.planning.planner import Forecast
+
+    cloud = rate.cloud()
+    with showing_requests(output):
+        slices = cloud.plan(interval, **filters.keywords())
+    forecast = Forecast.of(slices, cloud.client.pace.per_minute)
     if json:
-        sys.stdout.write(msgspec.json.encode(forecast.record()).decode() + "\n")
+        print_json(forecast.record())
     else:
         _print_plan(forecast)
     return 0
 
 
 def _print_plan(forecast: Forecast) -> None:
-    rows = table("slice", "start", "end", "route", "conversations", "requests", "why")
-    for line in forecast.lines:
-        rows.add_row(
-            str(line.slice),
-            line.start,
-            line.end,
-            line.route,
-            f"{line.conversations:,}",
-            str(line.requests),
-            line.reason,
-        )
-    show_table(
-        rows,
-        f"{len(forecast.lines)} slices, about {forecast.conversations:,} conversations, "
-        f"{forecast.requests:,} requests, {_minutes(forecast.minutes)} at {forecast.per_minute:,.0f} requests a minute",
+    print_table(
+        ("slice", "start", "end", "route", "conversations", "requests", "why"),
+        (
+            (
+                str(line.slice),
+                line.start,
+                line.end,
+                line.route,
+                f"{line.conversations:,}",
+                str(line.requests),
+                line.reason,
+            )
+            for line in forecast.lines
+        ),
     )
-
-
-def _minutes(minutes: float) -> str:
-    return f"{minutes:,.1f} minutes" if minutes >= 1 else "less than a minute"
-
-
-# PART cli.verify
-# `lastpage verify`: prove an extract again, against what the API counts now.
-
-
-PROOF_STYLE = {"same": "green", "changed": "bold yellow", "unproven": "yellow", "short": "bold red"}
+    minutes = f"{forecast.minutes:,.1f} minutes" if forecast.minutes >= 1 else "less than a minute"
+    print_line(
+        f"{len(forecast.lines)} slices, about {forecast.conversations:,} conversations, "
+        f"{forecast.requests:,} requests, "
+        f"{minutes} at {forecast.per_minute:,.0f} requests a minute"
+    )
 
 
 def verify(
     dest: str = "conversations",
     *,
-    sending: Sending = FULL,
-    telling: Telling = PLAINLY,
+    rate: RateOptions = FULL_RATE,
+    output: OutputOptions = DEFAULT_OUTPUT,
     content: Annotated[bool, Parameter(negative="")] = False,
     repair: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> int:
-    """Hold what a destination has against what the API counts now, day by day; exit code 3 if days changed and stay so.
+    """Verify, and print a line for each day; 3 where days differ and were not repaired.
 
     Parameters
     ----------
@@ -143,42 +160,43 @@ def verify(
         Print the proofs as JSON.
 
     """
-    cloud = sending.cloud()
-    with telling.logging():
+    cloud = rate.cloud()
+    with showing_requests(output):
         verification = cloud.verify(dest, content=content, repair=repair)
     if json:
-        sys.stdout.write(msgspec.json.encode(verification).decode() + "\n")
+        print_json(verification)
     else:
         _print_proofs(verification)
     return ShortError.exit_code if verification.changed else 0
 
 
 def _print_proofs(verification: Verification) -> None:
-    rows = table("day", "conversations", "counted", "", "finality", "why")
-    for proof in verification.proofs:
-        state = f"[{PROOF_STYLE[proof.state]}]{proof.state}[/]"
-        numbers = (f"{proof.conversations:,}", f"{proof.counted:,}")
-        rows.add_row(proof.day, *numbers, state, proof.finality, proof.why)
+    print_table(
+        ("day", "conversations", "counted", "", "finality", "why"),
+        (
+            (
+                proof.day,
+                f"{proof.conversations:,}",
+                f"{proof.counted:,}",
+                styled(proof.state),
+                proof.finality,
+                proof.why,
+            )
+            for proof in verification.proofs
+        ),
+    )
     changed = len({proof.day for proof in verification.changed})
     days = len({proof.day for proof in verification.proofs})
-    show_table(rows, f"{days - changed:,} of {days:,} days are as the API has them" + _advice(verification))
-
-
-def _advice(verification: Verification) -> str:
+    advice = ""
     if verification.repaired:
-        return f"; {len(verification.repaired):,} stretches were read again"
-    return "; run it with --repair to read the others again" if verification.changed else ""
+        advice = f"; {len(verification.repaired):,} intervals were read again"
+    elif changed:
+        advice = "; run it with --repair to read the others again"
+    print_line(f"{days - changed:,} of {days:,} days are as the API has them{advice}")
 
 
-# PART cli.doctor
-# `lastpage doctor`: whether anything can work here, and what to do where it cannot.
-
-
-FINDING_STYLE = {"ok": "green", "warning": "yellow", "failed": "bold red"}
-
-
-def doctor(telling: Telling = PLAINLY, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """Look at environment, network, credentials, role, clock, watermark, retention, names and allowance; each is ok, or what to do.
+def doctor(output: OutputOptions = DEFAULT_OUTPUT, *, json: Json = False) -> int:
+    """Look at everything a fetch needs; 4 where a check failed.
 
     Parameters
     ----------
@@ -186,22 +204,25 @@ def doctor(telling: Telling = PLAINLY, *, json: Annotated[bool, Parameter(negati
         Print the findings as JSON.
 
     """
-    with telling.logging():
+    from lastpage.trace import tell
+
+    with showing_requests(output):
         findings = _findings()
     for finding in findings:
         tell("finding", check=finding.check, state=finding.state)
     if json:
-        sys.stdout.write(msgspec.json.encode(findings).decode() + "\n")
+        print_json(findings)
     else:
-        console = Console(highlight=False, soft_wrap=True)
         for finding in findings:
-            console.print(
-                Text(f"{finding.state:<8}", FINDING_STYLE[finding.state]), f"{finding.check:<13}", finding.text
-            )
-    return RefusedError.exit_code if any(finding.state == "failed" for finding in findings) else 0
+            print_line(styled(finding.state, 8), f" {finding.check:<13} {finding.text}")
+    return RefusedError.exit_code if any(each.state == "failed" for each in findings) else 0
 
 
 def _findings() -> list[Finding]:
+    """What the doctor finds; a variable that is missing or wrong is a finding, too."""
+    from lastpage.checkup import Finding
+    from lastpage.cloud import Cloud
+
     try:
         return Cloud.from_env().doctor()
     except UsageError as problem:

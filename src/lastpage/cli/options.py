@@ -1,137 +1,162 @@
-"""The options that verbs share, as they are typed and as Python's keywords."""
+"""The options that verbs share, and the Python keywords that they stand for.
+
+A verb takes each class as one parameter, and cyclopts shows its fields as options. A verb's default
+is the object in which every field has its default.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter, Token
 
-from lastpage.cloud import Cloud
 from lastpage.errors import UsageError
-from lastpage.keywords import Asked, Kept
-from lastpage.query.query import read_body
 
-#: Groups of a help text, by the place they have in it; what is told about comes last (`telling.py`).
-FILTERS = Group("Which conversations", sort_key=1)
-WHAT = Group("What to keep", sort_key=2)
-HOW = Group("How to fetch", sort_key=3)
-#: No body of a details query is larger; a file that is, is something else.
+if TYPE_CHECKING:
+    from lastpage.cloud import Cloud
+    from lastpage.keywords import Asked, SelectionKeywords
+
+#: Groups of a help text, in their order; what is printed comes last (`output.py`).
+WHICH = Group("Which conversations", sort_key=1)
+KEEP = Group("What to keep", sort_key=2)
+FETCH = Group("How to fetch", sort_key=3)
+#: The body of a details query is smaller; a larger file is something else.
 BODY_BYTES_MAX = 1 << 20
 
 
-def _whole(_type: type, tokens: Sequence[Token]) -> int:
-    """A whole number; cyclopts alone would round 1.5 to 2."""
+def _whole_number(_type: type, tokens: Sequence[Token]) -> int:
+    """Cyclopts alone would round 1.5 to 2."""
     text = tokens[0].value
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no whole number.") from None
+        raise ValueError(f"{text!r} is not a whole number.") from None
+
+
+IntervalText = Annotated[
+    str,
+    Parameter(
+        help="2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, "
+        "or date-times with a zone."
+    ),
+]
+Words = Annotated[list[str], Parameter(negative="")]
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
+class FilterOptions:
     """Which conversations, and by which route."""
 
-    media: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
+    media: Annotated[Words, Parameter(group=WHICH)] = field(default_factory=list)
     "Media type, such as voice; repeatable."
-    direction: Annotated[str | None, Parameter(group=FILTERS)] = None
+    direction: Annotated[str | None, Parameter(group=WHICH)] = None
     "inbound or outbound, as the conversation began."
-    queue: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
+    queue: Annotated[Words, Parameter(group=WHICH)] = field(default_factory=list)
     "Queue, by name or id; repeatable."
-    user: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
+    user: Annotated[Words, Parameter(group=WHICH)] = field(default_factory=list)
     "User, by name or id; repeatable."
-    division: Annotated[list[str], Parameter(group=FILTERS, negative="")] = field(default_factory=list)
+    division: Annotated[Words, Parameter(group=WHICH)] = field(default_factory=list)
     "Division, by name or id; repeatable."
-    query: Annotated[Path | None, Parameter(group=FILTERS)] = None
+    query: Annotated[Path | None, Parameter(group=WHICH)] = None
     "File with a query body, as the vendor's query builder makes it."
-    tz: Annotated[str, Parameter(group=FILTERS)] = "UTC"
-    "The zone whose days plain dates mean, such as Europe/Berlin."
-    paginate: Annotated[Literal["auto", "pages", "cursor"], Parameter(group=HOW)] = "auto"
+    tz: Annotated[str, Parameter(group=WHICH)] = "UTC"
+    "The time zone of plain dates, such as Europe/Berlin."
+    paginate: Annotated[Literal["auto", "pages", "cursor"], Parameter(group=FETCH)] = "auto"
     "Page numbers, job cursors, or the right one for each part."
-    page_size: Annotated[int | None, Parameter(group=HOW, converter=_whole)] = None
+    page_size: Annotated[int | None, Parameter(group=FETCH, converter=_whole_number)] = None
     "Rows a page at most; each route has its own limit."
 
-    def asked(self) -> Asked:
-        """As the Python verbs take them."""
-        asked = Asked(
-            media=self.media,
-            direction=self.direction,
-            queue=self.queue,
-            user=self.user,
-            division=self.division,
-            tz=self.tz,
-            paginate=self.paginate,
-            page_size=self.page_size,
-        )
+    def keywords(self) -> Asked:
+        """As the Python verbs take them; raises `UsageError` for a body that cannot be read."""
+        keywords: Asked = {
+            "media": self.media,
+            "direction": self.direction,
+            "queue": self.queue,
+            "user": self.user,
+            "division": self.division,
+            "tz": self.tz,
+            "paginate": self.paginate,
+            "page_size": self.page_size,
+        }
         if self.query is not None:
-            asked["query"] = read_body(_text(self.query), str(self.query))
-        return asked
+            from lastpage.query.query import read_body
+
+            keywords["query"] = read_body(_read_text(self.query), str(self.query))
+        return keywords
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sending:
-    """How much of the API to use."""
+class RateOptions:
+    """How much of the API's allowance to use."""
 
-    requests_per_minute: Annotated[int | None, Parameter(group=HOW, converter=_whole)] = None
+    requests_per_minute: Annotated[int | None, Parameter(group=FETCH, converter=_whole_number)] = (
+        None
+    )
     "A share of the allowance, if others need the rest; the API's own limit is 300 a client."
 
     def cloud(self) -> Cloud:
+        """The organisation that the environment's variables name."""
+        from lastpage.cloud import Cloud
+
         return Cloud.from_env(requests_per_minute=self.requests_per_minute)
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """Which tables and columns a destination has; the first fetch decides, later ones take it up."""
+class SelectionOptions:
+    """Which tables and columns a destination has; the first fetch decides, later ones follow."""
 
-    tables: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
+    tables: Annotated[Words, Parameter(group=KEEP)] = field(default_factory=list)
     "A table to keep, such as segments; repeatable. conversations is always there."
-    columns: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
+    columns: Annotated[Words, Parameter(group=KEEP)] = field(default_factory=list)
     "A column to keep, as column or table.column; of a table that is named, only these. Repeatable."
-    drop: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
+    drop: Annotated[Words, Parameter(group=KEEP)] = field(default_factory=list)
     "A column to leave out, or attributes.NAME; repeatable."
-    hash: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
-    "A column of text, or attributes.NAME, to hash with the key in LASTPAGE_HASH_KEY, so that it still joins; repeatable."
-    attributes: Annotated[list[str], Parameter(group=WHAT, negative="")] = field(default_factory=list)
-    "A participant attribute that gets a column of its own in participants_with_attributes; repeatable."
-    keep_raw: Annotated[bool, Parameter(group=WHAT, negative="")] = False
+    hash: Annotated[Words, Parameter(group=KEEP)] = field(default_factory=list)
+    "A column or attributes.NAME to hash with LASTPAGE_HASH_KEY; it still joins. Repeatable."
+    attributes: Annotated[Words, Parameter(group=KEEP)] = field(default_factory=list)
+    "A participant attribute that gets a column in participants_with_attributes; repeatable."
+    keep_raw: Annotated[bool, Parameter(group=KEEP, negative="")] = False
     "Keep every record as it came, too, in the table raw."
-    names: Annotated[bool, Parameter(group=WHAT)] = True
-    "Names beside ids, and tables of queues, users, wrap-up codes and divisions, as far as the role may read them."
+    names: Annotated[bool, Parameter(group=KEEP)] = True
+    "Names beside ids, and tables of queues, users, wrap-up codes, divisions, if the role may."
 
-    def kept(self) -> Kept:
-        """As the Python verbs take them; lists may be written with commas."""
-        return Kept(
-            tables=_apart(self.tables),
-            columns=_apart(self.columns),
-            drop=_apart(self.drop),
-            hash=_apart(self.hash),
-            attributes=_apart(self.attributes),
-            keep_raw=self.keep_raw,
-            names=self.names,
-        )
+    def keywords(self) -> SelectionKeywords:
+        """As the Python verbs take them; one option may hold several names with commas."""
+        return {
+            "tables": _split(self.tables),
+            "columns": _split(self.columns),
+            "drop": _split(self.drop),
+            "hash": _split(self.hash),
+            "attributes": _split(self.attributes),
+            "keep_raw": self.keep_raw,
+            "names": self.names,
+        }
 
 
-def _apart(values: Iterable[str]) -> list[str]:
+NO_FILTERS, FULL_RATE, EVERYTHING = FilterOptions(), RateOptions(), SelectionOptions()
+
+
+def _split(values: Iterable[str]) -> list[str]:
     return [name for text in values for name in text.split(",") if name]
 
 
-def _text(path: Path) -> bytes:
+def _read_text(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             text = file.read(BODY_BYTES_MAX + 1)
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
-        raise UsageError(f"cannot read the query body {str(path)!r}: {why}; give --query a file that can") from None
+        raise UsageError(
+            f"cannot read the query body {str(path)!r}: {why}; give --query a file that can be read"
+        ) from None
     if len(text) > BODY_BYTES_MAX:
-        raise UsageError(f"{str(path)!r} is larger than any query body; save the body from the query builder")
+        raise UsageError(
+            f"{str(path)!r} is larger than any query body; save the body from the query builder"
+        )
     return text
-
-
-#: What a verb takes when nothing is typed.
-ANY, FULL, ALL = Filters(), Sending(), Keeping()

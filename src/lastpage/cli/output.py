@@ -1,4 +1,11 @@
-"""What is told on stderr beside the result: as text for people, as one JSON object a line for machines."""
+"""What a command prints: its result on stdout, everything else on stderr.
+
+    stderr   progress and notes, requests with --verbose, the sentence of an error
+    stdout   a summary or a table; one JSON value with --json
+
+Text is for people. With `--log-format json` each line on stderr is one JSON object, for machines.
+Whatever is printed is printed as it is: brackets in a name are no markup, and no line is cut.
+"""
 
 from __future__ import annotations
 
@@ -6,127 +13,129 @@ import itertools
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
-import msgspec
 from cyclopts import Group, Parameter
-from rich.console import Console
-from rich.measure import Measurement
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column, Table
-from rich.text import Text
 
-from lastpage.api.client import Client
-from lastpage.extraction.delivery import Summary
-from lastpage.progress import Meter
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import ProgressColumn
 
-TOLD = Group("What is told", sort_key=4)
-#: The events of a trace that `--verbose` tells, too.
+    from lastpage.api.client import Client
+    from lastpage.extraction.delivery import Summary
+    from lastpage.progress import Meter
+
+PRINT = Group("What to print", sort_key=4)
+#: A cell of a table or a part of a line: a text, or a text and its style.
+Cell = str | tuple[str, str]
+STYLES = {
+    **dict.fromkeys(("complete", "same", "ok"), "green"),
+    **dict.fromkeys(("unproven", "warning"), "yellow"),
+    **dict.fromkeys(("short", "changed", "failed"), "bold red"),
+}
+MEANING = {
+    "complete": "everything that is visible to this client's divisions is there",
+    "unproven": "nothing says that anything is missing, nothing proves that it is not",
+    "short": "evidence says that rows are missing; run the same command again",
+}
+#: The logger of requests (`trace.py`); `--verbose` prints its records.
 REQUESTS = "lastpage.request"
+#: Seconds between two looks at the meter: for a bar, and for lines.
+BAR_EVERY_S, LINE_EVERY_S = 0.25, 5.0
+#: No line of a table is longer.
+WIDTH_MAX = 1_000
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """How much is told, and in which form."""
+class OutputOptions:
+    """How much is printed on stderr, and in which form."""
 
-    quiet: Annotated[bool, Parameter(group=TOLD, negative="", alias="-q")] = False
+    quiet: Annotated[bool, Parameter(group=PRINT, negative="", alias="-q")] = False
     "No progress; notes come with the summary."
-    verbose: Annotated[bool, Parameter(group=TOLD, negative="", alias="-v")] = False
+    verbose: Annotated[bool, Parameter(group=PRINT, negative="", alias="-v")] = False
     "Every request, with status, time and correlation id."
-    debug: Annotated[Path | None, Parameter(group=TOLD)] = None
+    debug: Annotated[Path | None, Parameter(group=PRINT)] = None
     "Write a trace for a bug report to this file; nothing secret or personal is in it."
-    log_format: Annotated[Literal["text", "json"], Parameter(group=TOLD)] = "text"
+    log_format: Annotated[Literal["text", "json"], Parameter(group=PRINT)] = "text"
     "Lines for people, or one JSON object a line."
 
     @property
     def as_json(self) -> bool:
         return self.log_format == "json"
 
-    def tell(self, event: str, text: str, **facts: Any) -> None:
+    def write(self, event: str, text: str, **facts: Any) -> None:
         """One line on stderr."""
-        sys.stderr.write(line(event, text, facts) if self.as_json else f"{text}\n")
+        sys.stderr.write(json_line(event, text, **facts) if self.as_json else f"{text}\n")
         sys.stderr.flush()
 
-    @contextmanager
-    def logging(self) -> Iterator[None]:
-        """Show the requests while the block runs, if that was asked for."""
-        logger = logging.getLogger(REQUESTS)
-        if not self.verbose:
-            yield
-            return
-        handler, before = _Handler(self), logger.level
-        logger.addHandler(handler)
-        logger.setLevel(logging.DEBUG)
-        try:
-            yield
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(before)
+
+DEFAULT_OUTPUT = OutputOptions()
 
 
-#: What a verb takes when nothing is typed.
-PLAINLY = Telling()
+def json_line(event: str, text: str, **facts: Any) -> str:
+    import msgspec
 
-
-class _Handler(logging.Handler):
-    def __init__(self, telling: Telling) -> None:
-        super().__init__(logging.DEBUG)
-        self._telling = telling
-
-    def emit(self, record: logging.LogRecord) -> None:
-        facts: dict[str, Any] = getattr(record, "facts", {})
-        self._telling.tell("request", _request(**facts), **facts)
-
-
-def _request(
-    endpoint: str = "", status: int | str = "", seconds: float = 0.0, tries: int = 1, correlation_id: str = "", **_: Any
-) -> str:
-    return f"{endpoint}: {status} in {seconds:.3f} s, try {tries}, {correlation_id or 'no correlation id'}"
-
-
-def line(event: str, text: str, facts: dict[str, Any]) -> str:
     return msgspec.json.encode({"event": event, "text": text, **facts}).decode() + "\n"
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether lines of JSON were asked for, as far as can be seen before the arguments are understood."""
-    return "--log-format=json" in arguments or any(
-        pair == ("--log-format", "json") for pair in itertools.pairwise(arguments)
-    )
+    """Whether JSON lines were asked for, as far as arguments show that cannot be understood."""
+    pairs = itertools.pairwise(arguments)
+    return "--log-format=json" in arguments or ("--log-format", "json") in pairs
 
 
-# PART cli.progress
-# Progress on stderr: a bar on a terminal, a line every few seconds elsewhere. It reads the meter; nothing waits for it.
-
-
-TERMINAL_EVERY_S = 0.25
-LINE_EVERY_S = 5.0
+# stderr while a verb works ------------------------------------------------------------------------
 
 
 @contextmanager
-def showing(meter: Meter, client: Client, telling: Telling) -> Iterator[None]:
-    """Show what the meter counts, and the requests if asked for, until the block ends."""
-    with telling.logging():
-        if telling.quiet:
+def showing_requests(output: OutputOptions) -> Iterator[None]:
+    """Print every request while the block runs, if `--verbose` asks for it."""
+    if not output.verbose:
+        yield
+        return
+    handler, logger = _RequestHandler(output), logging.getLogger(REQUESTS)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+class _RequestHandler(logging.Handler):
+    def __init__(self, output: OutputOptions) -> None:
+        super().__init__(logging.DEBUG)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts: dict[str, Any] = getattr(record, "facts", {})
+        text = (
+            f"{facts.get('endpoint', '')}: {facts.get('status', '')} "
+            f"in {facts.get('seconds', 0.0):.3f} s, try {facts.get('tries', 1)}, "
+            f"{facts.get('correlation_id') or 'no correlation id'}"
+        )
+        self._output.write("request", text, **facts)
+
+
+@contextmanager
+def showing_progress(meter: Meter, client: Client, output: OutputOptions) -> Iterator[None]:
+    """Show what the meter counts, and requests, until the block ends; a thread reads the meter."""
+    with showing_requests(output):
+        if output.quiet:
             yield
             return
         ended = threading.Event()
-        bars = sys.stderr.isatty() and not telling.as_json and not telling.verbose
-        watch = _bars if bars else _lines
-        thread = threading.Thread(target=watch, args=(meter, client, telling, ended), name="progress", daemon=True)
+        display = Display(meter, client, output)
+        bar = sys.stderr.isatty() and not output.as_json and not output.verbose
+        work = display.bar if bar else display.lines
+        thread = threading.Thread(target=work, args=(ended,), name="progress", daemon=True)
         thread.start()
         try:
             yield
@@ -135,43 +144,89 @@ def showing(meter: Meter, client: Client, telling: Telling) -> Iterator[None]:
             thread.join(timeout=2)
 
 
-def _lines(meter: Meter, client: Client, telling: Telling, ended: threading.Event) -> None:
-    told = 0
-    rate = Rate()
+class Display:
+    """Progress on stderr: a bar on a terminal, a line every few seconds elsewhere."""
 
-    def note(text: str) -> None:
-        telling.tell("note", f"note: {text}")
+    def __init__(self, meter: Meter, client: Client, output: OutputOptions) -> None:
+        self._meter, self._client, self._output = meter, client, output
+        self._notes_shown = 0
+        self._began: tuple[float, int] | None = None
 
-    while not ended.wait(LINE_EVERY_S):
-        told = _notes(meter, told, note)
-        telling.tell(
-            "progress",
-            status(meter, client, rate.of(meter, client)),
-            conversations=meter.conversations,
-            expected=meter.expected,
-            requests=client.counts.requests,
-            slices=meter.slices,
-            slices_done=meter.slices_done,
-        )
-    _notes(meter, told, note)
+    def lines(self, ended: threading.Event) -> None:
+        meter = self._meter
+        while not ended.wait(LINE_EVERY_S):
+            self._show_notes(lambda text: self._output.write("note", text))
+            self._output.write(
+                "progress",
+                self.status(),
+                conversations=meter.conversations,
+                expected=meter.expected,
+                requests=self._client.counts.requests,
+                slices=meter.slices,
+                slices_done=meter.slices_done,
+            )
+        self._show_notes(lambda text: self._output.write("note", text))
 
+    def bar(self, ended: threading.Event) -> None:
+        from rich.progress import Progress
 
-def _bars(meter: Meter, client: Client, _telling: Telling, ended: threading.Event) -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    told = 0
-    rate = Rate()
-    with Progress(*columns(), console=console, transient=True) as progress:
-        task = progress.add_task("planning", total=None)
-        while not ended.wait(TERMINAL_EVERY_S):
-            told = _notes(meter, told, lambda text: console.print(f"note: {text}"))
-            total = max(meter.expected, meter.conversations) if meter.expected else None
-            text = _beside_the_bar(meter, client, rate.of(meter, client))
-            progress.update(task, completed=meter.conversations, total=total, description=text)
-        _notes(meter, told, lambda text: console.print(f"note: {text}"))
+        meter, screen = self._meter, console(sys.stderr)
+        with Progress(*columns(), console=screen, transient=True) as progress:
+            task = progress.add_task("planning", total=None)
+            while not ended.wait(BAR_EVERY_S):
+                self._show_notes(screen.print)
+                total = max(meter.expected, meter.conversations) if meter.expected else None
+                text = "planning" if meter.expected is None else self._beside_the_bar()
+                progress.update(task, completed=meter.conversations, total=total, description=text)
+            self._show_notes(screen.print)
+
+    def status(self) -> str:
+        """One line: conversations of expected, rate, requests, slices, time left."""
+        meter, counts = self._meter, self._client.counts
+        if meter.expected is None:
+            return f"planning · {counts.requests:,} requests"
+        rate, per_minute = self._rate(), self._client.pace.per_minute
+        parts = [
+            f"{meter.conversations:,} of about {meter.expected:,} conversations",
+            f"{rate:,.0f}/s",
+            f"{counts.requests:,} requests (at most {per_minute:,.0f} a minute)",
+            f"{meter.slices_done} of {meter.slices} slices",
+        ]
+        if rate and meter.expected > meter.conversations:
+            parts.append(f"about {(meter.expected - meter.conversations) / rate:,.0f} s left")
+        return " · ".join(parts)
+
+    def _beside_the_bar(self) -> str:
+        meter, requests = self._meter, self._client.counts.requests
+        slices = f"{meter.slices_done} of {meter.slices} slices"
+        return f"{self._rate():,.0f}/s · {requests:,} requests · {slices}"
+
+    def _rate(self) -> float:
+        """Conversations a second since the first look."""
+        now, conversations = self._client.clock.now(), self._meter.conversations
+        if self._began is None:
+            self._began = (now, conversations)
+        began, before = self._began
+        return (conversations - before) / (now - began) if now > began else 0.0
+
+    def _show_notes(self, show: Callable[[str], None]) -> None:
+        notes = self._meter.notes[self._notes_shown :]
+        for note in notes:
+            show(f"note: {note}")
+        self._notes_shown += len(notes)
 
 
 def columns() -> tuple[ProgressColumn, ...]:
-    """Bar and numbers. In 80 columns the bar gives way, never the numbers."""
+    """Bar and numbers. In 80 columns the bar becomes shorter, never the numbers."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column
+
     return (
         SpinnerColumn(),
         BarColumn(bar_width=16),
@@ -181,103 +236,68 @@ def columns() -> tuple[ProgressColumn, ...]:
     )
 
 
-class Rate:
-    """Conversations a second since the first look."""
-
-    def __init__(self) -> None:
-        self._from: tuple[float, int] | None = None
-
-    def of(self, meter: Meter, client: Client) -> float:
-        now = client.clock.now()
-        if self._from is None:
-            self._from = (now, meter.conversations)
-        began, before = self._from
-        return (meter.conversations - before) / (now - began) if now > began else 0.0
+# Results ------------------------------------------------------------------------------------------
 
 
-def status(meter: Meter, client: Client, rate: float) -> str:
-    """One line: conversations of expected, rate, requests of the allowance, slices, time left."""
-    if meter.expected is None:
-        return f"planning · {client.counts.requests:,} requests"
-    asked = f"{client.counts.requests:,} requests (at most {client.pace.per_minute:,.0f} a minute)"
-    parts = [
-        f"{meter.conversations:,} of about {meter.expected:,} conversations",
-        f"{rate:,.0f}/s · {asked} · {meter.slices_done} of {meter.slices} slices",
-    ]
-    if rate and meter.expected > meter.conversations:
-        parts.append(f"about {(meter.expected - meter.conversations) / rate:,.0f} s left")
-    return " · ".join(parts)
+def console(out: TextIO, width: int | None = None) -> Console:
+    """Prints texts as they are, without markup, emoji or colours for numbers."""
+    from rich.console import Console
+
+    return Console(
+        file=out, width=width, soft_wrap=width is None, highlight=False, markup=False, emoji=False
+    )
 
 
-def _beside_the_bar(meter: Meter, client: Client, rate: float) -> str:
-    if meter.expected is None:
-        return "planning"
-    return f"{rate:,.0f}/s · {client.counts.requests:,} requests · {meter.slices_done} of {meter.slices} slices"
+def styled(word: str, width: int = 0) -> Cell:
+    """A word of a verdict in its colour, padded to a width."""
+    return f"{word:<{width}}", STYLES[word]
 
 
-def _notes(meter: Meter, told: int, tell: Callable[[str], None]) -> int:
-    """Tell the notes that are new; how many have been told now."""
-    fresh = meter.notes[told:]
-    for note in fresh:
-        tell(note)
-    return told + len(fresh)
+def print_line(*cells: Cell, out: TextIO | None = None) -> None:
+    """One line on stdout, or elsewhere; a terminal wraps it, nothing cuts it."""
+    from rich.text import Text
+
+    console(out or sys.stdout).print(Text.assemble(*cells))
 
 
-# PART cli.summary
-# What a run did, for people and for machines.
+def print_json(value: Any) -> None:
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
-STYLE = {"complete": "bold green", "unproven": "bold yellow", "short": "bold red"}
-MEANING = {
-    "complete": "everything that is visible to this client's divisions is there",
-    "unproven": "nothing says that anything is missing, nothing proves that it is not",
-    "short": "evidence says that rows are missing; run the same command again",
-}
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """As wide as it has to be: what a narrow terminal wraps can still be read."""
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*heads, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text.assemble(cell) for cell in row))
+    screen = console(sys.stdout)
+    needed = Measurement.get(screen, screen.options.update(width=WIDTH_MAX), table).maximum
+    console(sys.stdout, max(screen.width, needed)).print(table)
 
 
-def show_summary(summary: Summary, out: TextIO, *, as_json: bool) -> None:
-    """Print a summary; as JSON it is one line."""
+def print_summary(summary: Summary, out: TextIO, *, as_json: bool) -> None:
+    """What a run did, and how far it can be trusted; as JSON it is one line."""
     if as_json:
         out.write(summary.json() + "\n")
         return
-    console = Console(file=out, highlight=False, soft_wrap=True)
-    console.print(Text(summary.coverage, STYLE[summary.coverage]), f"— {MEANING[summary.coverage]}")
+    print_line(styled(summary.coverage), f" — {MEANING[summary.coverage]}", out=out)
     if summary.finality == "provisional":
-        console.print("provisional — true as of now; some of it will still change")
-    for name, value in _facts(summary):
-        console.print(f"  {name:<14} {value}")
-    for note in summary.notes:
-        console.print(f"  note: {note}")
-
-
-def _facts(summary: Summary) -> list[tuple[str, str]]:
+        print_line("provisional — true as of now; some of it will still change", out=out)
     repeated = f" ({summary.duplicates:,} came twice, kept once)" if summary.duplicates else ""
-    again = f", {summary.retries:,} of them retries" if summary.retries else ""
-    return [
+    retries = f", {summary.retries:,} of them retries" if summary.retries else ""
+    read = f"{summary.slices:,} slices, {summary.pages:,} pages, {summary.requests:,} requests"
+    for name, value in (
         ("conversations", f"{summary.conversations:,}{repeated}"),
         ("interval", summary.interval),
-        ("read", f"{summary.slices:,} slices, {summary.pages:,} pages, {summary.requests:,} requests{again}"),
+        ("read", f"{read}{retries}"),
         ("seconds", f"{summary.seconds:,.1f}"),
         ("written to", summary.destination),
-    ]
-
-
-# PART cli.table
-# Tables for people: as wide as they have to be. What a narrow terminal wraps can still be read; what is cut off cannot.
-
-
-#: No line of ours is longer.
-WIDTH_MAX = 1_000
-
-
-def table(*columns: str) -> Table:
-    return Table(*columns, box=None, header_style="bold")
-
-
-def show_table(rows: Table, *sentences: str) -> None:
-    """Print a table and what is to be said below it."""
-    console = Console(highlight=False, soft_wrap=True)
-    needed = Measurement.get(console, console.options.update(width=WIDTH_MAX), rows).maximum
-    Console(highlight=False, width=max(console.width, needed)).print(rows)
-    for sentence in sentences:
-        console.print(sentence)
+    ):
+        print_line(f"  {name:<14} {value}", out=out)
+    for note in summary.notes:
+        print_line(f"  note: {note}", out=out)

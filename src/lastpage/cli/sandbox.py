@@ -1,4 +1,7 @@
-"""`lastpage sandbox`: the emulator, for everybody who has no organisation to develop against."""
+"""The verbs that need no organisation: `sandbox` serves an emulated one, `demo` fetches from one.
+
+These are the only lines that import both the client and the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
-from lastpage.cli.output import PLAINLY, Telling, show_summary, showing
-from lastpage.cloud import Cloud
-from lastpage.errors import UsageError
-from lastpage.progress import Meter
-from lastpage.query.environment import Credentials
+from lastpage.cli.output import DEFAULT_OUTPUT, OutputOptions, print_summary, showing_progress
+from lastpage.errors import ShortError, UsageError
 
 
 def sandbox(
@@ -33,7 +32,7 @@ def sandbox(
     dialect: Literal["none", "next-page-token"] = "none",
     switches: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
 ) -> int:
-    """Serve an emulated organisation on this machine; prints the variables that point lastpage (and the SDKs) to it.
+    """Serve until it is stopped; Ctrl-C ends it with 0.
 
     Parameters
     ----------
@@ -61,8 +60,8 @@ def sandbox(
         Any other switch of the sandbox, as name=value; repeatable. The sandbox's README lists them.
 
     """
-    from lastpage_sandbox import Settings, serve_forever  # noqa: PLC0415 - only this verb and demo need the sandbox
-    from lastpage_sandbox.switches import read  # noqa: PLC0415 - the same
+    from lastpage_sandbox import Settings, serve_forever
+    from lastpage_sandbox.switches import read
 
     try:
         named = {
@@ -74,17 +73,15 @@ def sandbox(
             "dialect": dialect,
         }
         settings = Settings(**{**named, **read(switches)})
-        return int(serve_forever(settings, host=host, port=port, now=now, rate=rate, out=sys.stdout) or 0)
+        return int(
+            serve_forever(settings, host=host, port=port, now=now, rate=rate, out=sys.stdout) or 0
+        )
     except ValueError as problem:
         raise UsageError(str(problem)) from None
 
 
-# PART cli.demo
-# `lastpage demo`: the main job from end to end against the embedded sandbox; no account, nothing to set up.
-
-
-def demo(*, telling: Telling = PLAINLY, to: Path = Path("demo/conversations")) -> int:
-    """Fetch two days from an emulated organisation that misbehaves, by both routes, and say what to try next.
+def demo(*, output: OutputOptions = DEFAULT_OUTPUT, to: Path = Path("demo/conversations")) -> int:
+    """Serve, fetch, and print what happened and what to try next.
 
     Parameters
     ----------
@@ -92,35 +89,43 @@ def demo(*, telling: Telling = PLAINLY, to: Path = Path("demo/conversations")) -
         The folder to write to.
 
     """
-    from lastpage_sandbox import Sandbox, Settings  # noqa: PLC0415 - only this verb and sandbox need the sandbox
+    from lastpage.cloud import Cloud
+    from lastpage.progress import Meter
+    from lastpage.query.environment import Credentials
+    from lastpage_sandbox import Sandbox, Settings
 
-    out = Console(highlight=False, soft_wrap=True)
-    settings = Settings(seed=7, per_day=3000, requests_per_minute=6000, profile="rough", job_polls=1)
+    settings = Settings(
+        seed=7, per_day=3000, requests_per_minute=6000, profile="rough", job_polls=1
+    )
     box = Sandbox(settings, now=time.time)
     with box.serve(port=0) as server:
-        out.print(
-            f"An emulated organisation is listening on {server.url}; one answer in a few goes wrong on purpose.\n"
+        sys.stdout.write(
+            f"An emulated organisation is listening on {server.url}; "
+            "one answer in a few goes wrong on purpose.\n\n"
         )
-        cloud = Cloud(Credentials(box.settings.client_id, box.settings.client_secret), server.url)
+        sys.stdout.flush()
+        cloud = Cloud(Credentials(settings.client_id, settings.client_secret), server.url)
         meter = Meter()
-        with showing(meter, cloud.client, telling):
+        with showing_progress(meter, cloud.client, output):
             summary = cloud.fetch("48h", to, meter=meter)
-    show_summary(summary, sys.stdout, as_json=False)
-    faults = len(box.faults.receipts)
-    out.print(f"\nThe sandbox answered wrongly {faults} times; nothing of it is in the files under {to}.")
-    out.print(_next_steps(to))
-    return 3 if summary.coverage == "short" else 0
+    print_summary(summary, sys.stdout, as_json=False)
+    sys.stdout.write(
+        f"\nThe sandbox answered wrongly {len(box.faults.receipts)} times; "
+        f"nothing of it is in the files under {to}.\n{_next_steps(to)}\n"
+    )
+    return ShortError.exit_code if summary.coverage == "short" else 0
 
 
 def _next_steps(to: Path) -> str:
     here = "" if shutil.which("lastpage") else f"{Path(os.path.relpath(sys.executable)).parent}/"
     table = f"pq.read_table('{to}/conversation_overview')"
     measures = "[('conversation_id', 'count'), ('wait_ms', 'mean'), ('handle_ms', 'mean')]"
-    look = f"import pyarrow.parquet as pq; print({table}.group_by('first_queue').aggregate({measures}))"
+    groups = f"{table}.group_by('first_queue').aggregate({measures})"
+    variables = "GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET, GENESYS_ENVIRONMENT"
     return f"""
 Try next:
   ls {to}
-  {here}python -c "{look}"
+  {here}python -c "import pyarrow.parquet as pq; print({groups})"
   {here}lastpage sandbox              an organisation to develop against, on this machine
   {here}lastpage plan 7d              what a fetch would do, by which route and why
-  {here}lastpage fetch 24h            your own organisation; set GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET, GENESYS_ENVIRONMENT"""
+  {here}lastpage fetch 24h            your own organisation; set {variables}"""

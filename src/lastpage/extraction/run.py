@@ -27,7 +27,7 @@ from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso
 from lastpage.query.query import Query
 from lastpage.sinks.sink import Unread
-from lastpage.tables.unknown import told, unknown
+from lastpage.tables import unknown
 
 #: Records that could not be read are named one by one up to so many.
 UNREAD_NAMED_MAX = 10
@@ -160,7 +160,7 @@ class Fetching:
             :PATHS_MAX
         ]
         if paths:
-            tell(told(paths))
+            tell(unknown.sentence(paths))
         return paths
 
     # Settling ---------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ class Fetching:
             self.meter,
             self.options.page_size,
             self._stopped.is_set,
-            unknown,
+            unknown.unknown,
         )
 
         def settle(planned: Planned) -> list[Planned]:

@@ -1,0 +1,8 @@
+"""Where rows go: one module a family of destinations, each a row in `destination.SINKS`.
+
+A sink keeps one of two contracts (`sink`): tables replace what they hold, lines only grow.
+
+    destination ─▶ folder ◀─ formats (Parquet, CSV) ┐
+        │          duckdb                           ├─ day: one change of a day
+        └────────▶ jsonl  (file, stdout)            ┘  (tables only)
+"""

@@ -1,7 +1,15 @@
 """DuckDB: one file with a table each, written day by day, each change of a day one transaction.
 
-Tables are those of a folder, with the same columns and `day`, so the same SQL reads both. What they hold is in `lastpage_ranges`,
-whose they are in `lastpage_meta`. The file is held from the first look to the end of the run, since DuckDB has one writer.
+Tables are those of a folder, with the same columns and `day`, so the same SQL reads both. What they
+hold is in `lastpage_ranges`, whose data they are in `lastpage_meta`. DuckDB has one writer, so the
+file is held from the first look to the end of the run. What a crash left, DuckDB settles itself.
+
+    a change of a day, in one transaction
+    1. conversations that started in a part that is written go, from every table
+    2. the rows that come are inserted; those in `broken` wait in a table of their own
+    3. broken records make room: by their start, or, without one, where the same record came again
+    4. the rows of the day are counted, and compared with what was written
+    5. the day's ranges are recorded, with the conversations that were counted in each
 """
 
 from __future__ import annotations
@@ -11,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -21,16 +29,18 @@ from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk, named_statements
 from lastpage.query.interval import Interval
 from lastpage.sinks.day import Change, batched
-from lastpage.sinks.sink import Identity, Pages, Unread
+from lastpage.sinks.sink import Identity, Pages, Written, by_day
 from lastpage.tables.build import Shredder
-from lastpage.tables.names import Names
+from lastpage.tables.derived import Names
+from lastpage.tables.parse import arrow_schema
+from lastpage.tables.schema import Columns, Type
 
 SQL = named_statements("lastpage.sinks", "duckdb.sql")
-#: The version of what the database says of itself.
+#: The version of what the database records of itself.
 VERSION = 1
 #: Every DuckDB since 1.0 reads files of this shape.
 STORAGE = "v1.0.0"
-#: Conversations handed over at once: an insert costs by table, so fewer and larger ones than files like.
+#: Conversations inserted at once: an insert costs by table, so these are more than files get.
 BATCH = 10_000
 #: What waits in the log before it is moved into the tables: small days are moved together.
 LOG_BYTES_MAX = 64 * 1024 * 1024
@@ -38,308 +48,299 @@ CONFIG: dict[str, str] = {
     "memory_limit": "1GB",
     "threads": "2",
     "preserve_insertion_order": "false",
-    "checkpoint_threshold": "1TB",  # we say when
+    "checkpoint_threshold": "1TB",  # only `_checkpoint` moves the log
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-TYPES: dict[pa.DataType, str] = {
-    pa.string(): "varchar",
-    pa.timestamp("ms", tz="UTC"): "timestamptz",
-    pa.bool_(): "boolean",
-    pa.int32(): "integer",
-    pa.int64(): "bigint",
-    pa.float64(): "double",
+TYPES: dict[Type, str] = {
+    "str": "varchar",
+    "time": "timestamptz",
+    "bool": "boolean",
+    "ordinal": "integer",
+    "int": "bigint",
+    "num": "double",
+    "strs": "varchar[]",
+    "ints": "bigint[]",
 }
-#: Views, and what has to be there for them.
-VIEWS: dict[str, dict[str, set[str]]] = {
-    "queues_by_day": {
-        "segments": {"queue_id"},
-        "sessions": {"media_type"},
-        "metrics": {"name", "value"},
-    }
+#: Views, and the columns that each needs.
+VIEWS = {
+    "queues_by_day": {"segments.queue_id", "sessions.media_type", "metrics.name", "metrics.value"}
 }
+#: What is recorded of a range beside its times.
+FACTS = ("route", "coverage", "finality", "conversations")
 
 
 class DuckDB:
-    """A destination of tables in one database file."""
+    """A `TableSink` in one database file."""
 
-    appends = False
-
-    def __init__(self, path: Path, state: Path, disk: Disk | None = None) -> None:
+    def __init__(self, path: Path, state: Path, disk: Disk) -> None:
         self.path = path
         self.known: Identity | None = None
         self._state = state
-        self._disk = disk or Disk()
-        self._db: duckdb.DuckDBPyConnection | None = None
+        self._disk = disk
+        self._log = path.with_name(path.name + ".wal")
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
-    def open(self) -> None:
-        """Hold the file, if it is there; refuse other software's. What a crash left, DuckDB settles itself."""
-        if self.path.exists():
-            with _told(self.path):
-                self._db = _attached(self.path, self._state)
-                self.known = self._owner()
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
+        """Hold the file, if it is there, and refuse other software's; leave one file."""
+        sink = cls(path, state, disk)
+        try:
+            if path.exists():
+                with _explained(path):
+                    sink._attach(path)
+                    sink._identify()
+            yield sink
+        except BaseException:
+            with suppress(DestinationError):  # the first problem is what counts
+                sink._close()
+            raise
+        sink._close()
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
-        """Refuse another organisation, other filters or another selection; make what tables and columns are missing."""
+        """Refuse another identity; make the file, and the tables and columns that are missing."""
         identity.check(self.known, self.path)
-        _check_names(shredder.schemas)
+        _refuse_twins(shredder.schemas)
         self._shredder = shredder
-        with _told(self.path):
-            if self._db is None:
+        with _explained(self.path):
+            if self._connection is None:
                 self._create(identity)
-                self._db = _attached(self.path, self._state)
+                self._attach(self.path)
             with self._transaction():
-                self._grow(shredder.schemas)
+                self._grow(shredder.selection.schemas)
 
     def committed(self) -> dict[date, list[Range]]:
-        found: dict[date, list[Range]] = {}
-        for row in self._rows("ranges") if self._db else ():
-            interval = Interval(row["start"].astimezone(UTC), row["stop"].astimezone(UTC))
-            facts = (row["route"], row["coverage"], row["finality"], row["conversations"])
-            found.setdefault(row["day"], []).append(Range(interval, row["as_of"].astimezone(UTC), *facts))
-        return found
+        """What the database has recorded of each day."""
+        ranges = []
+        for row in self._rows("ranges") if self._connection else ():
+            start, stop, as_of = (row[each].astimezone(UTC) for each in ("start", "stop", "as_of"))
+            ranges.append(Range(Interval(start, stop), as_of, *(row[each] for each in FACTS)))
+        return by_day(ranges)
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
         """Replace exactly these start ranges of a day, in one transaction."""
-        with _told(self.path):
+        with _explained(self.path):
             change = Change(self.committed().get(day, []), ranges, self._shredder)
-            with self._transaction():
-                self._run("waiting")
-                self._leave(day, change)
+            with self._transaction(), self._given("parts", _parts(change)):
+                self._run("create_arrived_broken")
+                if change.before:
+                    self._run("leaving", day=day)
+                    for name in self._shredder.schemas:
+                        if name != "broken":
+                            self._run("delete_leaving", _of(name), day=day)
                 rows = self._counts(day)
                 for tables in batched(change.tables(pages), self._shredder.schemas, BATCH):
                     self._disk.seam("database write")
                     for name, table in tables.items():
                         rows[name] += len(table)
-                        self._insert("waiting" if name == "broken" else _of(name), table, day)
-                rows["broken"] -= self._settle_broken(day, change)
-                self._read_back(day, rows)
-                self._tell(day, change)
+                        if len(table):
+                            target = "arrived_broken" if name == "broken" else _of(name)
+                            with self._given("arriving", table):
+                                self._run("insert", target, day=day)
+                rows["broken"] -= self._run("delete_broken", day=day)
+                self._run("insert_broken")
+                self._check_counts(day, rows)
+                self._record(day, change)
             self._checkpoint(LOG_BYTES_MAX)
-        return change.unread
-
-    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
-        raise NotImplementedError("tables are replaced")
+        return change.written()
 
     def refresh(self, names: Names) -> None:
-        """One table a list."""
-        with _told(self.path), self._transaction():
+        """Write one table a list."""
+        with _explained(self.path), self._transaction():
             for name, table in names.lists.items():
                 with self._given("list", table):
                     self._run("replace_list", _of(name))
 
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
-        """A day of a table, a part at a time, with the columns of this selection."""
+        """A day of a table, a part at a time, with the columns of the selection."""
         schema = self._shredder.schemas[table]
-        statement = SQL["read"].format(table=_of(table), columns=", ".join(map(_quoted, schema.names)))
-        # A cursor of its own: whoever reads slowly blocks nobody.
-        with _told(self.path), self._there.cursor() as cursor:
+        columns = ", ".join(map(_quoted, schema.names))
+        statement = SQL["read"].format(table=_of(table), columns=columns)
+        # A cursor of its own, so that other statements can be run before all of it was read.
+        with _explained(self.path), self._db.cursor() as cursor:
             found = cursor.sql(statement, params={"day": day})
             for batch in pa.RecordBatchReader.from_stream(found):
                 yield pa.Table.from_batches([batch]).cast(schema)
 
-    def close(self) -> None:
-        """Leave one file, which has everything."""
-        if self._db is not None:
-            try:
-                with _told(self.path):
-                    self._checkpoint(0)
-            finally:
-                self._db.close()
-                self._db = None
+    def _attach(self, path: Path, options: str = "") -> None:
+        """Attach the file to a database in memory: so the shape of a new one can be chosen."""
+        escaped = str(path.absolute()).replace("'", "''")
+        spill = str(self._state / "spill")
+        self._connection = duckdb.connect(":memory:", config={**CONFIG, "temp_directory": spill})
+        self._connection.execute(f"attach '{escaped}' as target (type duckdb{options})")
 
-    def _create(self, identity: Identity) -> None:
-        """The file appears with our mark in it, or not at all."""
-        self._state.mkdir(parents=True, exist_ok=True)
-        fresh = self._state / "new.duckdb"
-        for left in (fresh, _log(fresh), _log(self.path)):
-            self._disk.remove(left)
-        self._db = _attached(fresh, self._state, STORAGE)
-        self._run("mark")
-        self._run("sign", version=VERSION, **asdict(identity))
-        self._run("checkpoint")
-        self._db.close()
-        self._disk.sync(fresh)
-        self._disk.replace(fresh, self.path)
-
-    def _owner(self) -> Identity:
+    def _identify(self) -> None:
+        """Learn whose the file is; refuse one of other software, or of a newer version."""
         if "lastpage_meta" not in self._columns():
             raise DestinationError(
-                f"{self.path} was not written by lastpage; give another destination with --to, or remove it"
+                f"{self.path} was not written by lastpage; "
+                "give another destination with --to, or remove it"
             )
         (meta,) = self._rows("meta")
         if meta["version"] > VERSION:
             raise UsageError(
-                f"{self.path} was written by a newer lastpage; update this one, or give another destination"
+                f"{self.path} was written by a newer lastpage; "
+                "update this one, or give another destination"
             )
-        return Identity.from_record(meta)
+        self.known = Identity.from_record(meta)
 
-    def _grow(self, schemas: Mapping[str, pa.Schema]) -> None:
-        """Tables and columns that are not there yet; rows that are there have nulls in them."""
+    def _create(self, identity: Identity) -> None:
+        """Make the file appear with its identity in it, or not at all."""
+        self._state.mkdir(parents=True, exist_ok=True)
+        new = self._state / "new.duckdb"
+        for left in (new, new.with_name(f"{new.name}.wal"), self._log):
+            self._disk.remove(left)
+        self._attach(new, f", storage_version '{STORAGE}'")
+        self._run("create_own_tables")
+        self._run("insert_meta", version=VERSION, **asdict(identity))
+        self._run("checkpoint")
+        self._db.close()
+        self._disk.sync(new)
+        self._disk.replace(new, self.path)
+
+    def _grow(self, schemas: Mapping[str, Columns]) -> None:
+        """Add tables and columns that are not there yet; rows that are there have nulls in them."""
         there = self._columns()
-        for name, schema in schemas.items():
-            known = there.get(name, set())
-            missing = [f"{_quoted(field.name)} {_type(field.type)}" for field in schema if field.name not in known]
-            if not known:
-                self._run("create", _of(name), ", ".join(missing))
-            for column in missing if known else ():
-                self._run("widen", _of(name), column)
+        for name, columns in schemas.items():
+            missing = [
+                f"{_quoted(column)} {TYPES[type_]}"
+                for column, type_ in columns.items()
+                if column not in there.get(name, ())
+            ]
+            if name not in there:
+                self._run("create_table", _of(name), ", ".join(missing))
+            else:
+                for column in missing:
+                    self._run("add_column", _of(name), column)
+        selected = {f"{name}.{column}" for name, columns in schemas.items() for column in columns}
         for view, needed in VIEWS.items():
-            if all(name in schemas and columns <= {*schemas[name].names} for name, columns in needed.items()):
+            if needed <= selected:
                 self._run(view)
 
-    def _leave(self, day: date, change: Change) -> None:
-        """Make room: rows of conversations that started in what is to be written go, from every table."""
-        if change.before:
-            with self._given("taken", _taken(change)):
-                self._run("leaving", day=day)
-            for name in self._shredder.schemas:
-                if name != "broken":
-                    self._run("leave", _of(name), day=day)
+    def _close(self) -> None:
+        if self._connection is not None:
+            try:
+                with _explained(self.path):
+                    self._checkpoint(0)
+            finally:
+                self._connection.close()
 
-    def _settle_broken(self, day: date, change: Change) -> int:
-        """Broken records that came take the place of those that make room; how many do."""
-        with self._given("taken", _taken(change)):
-            gone = self._run("leave_broken", day=day)
-        self._run("end_waiting")
-        return gone
-
-    def _tell(self, day: date, change: Change) -> None:
-        """What the day holds now, as counted in the tables."""
-        counts = [self._run("conversations_between", day=day, **_ends(version)) for version in change.after]
-        self._run("forget_ranges", day=day)
-        for version in change.counted(counts):
-            facts = {name: value for name, value in version.record().items() if name not in ("start", "end", "as_of")}
-            self._run("keep_range", day=day, as_of=version.as_of, **_ends(version), **facts)
-
-    def _read_back(self, day: date, rows: Mapping[str, int]) -> None:
-        for name, found in self._counts(day).items():
-            if found != rows[name]:
-                raise DestinationError(
-                    f"{self.path} has {found} rows of {day} in {name} instead of the {rows[name]} that were written; "
-                    "the disk may be at fault"
-                )
-
-    def _counts(self, day: date) -> dict[str, int]:
-        return {name: self._run("count", _of(name), day=day) for name in self._shredder.schemas}
-
-    def _insert(self, target: str, table: pa.Table, day: date) -> None:
-        if len(table):
-            with self._given("arriving", table):
-                self._run("insert", target, day=day)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._there.begin()
-        try:
-            yield
-            self._disk.seam("database commit")
-            self._there.commit()
-        except BaseException:
-            with suppress(duckdb.Error):  # the first problem is what counts
-                self._there.rollback()
-            raise
-
-    def _checkpoint(self, more_than: int) -> None:
-        """Move what waits in the log into the tables."""
-        log = _log(self.path)
-        if log.exists() and log.stat().st_size > more_than:
+    def _checkpoint(self, bytes_max: int) -> None:
+        """Move what waits in the log into the tables, where it is more than so much."""
+        if self._log.exists() and self._log.stat().st_size > bytes_max:
             self._disk.seam("database checkpoint")
             self._run("checkpoint")
 
+    def _check_counts(self, day: date, rows: Mapping[str, int]) -> None:
+        for name, found in self._counts(day).items():
+            if found != rows[name]:
+                raise DestinationError(
+                    f"{self.path} has {found} rows of {day} in {name} instead of the "
+                    f"{rows[name]} that were written; the disk may be at fault"
+                )
+
+    def _record(self, day: date, change: Change) -> None:
+        """Record what the day holds now, with conversations as counted in the table."""
+        counts = [
+            self._run("conversations_between", day=day, start=each.start, stop=each.end)
+            for each in (range_.interval for range_ in change.after)
+        ]
+        self._run("delete_ranges", day=day)
+        for range_ in change.holds(counts):
+            start, stop = range_.interval.start, range_.interval.end
+            facts = {name: getattr(range_, name) for name in ("as_of", *FACTS)}
+            self._run("insert_range", day=day, start=start, stop=stop, **facts)
+
+    def _counts(self, day: date) -> dict[str, int]:
+        """The rows of a day in each table."""
+        return {name: self._run("count", _of(name), day=day) for name in self._shredder.schemas}
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.begin()
+        try:
+            yield
+            self._disk.seam("database commit")
+            self._db.commit()
+        except BaseException:
+            with suppress(duckdb.Error):  # the first problem is what counts
+                self._db.rollback()
+            raise
+
     @contextmanager
     def _given(self, name: str, table: pa.Table) -> Iterator[None]:
-        """A table of ours, for a statement to read."""
-        self._there.register(name, table)
+        """A table that statements can read by a name."""
+        self._db.register(name, table)
         yield
-        self._there.unregister(name)
+        self._db.unregister(name)
+
+    def _run(self, name: str, table: str = "", columns: str = "", **values: Any) -> int:
+        """The first number of the answer: of a change, how many rows it concerned."""
+        statement = SQL[name].format(table=table, columns=columns)
+        found = self._db.execute(statement, values or None).fetchall()
+        return int(found[0][0]) if found and isinstance(found[0][0], int) else 0
+
+    def _rows(self, name: str) -> list[dict[str, Any]]:
+        """By way of Arrow: the times of DuckDB's own rows need a package that it does not bring."""
+        return list(self._db.sql(SQL[name]).to_arrow_table().to_pylist())
 
     def _columns(self) -> dict[str, set[str]]:
+        """The columns of each table of the file."""
         found: dict[str, set[str]] = {}
         for row in self._rows("columns"):
             found.setdefault(row["table_name"], set()).add(row["column_name"])
         return found
 
-    def _run(self, name: str, table: str = "", columns: str = "", **values: Any) -> int:
-        """The first number of the answer: of a change, how many rows it concerned."""
-        statement = SQL[name].format(table=table, columns=columns)
-        found = self._there.execute(statement, values or None).fetchall()
-        return int(found[0][0]) if found and isinstance(found[0][0], int) else 0
-
-    def _rows(self, name: str) -> list[dict[str, Any]]:
-        """By way of Arrow, since the times of DuckDB's own rows need a package that it does not bring."""
-        rows: list[dict[str, Any]] = self._there.sql(SQL[name]).to_arrow_table().to_pylist()
-        return rows
-
     @property
-    def _there(self) -> duckdb.DuckDBPyConnection:
-        assert self._db is not None, "claimed, and not closed"
-        return self._db
-
-
-def _attached(path: Path, state: Path, storage: str = "") -> duckdb.DuckDBPyConnection:
-    """A database of its own in memory, to which the file is attached; that is where the shape of a new file can be said."""
-    db = duckdb.connect(":memory:", config={**CONFIG, "temp_directory": str(state / "spill")})
-    shape = f", storage_version '{storage}'" if storage else ""
-    escaped = str(path.absolute()).replace("'", "''")
-    db.execute(f"attach '{escaped}' as place (type duckdb{shape})")
-    return db
+    def _db(self) -> duckdb.DuckDBPyConnection:
+        assert self._connection is not None, "claimed, and not closed"
+        return self._connection
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Whatever goes wrong with the file is told in a sentence."""
+def _explained(path: Path) -> Iterator[None]:
+    """What goes wrong with the file becomes a sentence that says what to do."""
     try:
         yield
     except (OSError, duckdb.Error, pa.ArrowException) as problem:
-        raise _failed(path, problem) from None
+        what = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
+        if any(each in what for each in ("lock on file", "already attached", "used by another")):
+            raise InUseError(
+                f"{path} is open in another program; "
+                f"close it there, then run the same command again ({what})"
+            ) from None
+        if "not a valid DuckDB" in what:
+            raise DestinationError(
+                f"{path} is not a DuckDB database; give another destination with --to, or remove it"
+            ) from None
+        raise DestinationError(
+            f"cannot write to {path}: {what}; make room or give another destination, "
+            "then run the same command again"
+        ) from None
 
 
-def _failed(path: Path, problem: Exception) -> DestinationError:
-    what = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem).partition("\n")[0]
-    if "lock on file" in what or "already attached" in what or "used by another process" in what:
-        return InUseError(
-            f"{path} is open in another program; close it there, then run the same command again ({what})"
-        )
-    if "not a valid DuckDB" in what:
-        return DestinationError(f"{path} is no DuckDB database; give another destination with --to, or remove it")
-    return DestinationError(
-        f"cannot write to {path}: {what}; make room or give another destination, then run the same command again"
-    )
-
-
-def _check_names(schemas: Mapping[str, pa.Schema]) -> None:
+def _refuse_twins(schemas: Mapping[str, pa.Schema]) -> None:
+    """Raise `UsageError` for columns that DuckDB, which ignores case, takes for one."""
     for schema in schemas.values():
         lower = [name.lower() for name in schema.names]
         for name in schema.names:
             if lower.count(name.lower()) > 1:
                 raise UsageError(
-                    f"--attributes {name}: another one differs from it in case only, and DuckDB takes the two for one; "
-                    "choose one, or give a folder"
+                    f"--attributes {name}: another one differs from it in case only, and DuckDB "
+                    "takes the two for one; choose one, or give a folder"
                 )
 
 
-def _taken(change: Change) -> pa.Table:
-    kind = pa.timestamp("ms", tz="UTC")
-    starts, stops = ([getattr(part, end) for part in change.taken] for end in ("start", "end"))
-    return pa.table({"start": pa.array(starts, kind), "stop": pa.array(stops, kind)})
-
-
-def _ends(version: Range) -> dict[str, Any]:
-    return {"start": version.interval.start, "stop": version.interval.end}
-
-
-def _log(path: Path) -> Path:
-    return path.with_name(path.name + ".wal")
+def _parts(change: Change) -> pa.Table:
+    """The parts that are written, for a statement to read."""
+    rows = [{"start": part.start, "stop": part.end} for part in change.parts]
+    return pa.Table.from_pylist(rows, arrow_schema({"start": "time", "stop": "time"}))
 
 
 def _of(table: str) -> str:
-    return f"place.{_quoted(table)}"
+    return f"target.{_quoted(table)}"
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _type(kind: pa.DataType) -> str:
-    return f"{_type(kind.value_type)}[]" if pa.types.is_list(kind) else TYPES[kind]

@@ -1,41 +1,46 @@
--- What the DuckDB destination asks of its database, which is attached as `place`. Tables and columns themselves follow from the
--- schemas, and stand for {table} and {columns}. `taken`, `arriving` and `list` are tables of ours that a statement is given to read.
+-- What the DuckDB destination asks of its database, which is attached as `target`. Tables and
+-- columns follow from the selection, and stand for {table} and {columns}. `parts`, `arriving` and
+-- `list` are Arrow tables that a statement is given to read.
 
--- name: mark
-create table place.lastpage_meta (
-  version integer not null, organization varchar not null, filters varchar not null, selection varchar not null, key varchar not null
+-- name: create_own_tables
+create table target.lastpage_meta (
+  version integer not null, organization varchar not null, filters varchar not null,
+  selection varchar not null, key varchar not null
 );
-create table place.lastpage_ranges (
-  day date not null, start timestamptz not null, stop timestamptz not null, as_of timestamptz not null,
-  route varchar not null, coverage varchar not null, finality varchar not null, conversations bigint not null
+create table target.lastpage_ranges (
+  day date not null, start timestamptz not null, stop timestamptz not null,
+  as_of timestamptz not null, route varchar not null, coverage varchar not null,
+  finality varchar not null, conversations bigint not null
 );
 
--- name: sign
-insert into place.lastpage_meta values ($version, $organization, $filters, $selection, $key);
+-- name: insert_meta
+insert into target.lastpage_meta values ($version, $organization, $filters, $selection, $key);
 
 -- name: checkpoint
-checkpoint place;
+checkpoint target;
 
 -- name: columns
-select table_name, column_name from duckdb_columns() where database_name = 'place' and schema_name = 'main';
+select table_name, column_name from duckdb_columns()
+where database_name = 'target' and schema_name = 'main';
 
--- name: create
+-- name: create_table
 create table {table} (day date, {columns});
 
--- name: widen
+-- name: add_column
 alter table {table} add column {columns};
 
 -- name: meta
-from place.lastpage_meta;
+from target.lastpage_meta;
 
 -- name: ranges
-from place.lastpage_ranges order by day, start;
+from target.lastpage_ranges order by day, start;
 
--- name: forget_ranges
-delete from place.lastpage_ranges where day = $day;
+-- name: delete_ranges
+delete from target.lastpage_ranges where day = $day;
 
--- name: keep_range
-insert into place.lastpage_ranges values ($day, $start, $stop, $as_of, $route, $coverage, $finality, $conversations);
+-- name: insert_range
+insert into target.lastpage_ranges
+values ($day, $start, $stop, $as_of, $route, $coverage, $finality, $conversations);
 
 -- name: read
 select {columns} from {table} where day = $day;
@@ -49,38 +54,46 @@ insert into {table} by name select $day::date as day, * from arriving;
 -- name: replace_list
 create or replace table {table} as from list;
 
--- Conversations of the day that make room: those that started in what is to be written.
+-- Conversations of the day that make room: those that started in a part that is written.
 -- name: leaving
 create or replace temp table leaving as
-select conversation_id from place.conversations
-where day = $day and exists (select 1 from taken where conversation_start >= start and conversation_start < stop);
-
--- name: leave
-delete from {table} where day = $day and conversation_id in (from leaving);
-
--- Broken records wait here until all have come, since one without a start makes room only for itself.
--- name: waiting
-create or replace temp table waiting as from place.broken limit 0;
-
--- name: leave_broken
-delete from place.broken
-where day = $day and (
-  exists (select 1 from taken where conversation_start >= start and conversation_start < stop)
-  or (conversation_start is null and record in (select record from waiting where conversation_start is null))
+select conversation_id from target.conversations
+where day = $day and exists (
+  select 1 from parts where conversation_start >= start and conversation_start < stop
 );
 
--- name: end_waiting
-insert into place.broken by name from waiting;
+-- name: delete_leaving
+delete from {table} where day = $day and conversation_id in (from leaving);
+
+-- Broken records wait here until all have come, since one without a start makes room only for the
+-- same record.
+-- name: create_arrived_broken
+create or replace temp table arrived_broken as from target.broken limit 0;
+
+-- name: delete_broken
+delete from target.broken
+where day = $day and (
+  exists (select 1 from parts where conversation_start >= start and conversation_start < stop)
+  or (
+    conversation_start is null
+    and record in (select record from arrived_broken where conversation_start is null)
+  )
+);
+
+-- name: insert_broken
+insert into target.broken by name from arrived_broken;
 
 -- name: conversations_between
-select count(*) from place.conversations where day = $day and conversation_start >= $start and conversation_start < $stop;
+select count(*) from target.conversations
+where day = $day and conversation_start >= $start and conversation_start < $stop;
 
--- One row a start day, queue and medium, by the metric rules of docs/api.md, 5.7. A metric belongs to the queue of its session.
+-- One row a start day, queue and medium, by the metric rules of docs/api.md, 5.7. A metric belongs
+-- to the queue of its session.
 -- name: queues_by_day
-create or replace view place.queues_by_day as
+create or replace view target.queues_by_day as
 with stays as (
   select conversation_id, participant_no, session_no, min_by(queue_id, segment_no) as queue_id
-  from place.segments where queue_id is not null group by all
+  from target.segments where queue_id is not null group by all
 )
 select
   day, queue_id, media_type,
@@ -94,7 +107,7 @@ select
   sum(value) filter (name = 'tHeldComplete')::bigint as hold_ms,
   sum(value) filter (name = 'tAcw')::bigint as acw_ms,
   sum(value) filter (name = 'tHandle')::bigint as handle_ms
-from place.metrics
+from target.metrics
 join stays using (conversation_id, participant_no, session_no)
-join place.sessions using (day, conversation_id, participant_no, session_no)
+join target.sessions using (day, conversation_id, participant_no, session_no)
 group by all;

@@ -1,7 +1,12 @@
-"""A folder of tables: `DEST/<table>/day=YYYY-MM-DD/<file>`, one file a table and day, in a format of choice.
+"""A folder of tables: `DEST/<table>/day=YYYY-MM-DD/<file>`, a file a table and day, in one format.
 
-What a day holds is said with its conversations: start ranges, their freshness, coverage, finality and counts. So the destination
-knows what it has even without a ledger, and a reader can see it. A day's files change together (`staging.py`).
+What a day holds is recorded with its conversations: start ranges, their freshness, coverage,
+finality and counts. So the destination knows what it has even without a ledger, and a reader can
+see it. The files of a day change together (`Staging`):
+
+    1. they are written beside the folder's own, and flushed   a crash up to here changes nothing
+    2. a mark is written: the change counts as made            from here on the next run finishes it
+    3. the files are moved into place, `conversations` last    a reader may see some of them old
 """
 
 from __future__ import annotations
@@ -20,67 +25,77 @@ import pyarrow.compute as pc
 from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk
-from lastpage.sinks.day import START, Change, batched, outside
-from lastpage.sinks.sink import Identity, Pages, Unread
+from lastpage.sinks.day import Change, batched, within
+from lastpage.sinks.sink import Identity, Pages, Written
 from lastpage.tables.build import Shredder
-from lastpage.tables.derived import PIVOT
-from lastpage.tables.names import LISTS, Names
+from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
-from lastpage.tables.schema import KEY
-from lastpage.tables.selection import ALL
+from lastpage.tables.schema import CONVERSATIONS, KEY, START
+from lastpage.tables.selection import ALL, LISTS, PIVOT
 
-#: The version of what a day says of itself.
+#: The version of what a day records of itself.
 VERSION = 1
-MAIN = "conversations"
+#: Marks a change that is whole.
+MARK = "commit"
+#: Stands for the slash while a file waits: one folder is flushed sooner than many. No table, day or
+#: file has it in its name.
+SLASH = "+"
 
 
 class Writer(Protocol):
-    """One file on its way; leaving the block closes it."""
+    """A file that is being written; leaving the block closes it."""
 
-    def write(self, table: pa.Table) -> None: ...
+    def write(self, table: pa.Table) -> None:
+        """Add the rows of a table."""
 
-    def describe(self, facts: bytes) -> None: ...
+    def describe(self, facts: bytes) -> None:
+        """Record what the file's day holds, with the file or beside it."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *problem: object) -> None: ...
 
 
-class Format(Protocol):
-    """How tables are files. `read` gives today's columns, a part at a time; what an older version did not know is null."""
+class FileFormat(Protocol):
+    """How a table is a file."""
 
+    #: The file's name.
     file: str
 
-    def create(self, path: Path, schema: pa.Schema) -> Writer: ...
+    def create(self, path: Path, schema: pa.Schema) -> Writer:
+        """Begin a file."""
 
-    def read(self, path: Path, schema: pa.Schema) -> Iterator[pa.Table]: ...
+    def read(self, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+        """A file's rows, a part at a time, with these columns; what it does not have is null."""
 
-    def rows(self, path: Path) -> int: ...
+    def rows(self, path: Path) -> int:
+        """How many rows a file has."""
 
-    def facts(self, path: Path) -> bytes | None: ...
+    def facts(self, path: Path) -> bytes | None:
+        """What `describe` recorded; None where nothing is recorded."""
 
 
 class Folder:
-    """A destination of files that are replaced day by day."""
+    """A `TableSink` of files in one format."""
 
-    appends = False
-
-    def __init__(self, folder: Path, state: Path, form: Format, disk: Disk | None = None) -> None:
+    def __init__(self, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> None:
         self.folder = folder
         self.known: Identity | None = None
-        self._form = form
+        self._format = format_
         self._state = state
-        self._staging = Staging(folder, state / "staging", disk or Disk())
+        self._staging = Staging(folder, state / "staging", disk)
 
-    def open(self) -> None:
-        """Finish or undo what a crash left; refuse a folder of other software."""
-        try:
-            self._staging.recover()
-        except OSError as problem:
-            raise _failed(self.folder, problem) from None
-        for path in self._mains()[:1]:
-            self.known = Identity.from_record(self._facts(path))
-        self._check_foreign()
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> Iterator[Self]:
+        """Finish or undo what a crash left; refuse other software's folder, and another format."""
+        sink = cls(folder, state, format_, disk)
+        with _explained(folder):
+            sink._staging.recover()
+        for path in sink._days()[:1]:
+            sink.known = Identity.from_record(sink._facts(path))
+        sink._refuse_foreign()
+        yield sink
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Refuse a folder of another organisation, other filters or another selection."""
@@ -88,49 +103,48 @@ class Folder:
         self._identity, self._shredder = identity, shredder
 
     def committed(self) -> dict[date, list[Range]]:
-        return {date.fromisoformat(path.parent.name.removeprefix("day=")): self._ranges(path) for path in self._mains()}
+        """What each day has recorded with its conversations."""
+        return {
+            date.fromisoformat(path.parent.name.removeprefix("day=")): self._ranges(path)
+            for path in self._days()
+        }
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:
-        """Replace exactly these start ranges of a day; the rest of the day is carried over."""
-        main = self._path(MAIN, day)
-        try:
-            change = Change(self._ranges(main) if main.exists() else [], ranges, self._shredder)
-            with self._staging.change(_part(day)) as place:
-                rows = self._write(place, day, change, pages)
-                self._read_back(place(f"{MAIN}/{_part(day)}/{self._form.file}"), rows)
-        except (OSError, pa.ArrowException) as problem:
-            raise _failed(self.folder, problem) from None
-        return change.unread
-
-    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
-        raise NotImplementedError("tables are replaced")
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
+        """Write all tables of the day anew: what stays of them, then what comes."""
+        file = self._file(CONVERSATIONS, day)
+        with _explained(self.folder):
+            before = self._ranges(self.folder / file) if (self.folder / file).exists() else []
+            change = Change(before, ranges, self._shredder)
+            with self._staging.change(f"day={day}") as staged:
+                rows = self._write(staged, day, change, pages)
+                found = self._format.rows(staged(file))
+                if found != rows:
+                    raise DestinationError(
+                        f"{staged(file)} has {found} rows instead of the {rows} that were "
+                        "written; the disk may be at fault"
+                    )
+        return change.written()
 
     def refresh(self, names: Names) -> None:
-        """One file a list: `DEST/<list>/<file>`."""
-        try:
-            with self._staging.change("names") as place:
-                for name, table in names.lists.items():
-                    with self._form.create(place(f"{name}/{self._form.file}"), table.schema) as writer:
-                        writer.write(table)
-        except (OSError, pa.ArrowException) as problem:
-            raise _failed(self.folder, problem) from None
+        """Write one file a list: `DEST/<list>/<file>`."""
+        with _explained(self.folder), self._staging.change("names") as staged:
+            for name, table in names.lists.items():
+                path = staged(f"{name}/{self._format.file}")
+                with self._format.create(path, table.schema) as writer:
+                    writer.write(table)
 
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
-        """A day of a table, a part at a time, with the columns of this selection."""
-        path = self._path(table, day)
-        return self._form.read(path, self._shredder.schemas[table]) if path.exists() else iter(())
+        """A day of a table, a part at a time, with the columns of the selection."""
+        path = self.folder / self._file(table, day)
+        return self._format.read(path, self._shredder.schemas[table]) if path.exists() else iter(())
 
-    def close(self) -> None:
-        pass
-
-    def _write(self, place: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
-        """Every table of a day; how many conversations it has."""
-        rows = 0
-        counts = [0] * len(change.after)
-        with ExitStack() as open_files:
+    def _write(self, staged: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
+        """Write every table of a day; how many conversations it has."""
+        rows, counts = 0, [0] * len(change.after)
+        with ExitStack() as files:
             writers = {
-                name: open_files.enter_context(
-                    self._form.create(place(f"{name}/{_part(day)}/{self._form.file}"), schema)
+                name: files.enter_context(
+                    self._format.create(staged(self._file(name, day)), schema)
                 )
                 for name, schema in self._shredder.schemas.items()
             }
@@ -138,141 +152,138 @@ class Folder:
                 for name, table in tables.items():
                     if len(table):
                         writers[name].write(table)
-                rows += len(tables[MAIN])
-                _count(counts, change.after, tables[MAIN].column(START))
-            writers[MAIN].describe(self._told(change.counted(counts)))
+                starts = tables[CONVERSATIONS].column(START)
+                rows += len(starts)
+                for number, range_ in enumerate(change.after if len(starts) else ()):
+                    counts[number] += pc.sum(within(starts, range_.interval)).as_py() or 0
+            facts = {
+                "version": VERSION,
+                **asdict(self._identity),
+                "ranges": [range_.record() for range_ in change.holds(counts)],
+            }
+            writers[CONVERSATIONS].describe(msgspec.json.encode(facts))
         return rows
 
     def _rows(self, day: date, change: Change, pages: Pages) -> Iterator[Tables]:
-        """What is there and stays, first the conversations, then what belongs to those that do not go; then what comes."""
+        """The conversations that stay, what belongs to them, the rows that come, and `broken`."""
         if change.before:
             gone: list[pa.Array] = []
-            for batch in self.read(MAIN, day):
+            for batch in self.read(CONVERSATIONS, day):
                 stays = change.stays(batch.column(START))
                 gone.append(batch.filter(pc.invert(stays)).column(KEY).combine_chunks())
-                yield {MAIN: batch.filter(stays)}
+                yield {CONVERSATIONS: batch.filter(stays)}
             leaving = pa.chunked_array(gone, pa.string())
             for name in self._shredder.schemas:
-                if name not in (MAIN, "broken"):
+                if name not in (CONVERSATIONS, "broken"):
                     for batch in self.read(name, day):
-                        yield {name: batch.filter(pc.invert(pc.is_in(batch.column(KEY), value_set=leaving)))}
+                        leaves = pc.is_in(batch.column(KEY), value_set=leaving)
+                        yield {name: batch.filter(pc.invert(leaves))}
         yield from change.tables(pages)
         if change.before:
             for batch in self.read("broken", day):
-                yield {"broken": batch.filter(change.stays_broken(batch))}
+                yield {"broken": batch.filter(change.broken_stays(batch))}
 
-    def _path(self, table: str, day: date) -> Path:
-        return self.folder / table / _part(day) / self._form.file
+    def _file(self, table: str, day: date) -> str:
+        """The file of a table and day, from the folder."""
+        return f"{table}/day={day}/{self._format.file}"
 
-    def _mains(self) -> list[Path]:
-        return sorted((self.folder / MAIN).glob(f"day=*/{self._form.file}"))
-
-    def _told(self, ranges: Sequence[Range]) -> bytes:
-        return msgspec.json.encode(
-            {
-                "version": VERSION,
-                **asdict(self._identity),
-                "ranges": [version.record() for version in ranges],
-            }
-        )
-
-    def _facts(self, path: Path) -> dict[str, Any]:
-        try:
-            found = self._form.facts(path)
-            facts: dict[str, Any] = msgspec.json.decode(found, type=dict[str, Any]) if found else {}
-        except (OSError, pa.ArrowException, msgspec.MsgspecError, RecursionError):
-            facts = {}
-        if not isinstance(facts.get("version"), int):
-            raise DestinationError(f"{path} was not written by lastpage; give another destination, or remove it")
-        if facts["version"] > VERSION:
-            raise UsageError(f"{path} was written by a newer lastpage; update this one, or give another destination")
-        return facts
+    def _days(self) -> list[Path]:
+        """The files of conversations, in the order of their days."""
+        return sorted((self.folder / CONVERSATIONS).glob(f"day=*/{self._format.file}"))
 
     def _ranges(self, path: Path) -> list[Range]:
         return [Range.from_record(record) for record in self._facts(path)["ranges"]]
 
-    def _read_back(self, path: Path, rows: int) -> None:
-        found = self._form.rows(path)
-        if found != rows:
+    def _facts(self, path: Path) -> dict[str, Any]:
+        """What a file of conversations records of itself; refuses one of other software."""
+        try:
+            found = self._format.facts(path)
+            facts: dict[str, Any] = msgspec.json.decode(found, type=dict[str, Any]) if found else {}
+        except (OSError, pa.ArrowException, msgspec.MsgspecError, RecursionError):
+            facts = {}
+        if not isinstance(facts.get("version"), int):
             raise DestinationError(
-                f"{path} has {found} rows instead of the {rows} that were written; the disk may be at fault"
+                f"{path} was not written by lastpage; give another destination, or remove it"
             )
+        if facts["version"] > VERSION:
+            raise UsageError(
+                f"{path} was written by a newer lastpage; "
+                "update this one, or give another destination"
+            )
+        return facts
 
-    def _check_foreign(self) -> None:
-        others = [path for path in sorted((self.folder / MAIN).glob("day=*/part.*")) if path.name != self._form.file]
+    def _refuse_foreign(self) -> None:
+        """Refuse a folder with files of another format, or with other things than ours."""
+        files = sorted((self.folder / CONVERSATIONS).glob("day=*/part.*"))
+        others = [path for path in files if path.name != self._format.file]
         if others:
             raise UsageError(
                 f"{self.folder} holds {others[0].suffix} files, and one folder has one format; "
                 f"give another folder, or the format that is there"
             )
+        if not self.folder.exists() or (self.folder / CONVERSATIONS).exists():
+            return
         ours = {*ALL, *LISTS, "raw", PIVOT, self._state.name}
-        there = self.folder.iterdir() if self.folder.exists() else ()
-        strange = [path.name for path in there if path.name not in ours and not path.name.startswith(".")]
-        if strange and not (self.folder / MAIN).exists():
+        names = {path.name for path in self.folder.iterdir() if not path.name.startswith(".")}
+        if strange := sorted(names - ours):
             raise DestinationError(
-                f"{self.folder} has other things in it ({', '.join(sorted(strange)[:3])}); give an empty or a new folder"
+                f"{self.folder} has other things in it ({', '.join(strange[:3])}); "
+                "give an empty or a new folder"
             )
 
 
-def _part(day: date) -> str:
-    return f"day={day.isoformat()}"
-
-
-def _count(counts: list[int], ranges: Sequence[Range], starts: pa.ChunkedArray) -> None:
-    for number, version in enumerate(ranges if len(starts) else ()):
-        counts[number] += pc.sum(pc.invert(outside(starts, [version.interval]))).as_py() or 0
-
-
-def _failed(folder: Path, problem: Exception) -> DestinationError:
-    what = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-    return DestinationError(
-        f"cannot write to {folder}: {what}; mend that, then run the same command again: it goes on where it stopped"
-    )
-
-
-# PART sinks.staging
-# Files of a folder that change together: written beside, flushed, marked as whole, put into place.
-#
-# Before the mark nothing has happened. From the mark on the change counts as made, and putting its files into place is only finished,
-# by this run or the next. A reader may for a moment see some files old and others new.
-
-
-MARK = "commit"
-#: Stands for the slash while a file waits: one folder is flushed sooner than many. No name of ours has it.
-SLASH = "+"
-
-
 class Staging:
-    """`place` is the folder that changes; `beside` is on the same disk and nobody else's."""
+    """Files of a folder that change together.
 
-    def __init__(self, place: Path, beside: Path, disk: Disk) -> None:
-        self._place = place
+    `beside` is a folder on the same disk where they wait, and where nothing else is.
+    """
+
+    def __init__(self, folder: Path, beside: Path, disk: Disk) -> None:
+        self._folder = folder
         self._beside = beside
         self._disk = disk
 
     def recover(self) -> None:
         """Finish or undo what a crash left."""
-        for staged in sorted(self._beside.iterdir()) if self._beside.exists() else ():
-            if (staged / MARK).exists():
-                self._put_in_place(staged)
+        for waiting in sorted(self._beside.iterdir()) if self._beside.exists() else ():
+            if (waiting / MARK).exists():
+                self._move(waiting)
             else:
-                self._disk.remove(staged)
+                self._disk.remove(waiting)
 
     @contextmanager
     def change(self, name: str) -> Iterator[Callable[[str], Path]]:
-        """Yields where to write what will stand at a path of the place; it stands there, with the rest, after the block."""
-        staged = self._beside / name
-        self._disk.remove(staged)
-        staged.mkdir(parents=True)
-        yield lambda relative: staged / relative.replace("/", SLASH)
-        for path in sorted(staged.iterdir()):
-            self._disk.sync(path)
-        self._disk.sync(staged)
-        self._disk.write(staged / MARK, b"")
-        self._put_in_place(staged)
+        """Yields where to write the file that will have a path within the folder.
 
-    def _put_in_place(self, staged: Path) -> None:
-        for source in sorted(staged.iterdir(), reverse=True):
-            if source.name != MARK:
-                self._disk.replace(source, self._place / source.name.replace(SLASH, "/"))
-        self._disk.remove(staged)
+        After the block all of them are there. Where the block raises, none is.
+        """
+        waiting = self._beside / name
+        self._disk.remove(waiting)
+        waiting.mkdir(parents=True)
+        yield lambda path: waiting / path.replace("/", SLASH)
+        for path in sorted(waiting.iterdir()):
+            self._disk.sync(path)
+        self._disk.sync(waiting)
+        self._disk.write(waiting / MARK, b"")
+        self._move(waiting)
+
+    def _move(self, waiting: Path) -> None:
+        files = [path for path in waiting.iterdir() if path.name != MARK]
+        # `conversations` comes last, since what the day holds is recorded with it.
+        last = CONVERSATIONS + SLASH
+        for source in sorted(files, key=lambda path: (path.name.startswith(last), path.name)):
+            self._disk.replace(source, self._folder / source.name.replace(SLASH, "/"))
+        self._disk.remove(waiting)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """What goes wrong with the disk becomes a sentence that says what to do."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as problem:
+        what = getattr(problem, "strerror", None) or problem
+        raise DestinationError(
+            f"cannot write to {folder}: {what}; fix that, then run the same command again: "
+            "it goes on where it stopped"
+        ) from None

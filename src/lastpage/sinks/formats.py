@@ -1,8 +1,26 @@
-"""Parquet: `part.parquet`, zstd. What a day holds is in the key-value metadata of its conversations file, under `lastpage`."""
+"""The formats of a folder's files.
+
+              Parquet                                       CSV
+    file      part.parquet, zstd                            part.csv, UTF-8, a header line
+    facts     in the metadata of the file, `lastpage`       in `_lastpage.json` beside the file
+    a part    a row group                                   a block of text
+    missing   a column that an older version did not have is read as nulls
+
+What a day holds, the facts, is recorded with its conversations. CSV has no place for it in the file
+itself; readers of folders pass over names that begin with an underscore. How CSV spells values, so
+that what is read back is what was written, to the last character:
+
+    text      quoted where needed; an empty text is `""`, so that it is not a null
+    null      nothing
+    moment    ISO 8601 with milliseconds and Z
+    boolean   true, false
+    list      JSON
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,14 +30,33 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from lastpage.files import Disk
+from lastpage.sinks.folder import Folder
 from lastpage.tables.schema import KEY
 
-#: The key of our metadata.
-OURS = b"lastpage"
+#: The key of the facts in the metadata of a Parquet file.
+METADATA_KEY = b"lastpage"
+#: The file of the facts beside a CSV file.
+FACTS = "_lastpage.json"
+#: Text of a CSV file that is parsed at once. A line that is longer makes it grow.
+BLOCK_BYTES = 8 * 1024**2
+
+
+def parquet(folder: Path, state: Path, disk: Disk) -> AbstractContextManager[Folder]:
+    """Open a folder of Parquet files."""
+    return Folder.opened(folder, state, Parquet(), disk)
+
+
+def csv(folder: Path, state: Path, disk: Disk) -> AbstractContextManager[Folder]:
+    """Open a folder of CSV files."""
+    return Folder.opened(folder, state, Csv(), disk)
+
+
+# Parquet ----------------------------------------------------------------------------------------
 
 
 class Parquet:
-    """How `Folder` writes and reads Parquet."""
+    """Tables as Parquet files."""
 
     file = "part.parquet"
 
@@ -27,42 +64,50 @@ class Parquet:
         return ParquetWriter(path, schema)
 
     def read(self, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
-        """A row group at a time."""
         with pq.ParquetFile(path) as file:
             for number in range(file.num_row_groups):
-                yield _of_today(file.read_row_group(number), schema)
+                table = file.read_row_group(number)
+                columns = [
+                    table.column(field.name).cast(field.type)
+                    if field.name in table.column_names
+                    else pa.nulls(len(table), field.type)
+                    for field in schema
+                ]
+                yield pa.table(columns, schema=schema)
 
     def rows(self, path: Path) -> int:
-        count: int = pq.read_metadata(path).num_rows
-        return count
+        rows: int = pq.read_metadata(path).num_rows
+        return rows
 
     def facts(self, path: Path) -> bytes | None:
-        found: bytes | None = (pq.read_metadata(path).metadata or {}).get(OURS)
-        return found
+        facts: bytes | None = (pq.read_metadata(path).metadata or {}).get(METADATA_KEY)
+        return facts
 
 
 class ParquetWriter:
-    """One file; each table that is written is a row group."""
+    """A Parquet file; each table that is written is a row group."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        # Ids of conversations hardly repeat within a row group; a dictionary of them costs time and space. What is least and
-        # most says which row groups a time lies in; of texts it says nothing, and takes the longest to find.
-        texts = [field.name for field in schema if field.type == pa.string() and field.name != KEY]
-        plain = [field.name for field in schema if not _is_text(field.type)]
+        # Ids of conversations hardly repeat within a row group, so a dictionary of them costs time
+        # and space. Statistics say which row groups a time lies in; of texts they say nothing, and
+        # take the longest to find.
+        texts = [field.name for field in schema if field.type == pa.string()]
+        lists = [field.name for field in schema if pa.types.is_list(field.type)]
         self._file: Any = pq.ParquetWriter(
             path,
             schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=texts or False,
-            write_statistics=plain or False,
+            use_dictionary=[name for name in texts if name != KEY] or False,
+            write_statistics=[name for name in schema.names if name not in {*texts, *lists}]
+            or False,
         )
 
     def write(self, table: pa.Table) -> None:
         self._file.write_table(table)
 
     def describe(self, facts: bytes) -> None:
-        self._file.add_key_value_metadata({OURS: facts})
+        self._file.add_key_value_metadata({METADATA_KEY: facts})
 
     def __enter__(self) -> Self:
         return self
@@ -71,38 +116,11 @@ class ParquetWriter:
         self._file.close()
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(kind == pa.string() or pa.types.is_list(kind))
-
-
-def _of_today(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    columns = [
-        table.column(field.name).cast(field.type)
-        if field.name in table.column_names
-        else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)
-
-
-# PART sinks.csv
-# CSV: `part.csv`, UTF-8, a header line; what a day holds is in `_lastpage.json` beside it, since no line of CSV could say it.
-#
-# Texts are quoted and nulls are nothing, so an empty text (`""`) and a null stay two things. Moments are ISO 8601 with milliseconds
-# and Z, booleans true and false, lists JSON. What is read back is what was written, to the last character.
-
-
-#: What a day holds. Readers of folders pass over names that begin with an underscore.
-FACTS = "_lastpage.json"
-#: Text parsed at once. A line that is longer makes it grow.
-BLOCK_BYTES = 8 * 1024**2
-_WRITTEN = pacsv.WriteOptions(quoting_style="needed")
-#: Empty lines count: a table of one column may have a null.
-_PARSED = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+# CSV --------------------------------------------------------------------------------------------
 
 
 class Csv:
-    """How `Folder` writes and reads CSV."""
+    """Tables as CSV files."""
 
     file = "part.csv"
 
@@ -110,7 +128,7 @@ class Csv:
         return CsvWriter(path, schema)
 
     def read(self, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
-        """A block at a time. Where a line is longer than a block, it begins anew with larger ones, and passes over what it gave."""
+        """Where a line is longer than a block, go on from where it was, with larger blocks."""
         block, given = BLOCK_BYTES, 0
         while True:
             seen = 0
@@ -132,22 +150,25 @@ class Csv:
         return sum(len(table) for table in self.read(path, pa.schema([(KEY, pa.string())])))
 
     def facts(self, path: Path) -> bytes | None:
-        return _beside(path).read_bytes()
+        return _facts_file(path).read_bytes()
 
 
 class CsvWriter:
-    """One file, and the facts beside it."""
+    """A CSV file, and the facts beside it."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
-        self._file: Any = pacsv.CSVWriter(path, _spelt_as(schema), write_options=_WRITTEN)
+        self._schema = _spelt_schema(schema)
+        # "needed" quotes every text; numbers and booleans stay bare.
+        options = pacsv.WriteOptions(quoting_style="needed")
+        self._file: Any = pacsv.CSVWriter(path, self._schema, write_options=options)
 
     def write(self, table: pa.Table) -> None:
         columns = [_spelt(column) for column in table.columns]
-        self._file.write_table(pa.table(columns, schema=_spelt_as(table.schema)))
+        self._file.write_table(pa.table(columns, schema=self._schema))
 
     def describe(self, facts: bytes) -> None:
-        _beside(self._path).write_bytes(facts)
+        _facts_file(self._path).write_bytes(facts)
 
     def __enter__(self) -> Self:
         return self
@@ -156,21 +177,21 @@ class CsvWriter:
         self._file.close()
 
 
-def _beside(path: Path) -> Path:
+def _facts_file(path: Path) -> Path:
+    # While a change waits, the name of the file has its folders in it.
     return path.with_name(path.name.removesuffix(Csv.file) + FACTS)
 
 
 def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:
-    spelt = _spelt_as(schema)
-    # Moments are parsed, not compared as texts.
-    types = {
-        field.name: field.type if pa.types.is_timestamp(field.type) else spelt.field(field.name).type
-        for field in schema
-    }
+    """A CSV file's rows, a block of so many bytes at a time."""
+    types = {field.name: field.type for field in _spelt_schema(schema)}
+    # Moments are parsed as such; lists are read from their texts afterwards.
+    types |= {field.name: field.type for field in schema if pa.types.is_timestamp(field.type)}
     reader = pacsv.open_csv(
         path,
         read_options=pacsv.ReadOptions(block_size=block),
-        parse_options=_PARSED,
+        # An empty line counts: a table of one column may have a null.
+        parse_options=pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=pacsv.ConvertOptions(
             column_types=types,
             include_columns=schema.names,
@@ -184,37 +205,43 @@ def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:
     )
     with reader:
         for batch in reader:
-            columns = [_meant(values, field.type) for values, field in zip(batch.columns, schema, strict=True)]
+            columns = [
+                _lists(values, field.type) if pa.types.is_list(field.type) else values
+                for values, field in zip(batch.columns, schema, strict=True)
+            ]
             yield pa.table(columns, schema=schema)
 
 
-def _spelt_as(schema: pa.Schema) -> pa.Schema:
-    """The types that a schema has in the file: lists and moments are texts of ours."""
-    ours = (pa.types.is_list, pa.types.is_timestamp)
+def _spelt_schema(schema: pa.Schema) -> pa.Schema:
+    """The types that a schema has in a CSV file: lists and moments are texts."""
     return pa.schema(
-        [(each.name, pa.string() if any(is_a(each.type) for is_a in ours) else each.type) for each in schema]
+        [
+            (field.name, pa.string())
+            if pa.types.is_list(field.type) or pa.types.is_timestamp(field.type)
+            else field
+            for field in schema
+        ]
     )
 
 
 def _spelt(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as it is spelt."""
     if pa.types.is_timestamp(values.type):
         # Without its zone a moment becomes text ten times faster; all of them are UTC.
-        texts = pc.utf8_replace_slice(values.cast(pa.timestamp("ms")).cast(pa.string()), 10, 11, "T")
-        return pc.binary_join_element_wise(texts, "Z", "")
-    return _as_json(values) if pa.types.is_list(values.type) else values
+        texts = values.cast(pa.timestamp("ms")).cast(pa.string())
+        return pc.binary_join_element_wise(pc.utf8_replace_slice(texts, 10, 11, "T"), "Z", "")
+    if pa.types.is_list(values.type):
+        # Most lists are null, and those are not touched.
+        lists = values.drop_null().to_pylist()
+        texts = pa.array([msgspec.json.encode(each).decode() for each in lists], pa.string())
+        there = pc.is_valid(values)
+        numbers = pc.subtract(pc.cumulative_sum(there.cast(pa.int64())), 1)
+        return texts.take(pc.if_else(there, numbers, None))
+    return values
 
 
-def _as_json(lists: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Lists as texts; most are null, and those are not touched."""
-    there = pc.is_valid(lists)
-    texts = pa.array([msgspec.json.encode(value).decode() for value in lists.drop_null().to_pylist()], pa.string())
-    return texts.take(pc.if_else(there, pc.subtract(pc.cumulative_sum(there.cast(pa.int64())), 1), None))
-
-
-def _meant(values: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """A list, of its text; texts repeat, so each is read once."""
-    if not pa.types.is_list(wanted):
-        return values
-    coded = values.dictionary_encode()
+def _lists(texts: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Lists, of their texts; texts repeat, so each is read once."""
+    coded = texts.dictionary_encode()
     lists = [msgspec.json.decode(text) for text in coded.dictionary.to_pylist()]
     return pa.array(lists, wanted).take(coded.indices)

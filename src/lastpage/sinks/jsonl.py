@@ -1,8 +1,12 @@
 """JSON lines: the API's own records, one a line, plain or compressed, into a file or to stdout.
 
-A contract of its own: what was appended is never replaced. A range is appended whole, and its length is recorded beside the file
-afterwards; on opening, the file is cut to the recorded length, so that half a range never stays. Each append is a gzip member or
-zstd frame of its own; readers take them for one stream. What went to stdout is gone, so stdout never resumes.
+A range is appended whole, and the file's length is recorded beside it afterwards. When the file is
+opened it is cut to the recorded length, so that half a range never stays. Each append is a gzip
+member or a zstd frame of its own; readers take them for one stream. What was appended is never
+replaced. What went to stdout is gone, so stdout never resumes.
+
+A line has the bytes of the record as they came, without the raw line breaks: in JSON these stand
+only between two values.
 """
 
 from __future__ import annotations
@@ -10,223 +14,232 @@ from __future__ import annotations
 import gzip
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 import msgspec
 import zstandard
 
-from lastpage.api.messages import Raw
 from lastpage.coverage.ranges import Range, refuse_overlap
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk
-from lastpage.sinks.sink import Identity, Pages, Unread
-from lastpage.tables.build import Shredder
-from lastpage.tables.names import Names
+from lastpage.sinks.sink import Identity, Pages, by_day
 
-ZSTD_LEVEL = 3
 GZIP_LEVEL = 6
-Seal = hashlib.blake2b
+ZSTD_LEVEL = 3
 #: The version of what is recorded beside a file.
 VERSION = 1
+#: What reading a record raises that is JSON, but not one of ours.
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class JsonLines:
-    """A file that grows."""
+    """A `LineSink` into a file."""
 
-    appends = True
-
-    def __init__(self, path: Path, state: Path, disk: Disk | None = None) -> None:
+    def __init__(self, path: Path, state: Path, disk: Disk) -> None:
         self.path = path
         self.known: Identity | None = None
         self._record = state / "jsonl.json"
-        self._disk = disk or Disk()
+        self._disk = disk
         self._length = 0
-        #: What was appended late to a day, as a digest: rows that were appended already are known again.
-        self._late: dict[str, str] = {}
         self._ranges: list[Range] = []
+        #: What was appended late to a day, last, as a digest: by it the same rows are known again.
+        self._late: dict[str, str] = {}
 
-    def open(self) -> None:
-        """Cut off what was not recorded; refuse a file that is not ours, or another's."""
-        known = self._load()
-        size = self.path.stat().st_size if self.path.exists() else 0
-        if known is None and size:
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
+        """Cut off what was not recorded; refuse a file that is not ours, or lacks something."""
+        sink = cls(path, state, disk)
+        sink._load()
+        size = path.stat().st_size if path.exists() else 0
+        if sink.known is None and size:
             raise DestinationError(
-                f"{self.path} is there already and was not written by lastpage; move it, or give another file"
+                f"{path} is there already and was not written by lastpage; "
+                "move it, or give another file"
             )
-        if known is not None and size < known["length"]:
+        if size < sink._length:
             raise DestinationError(
-                f"{self.path} is shorter than what was written to it; remove it together with {self._record.parent}, "
-                "or put it back"
+                f"{path} is shorter than what was written to it; "
+                f"remove it together with {sink._record.parent}, or put it back"
             )
-        if size > self._length:
-            with _writing(self.path):
-                self._cut(self._length)
+        if size > sink._length:
+            sink._cut(sink._length)
+        yield sink
 
-    def claim(self, identity: Identity, shredder: Shredder) -> None:  # noqa: ARG002 - lines are the API's own records
-        """Refuse another's file."""
+    def claim(self, identity: Identity) -> None:
+        """Refuse a file of another organisation or of other filters."""
         identity.check(self.known, self.path)
         self._identity = identity
 
     def committed(self) -> dict[date, list[Range]]:
-        days: dict[date, list[Range]] = {}
-        for version in self._ranges:
-            days.setdefault(version.day, []).append(version)
-        return days
+        """What is recorded beside the file."""
+        return by_day(self._ranges)
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:  # noqa: ARG002 - the seam's shape
-        """Append a day's new ranges; a range that is there already is refused, unless it is this very one."""
-        known = {(version.interval, version.as_of) for version in self._ranges}
-        if all((version.interval, version.as_of) in known for version in ranges):
-            return []
-        for version in ranges:
-            refuse_overlap(self._ranges, version.interval, self.path)
-        self._write(pages)
-        self._keep([*self._ranges, *ranges])
-        return []
-
-    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:
-        """Rows of ranges that are there already, found late; what is known of the ranges is replaced.
-
-        The same rows again (a crash came between the file and the ledger) are taken back.
-        """
-        before, seal = self._length, hashlib.blake2b(digest_size=16)
-        kept = [old for old in self._ranges if not any(old.interval.clip(new.interval) for new in ranges)]
-        self._write(pages, seal)
-        if self._late.get(str(day)) == seal.hexdigest():
-            with _writing(self.path):
-                self._cut(before)
+    def append(self, ranges: Sequence[Range], pages: Pages) -> None:
+        """Append new ranges whole; do nothing where all of them are there in this very version."""
+        there = {(range_.interval, range_.as_of) for range_ in self._ranges}
+        if all((range_.interval, range_.as_of) in there for range_ in ranges):
             return
-        self._late[str(day)] = seal.hexdigest()
-        self._keep(sorted([*kept, *ranges], key=lambda version: version.interval))
+        for range_ in ranges:
+            refuse_overlap(self._ranges, range_.interval, self.path)
+        self._save(self._write(lines(pages)), [*self._ranges, *ranges])
 
-    def refresh(self, names: Names) -> None:
-        """Lines hold ids only."""
+    def append_late(self, ranges: Sequence[Range], pages: Pages) -> None:
+        """Append rows of ranges of one day that are there; what is known of these is replaced.
 
-    def close(self) -> None:
-        pass
+        The same rows may come again, where a crash came between the file and the ledger. They are
+        known by their digest, and cut off again.
+        """
+        before, day, digest = self._length, str(ranges[0].day), hashlib.blake2b(digest_size=16)
 
-    def _write(self, pages: Pages, seal: Seal | None = None) -> None:
-        with _writing(self.path):
-            if not self._record.exists():
-                # Claimed before it is touched: what a crash leaves behind is known to be ours.
-                self._save(0, [])
+        def digested() -> Iterator[bytes]:
+            for text in lines(pages):
+                digest.update(text)
+                yield text
+
+        after = self._write(digested())
+        if self._late.get(day) == digest.hexdigest():
+            self._cut(before)
+        else:
+            self._late[day] = digest.hexdigest()
+            self._save(after, updated(self._ranges, ranges))
+
+    def _write(self, texts: Iterable[bytes]) -> int:
+        """Append to the file, without recording it yet; how long the file is then."""
+        if not self._record.exists():
+            # Recorded before it is touched: what a crash leaves behind is known to be ours.
+            self._save(0, [])
+        with _explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = not self.path.exists()
+            is_new = not self.path.exists()
             with self.path.open("ab") as file, compressed(file, self.path.name) as out:
-                for line in lines(pages):
-                    out.write(line)
-                    if seal:
-                        seal.update(line)
+                for text in texts:
+                    out.write(text)
             self._disk.sync(self.path)
-            if fresh:
+            if is_new:
                 self._disk.sync(self.path.parent)
-
-    def _keep(self, ranges: list[Range]) -> None:
-        with _writing(self.path):
-            self._save(self.path.stat().st_size, ranges)
+            return self.path.stat().st_size
 
     def _cut(self, length: int) -> None:
-        with self.path.open("r+b") as file:
-            file.truncate(length)
-        self._disk.sync(self.path)
+        """Take off what stands behind a length."""
+        with _explained(self.path):
+            with self.path.open("r+b") as file:
+                file.truncate(length)
+            self._disk.sync(self.path)
 
     def _save(self, length: int, ranges: list[Range]) -> None:
+        """Record what the file holds, and how long it is."""
         record = {
             "version": VERSION,
             **asdict(self._identity),
             "length": length,
-            "ranges": [version.record() for version in ranges],
+            "ranges": [range_.record() for range_ in ranges],
             "late": self._late,
         }
-        self._disk.write(self._record, msgspec.json.encode(record))
+        with _explained(self.path):
+            self._disk.write(self._record, msgspec.json.encode(record))
         self._length, self._ranges = length, ranges
 
-    def _load(self) -> dict[str, Any] | None:
+    def _load(self) -> None:
+        """Read what is recorded beside the file, if anything is."""
         if not self._record.exists():
-            return None
+            return
         try:
             record: dict[str, Any] = msgspec.json.decode(self._record.read_bytes())
             if record.get("version", VERSION) > VERSION:
                 raise UsageError(
-                    f"{self._record} was written by a newer lastpage; update this one, or give another file"
+                    f"{self._record} was written by a newer lastpage; "
+                    "update this one, or give another file"
                 )
             self._length = record["length"]
             self._late = record["late"]
-            self._ranges = [Range.from_record(version) for version in record["ranges"]]
+            self._ranges = [Range.from_record(each) for each in record["ranges"]]
             self.known = Identity.from_record(record)
-        except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
-            raise DestinationError(f"{self._record} cannot be read; remove it together with {self.path}") from None
-        return record
+        except (OSError, msgspec.MsgspecError, RecursionError, *MALFORMED):
+            raise DestinationError(
+                f"{self._record} cannot be read; remove it together with {self.path}"
+            ) from None
 
 
 class Stdout:
-    """JSON lines to whoever reads stdout; nothing is remembered."""
+    """A `LineSink` to stdout; what it holds is known as long as it is open."""
 
-    appends = True
-    known: Identity | None = None
+    def __init__(self, out: IO[bytes]) -> None:
+        self.known: Identity | None = None
+        self._out = out
+        self._ranges: list[Range] = []
 
-    def __init__(self, out: IO[bytes] | None = None) -> None:
-        self._out = out or sys.stdout.buffer
+    @classmethod
+    @contextmanager
+    def opened(cls, _path: Path, _state: Path, _disk: Disk) -> Iterator[Self]:
+        """Write to this process's stdout; nothing of it stays behind."""
+        yield cls(sys.stdout.buffer)
 
-    def open(self) -> None:
-        pass
-
-    def claim(self, identity: Identity, shredder: Shredder) -> None:
-        pass
+    def claim(self, identity: Identity) -> None:
+        """Remember whose data go out."""
+        identity.check(self.known, "stdout")
+        self.known = identity
 
     def committed(self) -> dict[date, list[Range]]:
-        return {}
+        """What went out since it was opened."""
+        return by_day(self._ranges)
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]:
-        self.append(day, ranges, pages)
-        return []
+    def append(self, ranges: Sequence[Range], pages: Pages) -> None:
+        """Write new ranges out."""
+        for range_ in ranges:
+            refuse_overlap(self._ranges, range_.interval, "stdout")
+        self._write(pages)
+        self._ranges += ranges
 
-    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None:  # noqa: ARG002 - nor days
-        for line in lines(pages):
-            self._out.write(line)
+    def append_late(self, ranges: Sequence[Range], pages: Pages) -> None:
+        """Write rows of ranges that went out already."""
+        self._write(pages)
+        self._ranges = updated(self._ranges, ranges)
+
+    def _write(self, pages: Pages) -> None:
+        for text in lines(pages):
+            self._out.write(text)
         self._out.flush()
 
-    def refresh(self, names: Names) -> None:
-        pass
 
-    def close(self) -> None:
-        pass
+def updated(ranges: Iterable[Range], new: Sequence[Range]) -> list[Range]:
+    """Ranges, with what is new of some of them in place of the old."""
+    others = [old for old in ranges if not any(old.interval.clip(each.interval) for each in new)]
+    return sorted([*others, *new], key=lambda range_: range_.interval)
 
 
 def lines(pages: Pages) -> Iterator[bytes]:
-    """Each record as one line, the bytes as received less the raw line breaks between values."""
+    """The lines of each page."""
     for page in pages:
-        yield b"".join(_line(raw) for raw in page)
-
-
-def _line(raw: Raw) -> bytes:
-    # In JSON a raw line break stands only between two values.
-    return bytes(raw).translate(None, b"\r\n") + b"\n"
+        yield b"".join(bytes(raw).translate(None, b"\r\n") + b"\n" for raw in page)
 
 
 @contextmanager
 def compressed(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
-    """A writer of one gzip member, one zstd frame, or of plain bytes, by the file's name."""
+    """A writer of one gzip member, of one zstd frame, or of plain bytes, by the file's name."""
     if name.endswith(".gz"):
         with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as out:
             yield cast("IO[bytes]", out)
     elif name.endswith(".zst"):
-        with closing(zstandard.ZstdCompressor(ZSTD_LEVEL).stream_writer(file, closefd=False)) as out:
+        compressor = zstandard.ZstdCompressor(ZSTD_LEVEL)
+        with closing(compressor.stream_writer(file, closefd=False)) as out:
             yield cast("IO[bytes]", out)
     else:
         yield file
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _explained(path: Path) -> Iterator[None]:
+    """What goes wrong with the disk becomes a sentence that says what to do."""
     try:
         yield
     except OSError as problem:
         raise DestinationError(
-            f"cannot write to {path}: {problem.strerror or problem}; mend that, then run the same command again: it goes on"
+            f"cannot write to {path}: {problem.strerror or problem}; fix that, "
+            "then run the same command again: it goes on"
         ) from None

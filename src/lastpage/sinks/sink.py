@@ -1,58 +1,39 @@
-"""What every sink is: something that replaces start ranges of days, and remembers with the data what it holds."""
+"""What a sink is: a place for the conversations of days, which records with the data what it holds.
+
+A sink is opened by a context manager, which a row of `destination.SINKS` names. Entering it settles
+what a crash left, refuses what lastpage did not write, and learns whose the data are; leaving it
+leaves the sink whole. Then it is claimed for one identity, and written to by one of two contracts:
+
+    contract    what is there already          rows that were found late
+    TableSink   is replaced, range by range    come with their range, which is replaced
+    LineSink    stays; an overlap is refused   are appended
+
+A write is atomic: after a crash it is there whole or not at all. It is idempotent: what is written
+twice is there once. `pages` are raw records, page by page; they are consumed once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any, Protocol, Self
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from lastpage.api.messages import Raw
 from lastpage.coverage.ranges import Range
 from lastpage.errors import UsageError
-from lastpage.tables.build import Shredder
-from lastpage.tables.names import Names
+from lastpage.query.interval import Interval
 from lastpage.tables.selection import HASH_KEY
+
+if TYPE_CHECKING:  # JSON lines need no Arrow, so it is not loaded for them
+    import pyarrow as pa
+
+    from lastpage.tables.build import Shredder
+    from lastpage.tables.derived import Names
 
 Pages = Iterable[Sequence[Raw]]
 
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A conversation that the tables could not take; it is kept as it came."""
-
-    conversation_id: str
-    start: datetime | None
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whose data a destination holds: one organisation, one set of filters, one selection of tables and columns."""
-
-    organization: str
-    #: Canonical JSON.
-    filters: str
-    selection: str = "{}"
-    #: What tells the key of its hashes from another one; empty where nothing is hashed.
-    key: str = ""
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Raises `KeyError` where it is no such record."""
-        return cls(record["organization"], record["filters"], record["selection"], record["key"])
-
-    def check(self, known: Identity | None, place: object) -> None:
-        """Raises `UsageError` where a destination is known to be another's."""
-        for name in fields(self) if known else ():
-            if getattr(known, name.name) != getattr(self, name.name):
-                raise UsageError(
-                    f"{place} holds data of {ANOTHER[name.name]}; give another destination with --to, or remove this one"
-                )
-
-
+#: What an identity consists of, as a sentence says that it is another one.
 ANOTHER = {
     "organization": "another organization",
     "filters": "other filters",
@@ -61,34 +42,95 @@ ANOTHER = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose data a destination holds: one organisation, one set of filters, one selection."""
+
+    organization: str
+    #: Canonical JSON.
+    filters: str
+    #: Canonical JSON of the tables and columns.
+    selection: str = "{}"
+    #: What tells the key of its hashes from another one; empty where nothing is hashed.
+    key: str = ""
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The identity that a destination has recorded. Raises `KeyError` where there is none."""
+        return cls(record["organization"], record["filters"], record["selection"], record["key"])
+
+    def check(self, known: Identity | None, destination: object) -> None:
+        """Raise `UsageError` where a destination is known to have another identity."""
+        for each in fields(self) if known else ():
+            if getattr(known, each.name) != getattr(self, each.name):
+                raise UsageError(
+                    f"{destination} holds data of {ANOTHER[each.name]}; "
+                    "give another destination with --to, or remove this one"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A conversation that the tables could not take; it is in `broken` as it came."""
+
+    conversation_id: str
+    start: datetime | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What there is to say of a replacement that is done."""
+
+    unread: list[Unread]
+    #: The parts of the new ranges that were not written: what is there is fresher, or complete.
+    unchanged: list[Interval]
+
+
 class Sink(Protocol):
-    """A destination. `replace` is atomic and idempotent; `pages` is consumed once, page by page.
+    """What every open sink has."""
 
-    `open` settles what a crash left, refuses what is not ours, and learns whose it is (`known`); `claim` makes it ours or refuses.
-    `appends` says that what is written cannot be replaced: then `replace` refuses a range it has, and rows that are found
-    late are given to `append`, which is idempotent, too.
-    """
-
-    appends: bool
+    #: Whose data it holds; None while it holds nothing.
     known: Identity | None
 
-    def open(self) -> None: ...
+    def committed(self) -> dict[date, list[Range]]:
+        """What each day holds, in order."""
 
-    def claim(self, identity: Identity, shredder: Shredder) -> None: ...
 
-    def committed(self) -> dict[date, list[Range]]: ...
+@runtime_checkable
+class TableSink(Sink, Protocol):
+    """A sink with tables: start ranges of a day are replaced in it, and it can be read again."""
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> list[Unread]: ...
+    def claim(self, identity: Identity, shredder: Shredder) -> None:
+        """Prepare it for the tables of this identity; raise `UsageError` where it has another."""
 
-    def append(self, day: date, ranges: Sequence[Range], pages: Pages) -> None: ...
+    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
+        """Replace these start ranges of a day, and nothing else, in every table."""
 
     def refresh(self, names: Names) -> None:
         """Put the organisation's lists beside the tables, in place of older ones."""
 
-    def close(self) -> None: ...
+    def read(self, table: str, day: date) -> Iterator[pa.Table]:
+        """A day of a table, a part at a time, with the columns of the selection."""
 
 
-class Tabular(Sink, Protocol):
-    """A destination with tables, which can be read again: a day of a table, a part at a time."""
+@runtime_checkable
+class LineSink(Sink, Protocol):
+    """A sink of the API's own records, one a line, which only grows."""
 
-    def read(self, table: str, day: date) -> Iterator[pa.Table]: ...
+    def claim(self, identity: Identity) -> None:
+        """Prepare it for this identity; raise `UsageError` where it has another."""
+
+    def append(self, ranges: Sequence[Range], pages: Pages) -> None:
+        """Append new ranges whole; raise `UsageError` where one overlaps what is there."""
+
+    def append_late(self, ranges: Sequence[Range], pages: Pages) -> None:
+        """Append rows of ranges of one day that are there; `ranges` says anew what these hold."""
+
+
+def by_day(ranges: Iterable[Range]) -> dict[date, list[Range]]:
+    """Ranges by their day, in the order in which they come."""
+    days: dict[date, list[Range]] = {}
+    for each in ranges:
+        days.setdefault(each.day, []).append(each)
+    return days

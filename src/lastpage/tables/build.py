@@ -1,7 +1,13 @@
-"""From a page of raw records to the tables of a destination: taken apart, made private, derived from, chosen. In this order.
+"""From a page of raw records to the tables of a destination, in this order:
 
-Personal data goes before anything is derived, so that no table brings back what another lost. A hash is keyed and the same
-everywhere, so joins go on working; who has no key cannot try values.
+    shred      the record's own tables                  `parse.shred`
+    privatise  dropped and hashed columns, attributes   only where a selection takes something out
+    derive     overview, attributes as columns, raw     `derived`
+    choose     the tables and columns of the selection
+
+Personal data goes before anything is derived, so that no table brings back what another lost. A
+hash is keyed and the same everywhere, so that joins go on working; without the key nobody can find
+a text by trying.
 """
 
 from __future__ import annotations
@@ -16,11 +22,10 @@ import pyarrow.compute as pc
 from lastpage.api.messages import Raw, read_head
 from lastpage.errors import UsageError
 from lastpage.ledger.ids import DIGEST_BYTES, digest
-from lastpage.tables.derived import OVERVIEW, PIVOT, overview, pivoted
-from lastpage.tables.names import NONE, Names
-from lastpage.tables.parse import Tables, shred
-from lastpage.tables.schema import RAW
-from lastpage.tables.selection import EVERYTHING, HASH_KEY, Selection, attribute_names
+from lastpage.tables.derived import NO_NAMES, Names, overview, pivoted
+from lastpage.tables.parse import Tables, arrow_schema, shred
+from lastpage.tables.schema import OVERVIEW
+from lastpage.tables.selection import EVERYTHING, HASH_KEY, PIVOT, Selection, attribute_names
 
 #: A key that is shorter can be guessed.
 KEY_CHARS_MIN = 16
@@ -28,11 +33,16 @@ KEY_CHARS_MIN = 16
 
 @dataclass(frozen=True)
 class Shredder:
-    """Shreds pages for one destination. `key` is what hashes are made with; needed only where something is hashed."""
+    """Makes the tables of pages for one destination.
+
+    `key` is what hashes are made with. Raises `UsageError` where something is to be hashed and the
+    key is missing or too short.
+    """
 
     selection: Selection = EVERYTHING
     key: bytes = b""
-    names: Names = NONE
+    names: Names = NO_NAMES
+    #: The tables of the destination, `conversations` first, as Arrow schemas.
     schemas: dict[str, pa.Schema] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -41,7 +51,8 @@ class Shredder:
                 f"--hash needs a key of at least {KEY_CHARS_MIN} characters in {HASH_KEY}: "
                 "the same key gives the same hashes, so keep it, and keep it secret"
             )
-        object.__setattr__(self, "schemas", self.selection.schemas)
+        schemas = {name: arrow_schema(each) for name, each in self.selection.schemas.items()}
+        object.__setattr__(self, "schemas", schemas)
 
     @property
     def key_print(self) -> str:
@@ -58,44 +69,52 @@ class Shredder:
         if PIVOT in self.schemas:
             tables[PIVOT] = pivoted(tables, self.selection.attributes)
         if "raw" in self.schemas:
-            tables["raw"] = kept(page)
+            tables["raw"] = _raw_table(page, self.schemas["raw"])
         return {name: tables[name].select(schema.names) for name, schema in self.schemas.items()}
 
     def _private(self, tables: Tables) -> Tables:
-        made = dict(tables)
+        """The record's tables without what the selection drops, and with hashes for what it hashes.
+
+        A record in `broken` says everything, so only enough of it stays to know it again.
+        """
+        private = dict(tables)
+        there = {(name, column) for name, table in tables.items() for column in table.column_names}
         # Attributes first: they go by their names, which may be dropped or hashed themselves.
-        made["participant_attributes"] = self._private_attributes(made["participant_attributes"])
-        for name, column in self.selection.dropped() & _there(tables):
-            made[name] = _replaced(made[name], column, lambda values: pa.nulls(len(values), values.type))
-        for name, column in self.selection.hashed() & _there(tables):
-            made[name] = _replaced(made[name], column, self._hashed)
-        made["broken"] = _replaced(made["broken"], "record", _digested)
-        made["broken"] = _replaced(made["broken"], "error", lambda values: pa.nulls(len(values), values.type))
-        return made
+        private["participant_attributes"] = self._private_attributes(
+            tables["participant_attributes"]
+        )
+        for name, column in self.selection.dropped() & there:
+            private[name] = _changed(private[name], column, _nulls)
+        for name, column in self.selection.hashed() & there:
+            private[name] = _changed(private[name], column, self._hashed)
+        broken = _changed(private["broken"], "record", _digests)
+        private["broken"] = _changed(broken, "error", _nulls)
+        return private
 
     def _private_attributes(self, table: pa.Table) -> pa.Table:
-        gone, hidden = (
-            pa.array(attribute_names(names), pa.string()) for names in (self.selection.drop, self.selection.hash)
-        )
-        table = table.filter(pc.invert(pc.is_in(table.column("name"), value_set=gone)))
-        chosen = pc.is_in(table.column("name"), value_set=hidden)
-        return _replaced(
-            table, "value", lambda values: pc.if_else(chosen.combine_chunks(), self._hashed(values), values)
+        dropped = pa.array(attribute_names(self.selection.drop), pa.string())
+        hashed = pa.array(attribute_names(self.selection.hash), pa.string())
+        table = table.filter(pc.invert(pc.is_in(table.column("name"), value_set=dropped)))
+        chosen = pc.is_in(table.column("name"), value_set=hashed).combine_chunks()
+        return _changed(
+            table, "value", lambda values: pc.if_else(chosen, self._hashed(values), values)
         )
 
     def _hashed(self, values: pa.Array) -> pa.Array:
         """Each text, alone or in a list, as its keyed hash."""
         if pa.types.is_list(values.type):
-            return pa.ListArray.from_arrays(values.offsets, self._hashed(values.values), mask=values.is_null())
+            hashes = self._hashed(values.values)
+            return pa.ListArray.from_arrays(values.offsets, hashes, mask=values.is_null())
         coded = values.dictionary_encode()
-        return pa.array([self._hash(text) for text in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
+        hashes = pa.array([self._hash(text) for text in coded.dictionary.to_pylist()], pa.string())
+        return hashes.take(coded.indices)
 
     def _hash(self, text: str) -> str:
         key = hashlib.blake2b(self.key).digest()
         return hashlib.blake2b(text.encode(), key=key, digest_size=DIGEST_BYTES).hexdigest()
 
 
-def kept(page: Sequence[Raw]) -> pa.Table:
+def _raw_table(page: Sequence[Raw], schema: pa.Schema) -> pa.Table:
     """The records themselves; those without a readable id or start are in `broken`."""
     rows = [(head, raw) for raw in page if (head := read_head(raw)) is not None]
     columns = [
@@ -103,19 +122,23 @@ def kept(page: Sequence[Raw]) -> pa.Table:
         [head.start for head, _ in rows],
         [str(raw, "utf-8", "backslashreplace") for _, raw in rows],
     ]
-    return pa.table([pa.array(values, each.type) for values, each in zip(columns, RAW, strict=True)], schema=RAW)
+    arrays = [pa.array(values, each.type) for values, each in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
 
 
-def _replaced(table: pa.Table, column: str, change: Callable[[pa.Array], pa.Array]) -> pa.Table:
-    place = table.column_names.index(column)
-    return table.set_column(place, table.schema.field(place), change(table.column(place).combine_chunks()))
+def _changed(table: pa.Table, column: str, change: Callable[[pa.Array], pa.Array]) -> pa.Table:
+    """A table in which one column is another one of the same name and type."""
+    position = table.column_names.index(column)
+    values = change(table.column(position).combine_chunks())
+    return table.set_column(position, table.schema.field(position), values)
 
 
-def _digested(records: pa.Array) -> pa.Array:
-    """What stands for a record that may not be kept as it came: enough to know it again."""
-    return pa.array([f"not kept: {digest(text).hex()}" for text in records.to_pylist()], pa.string())
+def _nulls(values: pa.Array) -> pa.Array:
+    return pa.nulls(len(values), values.type)
 
 
-def _there(tables: Tables) -> set[tuple[str, str]]:
-    """The columns of the tables that are not derived; a derived one follows from what is left."""
-    return {(name, column) for name, table in tables.items() for column in table.column_names}
+def _digests(records: pa.Array) -> pa.Array:
+    """What stands for records that may not be kept as they came: enough to know each again."""
+    return pa.array(
+        [f"not kept: {digest(each).hex()}" for each in records.to_pylist()], pa.string()
+    )

@@ -1,158 +1,190 @@
-"""One row a conversation, as analysts write it first: media, direction, queues, answered or not, times, agents.
+"""Tables that follow from others: the overview, attributes as columns, and names for ids.
 
-Every column follows from the other tables by the metric rules of docs/api.md, 5.7; docs/tables.md says how. A time is null where
-no metric told it: nobody was on hold, or the conversation is still open.
+`conversation_overview` has one row a conversation, as analysts write it first: media, direction,
+queues, answered or not, times, agents. Its columns are `OVERVIEW_COLUMNS` with their definitions,
+by the metric rules of docs/api.md, 5.7. One with `metrics` is computed from its row there, the
+others are computed here. `participants_with_attributes` has one row a participant and a column for
+each attribute that was chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lastpage.tables.names import NONE, Names
-from lastpage.tables.parse import Tables, numbers
-from lastpage.tables.schema import KEY
+from lastpage.tables.parse import Tables, arrow_schema, numbers
+from lastpage.tables.schema import KEY, OVERVIEW, OVERVIEW_COLUMNS, START
+from lastpage.tables.selection import ALL, PIVOT_COLUMNS, attribute_column
 
-OVERVIEW = "conversation_overview"
-_TIME = pa.timestamp("ms", tz="UTC")
-_TEXTS = pa.list_(pa.string())
-#: A session's place in its conversation as one number: participants and sessions of a conversation are far fewer.
-_PLACES = pa.scalar(1_000_000, pa.int64())
-_NONE = pa.scalar(0, pa.int64())
-#: Metrics that are summed over a conversation, by column.
-SUMS: dict[str, tuple[str, ...]] = {
-    "offered": ("nOffered",),
-    "transfers": ("nTransferred",),
-    "blind_transfers": ("nBlindTransferred",),
-    "consult_transfers": ("nConsultTransferred",),
-    "wait_ms": ("tAnswered", "tAbandon", "tFlowOut"),
-    "ivr_ms": ("tIvr",),
-    "talk_ms": ("tTalkComplete",),
-    "hold_ms": ("tHeldComplete",),
-    "acw_ms": ("tAcw",),
-    "handle_ms": ("tHandle",),
-}
-#: Counts are 0 where no metric told them; times are null.
-COUNTS = ("offered", "transfers", "blind_transfers", "consult_transfers")
-#: Metrics whose presence says yes.
-FACTS = {"answered": "tAnswered", "abandoned": "tAbandon"}
-USED = sorted({name for names in SUMS.values() for name in names} | set(FACTS.values()))
-#: Whose segments a queue is taken from: a customer's name the last queue from the first second on (docs/api.md, 5.1).
-IN_QUEUES = pa.array(["acd", "agent"])
+#: Whose segments a queue is taken from: a customer's name the last queue from the first second on
+#: (docs/api.md, 5.1).
+IN_QUEUES = ("acd", "agent")
 #: Whose talking makes an agent of the conversation.
-AGENTS = pa.array(["agent", "user"])
-
-OVERVIEW_SCHEMA = pa.schema(
-    [
-        (KEY, pa.string()),
-        ("conversation_start", _TIME),
-        ("conversation_end", _TIME),
-        ("duration_ms", pa.int64()),
-        ("direction", pa.string()),
-        ("media_type", pa.string()),
-        ("media_types", _TEXTS),
-        ("first_queue_id", pa.string()),
-        ("first_queue", pa.string()),
-        ("last_queue_id", pa.string()),
-        ("last_queue", pa.string()),
-        ("offered", pa.int64()),
-        ("answered", pa.bool_()),
-        ("abandoned", pa.bool_()),
-        ("transfers", pa.int64()),
-        ("blind_transfers", pa.int64()),
-        ("consult_transfers", pa.int64()),
-        ("wait_ms", pa.int64()),
-        ("ivr_ms", pa.int64()),
-        ("talk_ms", pa.int64()),
-        ("hold_ms", pa.int64()),
-        ("acw_ms", pa.int64()),
-        ("handle_ms", pa.int64()),
-        ("agent_count", pa.int64()),
-        ("agent_ids", _TEXTS),
-        ("agents", _TEXTS),
-        ("wrap_up_code", pa.string()),
-        ("wrap_up", pa.string()),
-    ]
-)
+AGENTS = ("agent", "user")
+#: What the overview takes over from `conversations`, or derives from it alone.
+OWN = (KEY, START, "conversation_end", "originating_direction")
+#: More than a conversation has participants: so a conversation and a participant are one number.
+PARTICIPANTS_MAX = 1_000_000
 
 
-def overview(tables: Tables, names: Names = NONE) -> pa.Table:
-    """The table for what `tables` has: conversations, participants, sessions, segments and metrics of the same page."""
-    whole = {name: _one(tables["conversations"], name) for name in tables["conversations"].column_names}
-    rows = _Rows(whole[KEY])
-    columns = {name: whole[name] for name in (KEY, "conversation_start", "conversation_end")}
-    start, end = (whole[f"conversation_{name}"].cast(pa.int64()) for name in ("start", "end"))
-    columns |= {"duration_ms": pc.subtract(end, start), "direction": whole["originating_direction"]}
-    columns |= _media(rows, tables["sessions"]) | _metrics(rows, tables["metrics"])
-    columns |= _segments(rows, tables["participants"], tables["segments"], names)
-    return pa.table({name: columns[name] for name in OVERVIEW_SCHEMA.names}, schema=OVERVIEW_SCHEMA)
+@dataclass(frozen=True)
+class Names:
+    """The organisation's lists that were read, by name: tables with the columns `id` and `name`.
+
+    A name is as it was when the list was read.
+    """
+
+    lists: Mapping[str, pa.Table] = field(default_factory=dict)
+
+    def of(self, kind: str, ids: pa.Array) -> pa.Array:
+        """The name of each id, null where it has none."""
+        table = self.lists.get(kind)
+        if table is None or not len(table):
+            return pa.nulls(len(ids), pa.string())
+        return _column(table, "name").take(pc.index_in(ids, value_set=_column(table, "id")))
+
+
+#: No list was read.
+NO_NAMES = Names()
+
+
+def names_of(lists: Mapping[str, Mapping[str, str | None]]) -> Names:
+    """Lists of names by id as tables, each in the order of the ids."""
+    schema = arrow_schema({"id": "str", "name": "str"})
+    return Names(
+        {
+            kind: pa.Table.from_pydict(
+                {"id": sorted(names), "name": [names[each] for each in sorted(names)]}, schema
+            )
+            for kind, names in lists.items()
+        }
+    )
+
+
+@cache
+def overview_schema() -> pa.Schema:
+    """The Arrow schema of the overview; made once."""
+    return arrow_schema(ALL[OVERVIEW])
+
+
+def overview(tables: Tables, names: Names = NO_NAMES) -> pa.Table:
+    """The overview of a page, from its other tables; rows are in the order of `conversations`."""
+    own = {name: _column(tables["conversations"], name) for name in OWN}
+    rows = _Rows(own[KEY])
+    start, end = own[START].cast(pa.int64()), own["conversation_end"].cast(pa.int64())
+    columns = {
+        **own,
+        "duration_ms": pc.subtract(end, start),
+        "direction": own["originating_direction"],
+        **_media(rows, tables["sessions"]),
+        **_metrics(rows, tables["metrics"]),
+        **_segments(rows, tables["participants"], tables["segments"], names),
+    }
+    schema = overview_schema()
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def pivoted(tables: Tables, attributes: Sequence[str]) -> pa.Table:
+    """Participants with these attributes as columns; of several of one name the last counts."""
+    people, pairs = tables["participants"], tables["participant_attributes"]
+    columns = {name: people.column(name) for name in PIVOT_COLUMNS}
+    for attribute in attributes:
+        chosen = pairs.filter(pc.equal(pairs.column("name"), attribute))
+        chosen = chosen.take(_last_first(len(chosen)))
+        found = pc.index_in(_participant_key(people), value_set=_participant_key(chosen))
+        columns[attribute_column(attribute)] = chosen.column("value").take(found)
+    return pa.table(columns)
 
 
 class _Rows:
-    """Which conversation of the page a row of another table belongs to, and the way back."""
+    """The conversations of a page, numbered as they come, and what belongs to each of them.
+
+    An `owner` is, for each of some values, the number of its conversation.
+    """
 
     def __init__(self, ids: pa.Array) -> None:
         self._ids = ids
         self._all = numbers(len(ids))
 
-    def at(self, table: pa.Table) -> pa.Array:
+    def owner(self, table: pa.Table) -> pa.Array:
         """Of each row of a table, the number of its conversation."""
-        return pc.index_in(_one(table, KEY), value_set=self._ids)
+        return pc.index_in(_column(table, KEY), value_set=self._ids)
 
-    def first(self, at: pa.Array, values: pa.Array) -> pa.Array:
-        """Of each conversation the first of these values, null where it has none."""
-        return values.take(pc.index_in(self._all, value_set=at))
+    def first(self, owner: pa.Array, values: pa.Array) -> pa.Array:
+        """Of each conversation the first of its values, null where it has none."""
+        return values.take(pc.index_in(self._all, value_set=owner))
 
-    def lists(self, at: pa.Array, values: pa.Array) -> pa.Array:
-        """Of each conversation its distinct values in the order in which they come, none of them null."""
+    def distinct(self, owner: pa.Array, values: pa.Array) -> pa.Array:
+        """Of each conversation a list of its values, each once, as they come, none of them null."""
         there = pc.is_valid(values)
-        at, values = at.filter(there), values.filter(there)
-        told = pa.table({"at": at, "value": values, "row": numbers(len(at))})
-        rows = _one(told.group_by(["at", "value"], use_threads=False).aggregate([("row", "min")]), "row_min")
+        owner, values = owner.filter(there), values.filter(there)
+        pairs = pa.table({"owner": owner, "value": values, "row": numbers(len(owner))})
+        groups = pairs.group_by(["owner", "value"], use_threads=False).aggregate([("row", "min")])
+        rows = _column(groups, "row_min")
         rows = rows.take(pc.sort_indices(rows))
-        at, values = at.take(rows), values.take(rows)
-        lengths = pc.fill_null(self.first(*pc.value_counts(at).flatten()), _NONE)
+        owner, values = owner.take(rows), values.take(rows)
+        lengths = pc.fill_null(self.first(*pc.value_counts(owner).flatten()), 0)
         offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
         return pa.ListArray.from_arrays(offsets.cast(pa.int32()), values)
 
 
 def _media(rows: _Rows, sessions: pa.Table) -> dict[str, pa.Array]:
-    at, media = rows.at(sessions), _one(sessions, "media_type")
+    owner, media = rows.owner(sessions), _column(sessions, "media_type")
     there = pc.is_valid(media)
     return {
-        "media_type": rows.first(at.filter(there), media.filter(there)),
-        "media_types": rows.lists(at, media),
+        "media_type": rows.first(owner.filter(there), media.filter(there)),
+        "media_types": rows.distinct(owner, media),
     }
 
 
 def _metrics(rows: _Rows, metrics: pa.Table) -> dict[str, pa.Array]:
-    told = pa.table({"at": rows.at(metrics), "name": _one(metrics, "name"), "value": _one(metrics, "value")})
-    sums = told.group_by(["at", "name"], use_threads=False).aggregate([("value", "sum")])
-    at, name, value = (_one(sums, column) for column in ("at", "name", "value_sum"))
+    """The columns that follow from metrics alone, each from its row in `OVERVIEW_COLUMNS`."""
+    values = pa.table(
+        [rows.owner(metrics), metrics["name"], metrics["value"]], ["owner", "name", "value"]
+    )
+    sums = values.group_by(["owner", "name"], use_threads=False).aggregate([("value", "sum")])
+    owner, name, value = (_column(sums, each) for each in ("owner", "name", "value_sum"))
+    totals = {}
+    for metric in sorted({metric for column in OVERVIEW_COLUMNS for metric in column.metrics}):
+        chosen = pc.equal(name, metric)
+        totals[metric] = rows.first(owner.filter(chosen), value.filter(chosen))
+    columns = {}
+    for column in OVERVIEW_COLUMNS:
+        if column.metrics:
+            total = reduce(_plus, (totals[metric] for metric in column.metrics))
+            if column.type == "bool":
+                total = pc.is_valid(total)
+            elif column.default is not None:
+                total = pc.fill_null(total, column.default)
+            columns[column.name] = total
+    return columns
 
-    def total(metric: str) -> pa.Array:
-        mine = pc.equal(name, _text(metric))
-        return rows.first(at.filter(mine), value.filter(mine))
 
-    totals = {metric: total(metric) for metric in USED}
-    columns = {column: reduce(_plus, (totals[metric] for metric in names)) for column, names in SUMS.items()}
-    columns |= {column: pc.fill_null(columns[column], _NONE) for column in COUNTS}
-    return columns | {column: pc.is_valid(totals[metric]) for column, metric in FACTS.items()}
-
-
-def _segments(rows: _Rows, people: pa.Table, segments: pa.Table, names: Names) -> dict[str, pa.Array]:
-    """What the segments tell, in the order in which they began."""
-    at, start = rows.at(segments), _one(segments, "segment_start")
-    person = pc.index_in(_place(at, segments), value_set=_place(rows.at(people), people))
-    purpose = _one(people, "purpose").take(person)
-    queued = _in_order(at, start, _one(segments, "queue_id"), pc.is_in(purpose, value_set=IN_QUEUES))
-    coded = _in_order(at, start, _one(segments, "wrap_up_code"))
-    talking = pc.and_(pc.is_in(purpose, value_set=AGENTS), pc.equal(_one(segments, "segment_type"), _text("interact")))
-    agents = rows.lists(*_in_order(at, start, _one(people, "user_id").take(person), talking))
-    first, last, code = rows.first(*queued), rows.first(*_turned(queued)), rows.first(*_turned(coded))
+def _segments(
+    rows: _Rows, people: pa.Table, segments: pa.Table, names: Names
+) -> dict[str, pa.Array]:
+    """The columns that follow from segments, in the order in which those began."""
+    owner, start = rows.owner(segments), _column(segments, "segment_start")
+    person = pc.index_in(
+        _participant(owner, segments), value_set=_participant(rows.owner(people), people)
+    )
+    purpose = _column(people, "purpose").take(person)
+    in_queue = pc.is_in(purpose, value_set=pa.array(IN_QUEUES))
+    talking = pc.and_(
+        pc.is_in(purpose, value_set=pa.array(AGENTS)),
+        pc.equal(_column(segments, "segment_type"), "interact"),
+    )
+    queues = _in_order(owner, start, _column(segments, "queue_id"), in_queue)
+    codes = _in_order(owner, start, _column(segments, "wrap_up_code"))
+    users = _in_order(owner, start, _column(people, "user_id").take(person), talking)
+    agents = rows.distinct(*users)
+    first, last, code = (
+        rows.first(*queues), rows.first(*_reversed(queues)), rows.first(*_reversed(codes))
+    )  # fmt: skip
     return {
         "first_queue_id": first,
         "first_queue": names.of("queues", first),
@@ -167,19 +199,39 @@ def _segments(rows: _Rows, people: pa.Table, segments: pa.Table, names: Names) -
 
 
 def _in_order(
-    at: pa.Array, start: pa.Array, values: pa.Array, mask: pa.Array | None = None
+    owner: pa.Array, start: pa.Array, values: pa.Array, mask: pa.Array | None = None
 ) -> tuple[pa.Array, pa.Array]:
-    """The values there are among the chosen segments, in the order in which those began: conversation numbers, values."""
+    """The values of the chosen segments that have one, as those began: conversations, values."""
     there = pc.is_valid(values)
     chosen = pc.indices_nonzero(there if mask is None else pc.and_(there, mask))
-    begun = pa.table({"at": at.take(chosen), "start": start.take(chosen)})
-    rows = chosen.take(pc.sort_indices(begun, [("at", "ascending"), ("start", "ascending")]))
-    return at.take(rows), values.take(rows)
+    begun = pa.table({"owner": owner.take(chosen), "start": start.take(chosen)})
+    order = pc.sort_indices(begun, [("owner", "ascending"), ("start", "ascending")])
+    rows = chosen.take(order)
+    return owner.take(rows), values.take(rows)
 
 
-def _place(at: pa.Array, table: pa.Table) -> pa.Array:
-    """Of each row its participant, as one number."""
-    return pc.add(pc.multiply(at.cast(pa.int64()), _PLACES), _one(table, "participant_no"))
+def _reversed(pair: tuple[pa.Array, pa.Array]) -> tuple[pa.Array, pa.Array]:
+    owner, values = pair
+    rows = _last_first(len(owner))
+    return owner.take(rows), values.take(rows)
+
+
+def _last_first(count: int) -> pa.Array:
+    """The rows of a table, the last one first."""
+    return pc.subtract(pa.scalar(count - 1, pa.int32()), numbers(count))
+
+
+def _participant(owner: pa.Array, table: pa.Table) -> pa.Array:
+    """Of each row its participant within the page, as one number."""
+    first = pc.multiply(owner.cast(pa.int64()), PARTICIPANTS_MAX)
+    return pc.add(first, _column(table, "participant_no"))
+
+
+def _participant_key(table: pa.Table) -> pa.Array:
+    """Of each row its participant, as one text."""
+    number = table.column("participant_no").cast(pa.string())
+    joined = pc.binary_join_element_wise(table.column(KEY), number, " ")
+    return joined.combine_chunks()
 
 
 def _plus(one: pa.Array, other: pa.Array) -> pa.Array:
@@ -187,68 +239,6 @@ def _plus(one: pa.Array, other: pa.Array) -> pa.Array:
     return pc.coalesce(pc.add(one, other), one, other)
 
 
-def _turned(pair: tuple[pa.Array, pa.Array]) -> tuple[pa.Array, pa.Array]:
-    """The last first."""
-    at, values = pair
-    backwards = pc.subtract(pa.scalar(len(at) - 1, pa.int32()), numbers(len(at)))
-    return at.take(backwards), values.take(backwards)
-
-
-def _text(value: str) -> pa.Scalar:
-    return pa.scalar(value, pa.string())
-
-
-def _one(table: pa.Table, name: str) -> pa.Array:
+def _column(table: pa.Table, name: str) -> pa.Array:
     """A column in one piece."""
     return table.column(name).combine_chunks()
-
-
-# PART tables.pivot
-# One row a participant, with chosen participant attributes as columns: what `--attributes` adds.
-
-
-PIVOT = "participants_with_attributes"
-_OWN = pa.schema(
-    [
-        ("conversation_id", pa.string()),
-        ("participant_no", pa.int32()),
-        ("purpose", pa.string()),
-        ("user_id", pa.string()),
-    ]
-)
-
-
-#: What an attribute's column may not be called: the columns of ours, and the day that destinations add.
-_RESERVED = {*_OWN.names, "day"}
-
-
-def pivot_schema(attributes: Sequence[str]) -> pa.Schema:
-    """Columns are named as the attributes are; one that would be taken for a column of ours gets a prefix."""
-    return pa.schema([*_OWN, *((attribute_column(name), pa.string()) for name in attributes)])
-
-
-def attribute_column(attribute: str) -> str:
-    """The column of an attribute."""
-    return f"attribute_{attribute}" if attribute.lower() in _RESERVED else attribute
-
-
-def pivoted(tables: dict[str, pa.Table], attributes: Sequence[str]) -> pa.Table:
-    """The table, from `participants` and `participant_attributes`; of a name that is there twice the last value counts."""
-    people, told = tables["participants"], tables["participant_attributes"]
-    columns = [people.column(name) for name in _OWN.names]
-    for name in attributes:
-        mine = told.filter(pc.equal(told.column("name"), name))
-        mine = mine.take(_backwards(len(mine)))
-        rows = pc.index_in(_key(people), value_set=_key(mine))
-        columns.append(mine.column("value").take(rows))
-    return pa.table(columns, schema=pivot_schema(attributes))
-
-
-def _key(table: pa.Table) -> pa.Array:
-    number = table.column("participant_no").cast(pa.string())
-    joined: pa.ChunkedArray = pc.binary_join_element_wise(table.column("conversation_id"), number, " ")
-    return joined.combine_chunks()
-
-
-def _backwards(count: int) -> pa.Array:
-    return pa.array(range(count - 1, -1, -1), pa.int64())

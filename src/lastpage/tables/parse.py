@@ -1,14 +1,22 @@
-"""Raw records to tables: parsed by arrow-rs with an explicit schema, taken apart by Arrow's list kernels.
+"""Raw records to tables: parsed by arrow-rs with a schema, taken apart by Arrow's kernels.
 
-No Python object is made of a record. Parsing releases the GIL (the arro3 reader itself would hold it; consuming it through pyarrow
-does not). One bad value fails a whole batch, so a batch that fails is halved until the bad records stand alone; they are kept raw.
+No Python object is made of a record. Parsing releases the GIL, because pyarrow consumes the stream;
+the arro3 reader itself would hold it. One bad value fails a whole batch, so a batch that fails is
+halved until the bad records stand alone; these go into the table `broken` as they came.
+
+Two types are read as another one first, and checked:
+
+    what                     read as   because
+    an integer               double    a parser asked for an integer reads 4.25 as 4 without a word
+    conversationStart        text      tables and tally must agree on which day a record belongs to
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from io import BytesIO
 
 import arro3.core
@@ -18,17 +26,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastpage.api.messages import Moment, Raw, read_head, utc
-from lastpage.tables.schema import BROKEN, CONVERSATION, KEY, TABLES, TYPES, Level
+from lastpage.tables.schema import CONVERSATION, KEY, TABLES, Level, Type
 
 Tables = dict[str, pa.Table]
-_SCHEMA = arro3.core.Schema.from_arrow(pa.schema(list(CONVERSATION.parsed)))
-#: Records that the parser has in hand at a time: so few stay in the processor's cache, which is a third faster than a page whole.
+
+# Only types stand at the top of a module, no arrays or scalars: at the first of those pyarrow
+# imports pandas, wherever it is installed.
+ARROW: dict[Type, pa.DataType] = {
+    "str": pa.string(),
+    "time": pa.timestamp("ms", tz="UTC"),
+    "bool": pa.bool_(),
+    "ordinal": pa.int32(),
+    "int": pa.int64(),
+    "num": pa.float64(),
+    "strs": pa.list_(pa.string()),
+    "ints": pa.list_(pa.int64()),
+}
+READ_AS: dict[Type, pa.DataType] = ARROW | {"int": pa.float64(), "ints": pa.list_(pa.float64())}
+#: Records that the parser has in hand at a time: so few stay in the processor's cache, which is a
+#: third faster than a page whole.
 PARSED_AT_ONCE = 256
 #: Up to here a double has every integer.
 EXACT = 2**53
 #: How the API spells a start.
-USUAL = r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
-_ONE = pa.scalar(1, pa.int32())
+USUAL_START = r"^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +62,23 @@ class Broken:
     record: bytes
 
 
+def arrow_schema(columns: Mapping[str, Type]) -> pa.Schema:
+    """A table's columns as an Arrow schema."""
+    return pa.schema([(name, ARROW[type_]) for name, type_ in columns.items()])
+
+
+@cache
+def schemas() -> dict[str, pa.Schema]:
+    """The Arrow schemas of the tables that a record gives, by name; made once."""
+    return {name: arrow_schema(columns) for name, columns in TABLES.items()}
+
+
+@cache
+def record_type() -> pa.StructType:
+    """The Arrow type that the parser reads a record into."""
+    return _object_type(CONVERSATION)
+
+
 def shred(page: Sequence[Raw]) -> Tables:
     """Every table of a page's records; what cannot be read is in `broken`, and nothing is lost."""
     parts: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
@@ -48,32 +86,24 @@ def shred(page: Sequence[Raw]) -> Tables:
     for tables in _parts(page, broken):
         for name, table in tables.items():
             parts[name].append(table)
-    parts["broken"].append(_broken(broken))
-    return {name: pa.concat_tables(each) if each else TABLES[name].empty_table() for name, each in parts.items()}
-
-
-def _parts(page: Sequence[Raw], broken: list[Broken]) -> Iterator[Tables]:
-    if not page:
-        return
-    try:
-        yield take_apart(parse(page))
-    except (ValueError, TypeError, OSError) as problem:
-        # arro3 raises plain exceptions; pyarrow's own derive from ValueError and the like.
-        if len(page) == 1:
-            broken.append(_one_broken(page[0], problem))
-            return
-        middle = len(page) // 2
-        yield from _parts(page[:middle], broken)
-        yield from _parts(page[middle:], broken)
+    parts["broken"].append(_broken_table(broken))
+    return {
+        name: pa.concat_tables(tables) if tables else schemas()[name].empty_table()
+        for name, tables in parts.items()
+    }
 
 
 def parse(page: Sequence[Raw]) -> pa.StructArray:
-    """Records as one struct array, with numbers not yet checked."""
+    """Records as one struct array of `record_type()`, with numbers not yet checked.
+
+    Raises `ValueError` where one of them does not fit the type.
+    """
     try:
-        reader = arro3.io.read_json(BytesIO(b"\n".join(page)), _SCHEMA, batch_size=PARSED_AT_ONCE)
-        conversations: pa.StructArray = (
-            pa.RecordBatchReader.from_stream(reader).read_all().to_struct_array().combine_chunks()
+        reader = arro3.io.read_json(
+            BytesIO(b"\n".join(page)), _parser_schema(), batch_size=PARSED_AT_ONCE
         )
+        batches = pa.RecordBatchReader.from_stream(reader)
+        conversations: pa.StructArray = batches.read_all().to_struct_array().combine_chunks()
     except Exception as problem:  # noqa: BLE001 - arro3 has no exception classes of its own
         raise ValueError(str(problem)) from None
     if len(conversations) != len(page):
@@ -82,86 +112,126 @@ def parse(page: Sequence[Raw]) -> pa.StructArray:
 
 
 def take_apart(conversations: pa.StructArray) -> Tables:
-    """A struct array of conversations as flat tables."""
+    """A struct array of conversations as flat tables; raises `ValueError` for a wrong value."""
     ids = pc.struct_field(conversations, "conversationId")
     if ids.null_count:
         raise ValueError("a record has no conversationId")
-    return dict(_level(CONVERSATION, conversations, {KEY: ids}))
-
-
-def _level(level: Level, structs: pa.StructArray, keys: dict[str, pa.Array]) -> Iterator[tuple[str, pa.Table]]:
-    # One call for all fields; asked for one by one, each would cost as much.
-    values = dict(zip(level.parsed.names, structs.flatten(), strict=True))
-    columns = dict(keys)
-    for name, kind in level.fields.items():
-        columns.setdefault(level.columns[name], _checked(values[name], TYPES[kind]))
-    yield level.table, pa.table(columns, schema=TABLES[level.table])
-    for child in level.children:
-        below = values[child.name]
-        if child.kind == "map":
-            yield child.table, _attributes(child, below, keys)
-        elif child.kind == "one":
-            there = pc.is_valid(below)
-            yield from _level(child, below.filter(there), {name: key.filter(there) for name, key in keys.items()})
-        else:
-            parents = pc.list_parent_indices(below)
-            inherited = {name: key.take(parents) for name, key in keys.items()}
-            inherited[child.ordinal] = _ordinals(below, parents)
-            yield from _level(child, pc.list_flatten(below), inherited)
-
-
-def _attributes(level: Level, maps: pa.MapArray, keys: dict[str, pa.Array]) -> pa.Table:
-    pairs = maps.cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
-    parents = pc.list_parent_indices(pairs)
-    names, values = pc.list_flatten(pairs).flatten()
-    columns = {name: key.take(parents) for name, key in keys.items()} | {"name": names, "value": values}
-    return pa.table(columns, schema=TABLES[level.table])
-
-
-def _ordinals(lists: pa.ListArray, parents: pa.Array) -> pa.Array:
-    """The place of each element in its own list, from 0: how far it lies behind where the list begins."""
-    begins = pc.subtract(lists.offsets, lists.offsets[0]).take(parents)
-    return pc.subtract(numbers(len(parents)), begins.cast(pa.int32()))
+    return dict(_level_tables(CONVERSATION, conversations, {KEY: ids}))
 
 
 def numbers(count: int) -> pa.Array:
-    """0, 1, 2 … so many of them."""
-    return pc.subtract(pc.cumulative_sum(pa.repeat(_ONE, count)), _ONE)
+    """0, 1, 2 … so many of them, as int32."""
+    one = pa.scalar(1, pa.int32())
+    return pc.subtract(pc.cumulative_sum(pa.repeat(one, count)), one)
 
 
-def _checked(values: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """As the table wants it; an integer that is none raises, and one that a double may have rounded."""
-    if values.type == wanted:
-        return values
-    if values.type == pa.string():
-        return _starts(values)
-    bounds = pc.min_max(values.flatten() if pa.types.is_list(values.type) else values).as_py()
-    if any(bound is not None and abs(bound) >= EXACT for bound in bounds.values()):
-        raise ValueError("a number is too large for an integer")
-    return values.cast(wanted, safe=True)
+@cache
+def _parser_schema() -> arro3.core.Schema:
+    return arro3.core.Schema.from_arrow(pa.schema(list(record_type())))
 
 
-def _starts(texts: pa.Array) -> pa.Array:
-    """Starts as the tally reads them: the two must agree whose a record is. The API's own spelling is read fast."""
-    wanted = TYPES["start"]
-    if pc.all(pc.match_substring_regex(texts, USUAL), skip_nulls=False).as_py():
-        return texts.cast(wanted)
-    moments = [utc(msgspec.convert(text, Moment)) for text in texts.to_pylist()]
-    return pa.array([moment.replace(microsecond=moment.microsecond // 1000 * 1000) for moment in moments], wanted)
+def _object_type(level: Level) -> pa.StructType:
+    """The Arrow type of an object of a level: its fields, then its children."""
+    fields = [(name, READ_AS[type_]) for name, type_ in level.fields.items()]
+    if level is CONVERSATION:
+        fields = [
+            (name, pa.string() if name == "conversationStart" else kind) for name, kind in fields
+        ]
+    for child in level.children:
+        if child.kind == "map":
+            arriving = pa.map_(pa.string(), pa.string())
+        else:
+            arriving = _object_type(child)
+            arriving = arriving if child.kind == "one" else pa.list_(arriving)
+        fields.append((child.name, arriving))
+    return pa.struct(fields)
 
 
-def _one_broken(raw: Raw, problem: Exception) -> Broken:
-    head = read_head(raw)
-    return Broken(head.id if head else "", head.start if head else None, str(problem)[:500], bytes(raw))
+def _parts(page: Sequence[Raw], broken: list[Broken]) -> Iterator[Tables]:
+    """The tables of a page, in one part if all of it can be read; broken records are set aside."""
+    if not page:
+        return
+    try:
+        yield take_apart(parse(page))
+    except (ValueError, TypeError, OSError) as problem:
+        # arro3 raises plain exceptions; pyarrow's own derive from ValueError and the like.
+        if len(page) == 1:
+            head, error = read_head(page[0]), str(problem)[:500]
+            id_, start = (head.id, head.start) if head else ("", None)
+            broken.append(Broken(id_, start, error, bytes(page[0])))
+            return
+        middle = len(page) // 2
+        yield from _parts(page[:middle], broken)
+        yield from _parts(page[middle:], broken)
 
 
-def _broken(records: Sequence[Broken]) -> pa.Table:
+def _broken_table(records: Sequence[Broken]) -> pa.Table:
     columns = [
         [each.conversation_id for each in records],
         [each.start for each in records],
         [each.error for each in records],
         [each.record.decode("utf-8", "backslashreplace") for each in records],
     ]
-    return pa.table(
-        [pa.array(values, field.type) for values, field in zip(columns, BROKEN, strict=True)], schema=BROKEN
-    )
+    schema = schemas()["broken"]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
+
+
+def _level_tables(
+    level: Level, structs: pa.StructArray, keys: dict[str, pa.Array]
+) -> Iterator[tuple[str, pa.Table]]:
+    """The table of a level and those below it. `keys` has the keys of each object, as columns."""
+    # One call for all members; asked for one by one, each would cost as much.
+    members = structs.flatten()
+    own, children = members[: len(level.fields)], members[len(level.fields) :]
+    columns = dict(keys)
+    for (name, type_), values in zip(level.fields.items(), own, strict=True):
+        columns.setdefault(level.columns[name], _checked(values, ARROW[type_]))
+    yield level.table, pa.table(columns, schema=schemas()[level.table])
+    for child, below in zip(level.children, children, strict=True):
+        if child.kind == "map":
+            yield child.table, _pairs(child, below, keys)
+        elif child.kind == "one":
+            there = pc.is_valid(below)
+            inherited = {name: key.filter(there) for name, key in keys.items()}
+            yield from _level_tables(child, below.filter(there), inherited)
+        else:
+            parents = pc.list_parent_indices(below)
+            inherited = {name: key.take(parents) for name, key in keys.items()}
+            # An element's place in its own list: how far it lies behind where the list begins.
+            begins = pc.subtract(below.offsets, below.offsets[0]).take(parents)
+            inherited[child.ordinal] = pc.subtract(numbers(len(parents)), begins.cast(pa.int32()))
+            yield from _level_tables(child, pc.list_flatten(below), inherited)
+
+
+def _pairs(level: Level, maps: pa.MapArray, keys: dict[str, pa.Array]) -> pa.Table:
+    """The table of a level of free names and values."""
+    pair = pa.struct([("key", pa.string()), ("value", pa.string())])
+    pairs = maps.cast(pa.list_(pair))
+    parents = pc.list_parent_indices(pairs)
+    names, values = pc.list_flatten(pairs).flatten()
+    columns = {name: key.take(parents) for name, key in keys.items()}
+    return pa.table(columns | {"name": names, "value": values}, schema=schemas()[level.table])
+
+
+def _checked(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Values as their table has them; raises `ValueError` where one would be changed by that."""
+    if values.type == wanted:
+        return values
+    if values.type == pa.string():
+        return _starts(values, wanted)
+    flat = values.flatten() if pa.types.is_list(values.type) else values
+    bounds = pc.min_max(flat).as_py().values()
+    if any(bound is not None and abs(bound) >= EXACT for bound in bounds):
+        raise ValueError("a number is too large for an integer")
+    return values.cast(wanted, safe=True)
+
+
+def _starts(texts: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Starts as the tally reads them. The API's own spelling is read fast."""
+    usual = pc.all(pc.match_substring_regex(texts, USUAL_START), skip_nulls=False)
+    if usual.as_py():
+        return texts.cast(wanted)
+    moments = [utc(msgspec.convert(text, Moment)) for text in texts.to_pylist()]
+    in_ms = [each.replace(microsecond=each.microsecond // 1000 * 1000) for each in moments]
+    return pa.array(in_ms, wanted)

@@ -1,7 +1,18 @@
-"""Which tables and columns a destination has, and what becomes of personal data in them: chosen once, kept for good.
+"""Which tables and columns a destination has, and what becomes of personal data in them.
 
-Columns are named `column`, wherever there is one of that name, or `table.column`; `attributes.NAME` is a participant attribute.
-Keys, and the starts that say which day a conversation belongs to, cannot be chosen away.
+It is chosen once, with the first fetch, and the destination keeps it. Columns are named `column`,
+wherever there is one of that name, or `table.column`; `attributes.NAME` is a participant attribute.
+
+    option         what it does                             what it refuses
+    --tables       only these tables                        a name that no table has
+    --columns      of a table that is named, only these     an attribute, which is a row
+    --drop         the column is nowhere                    a key
+    --hash         its texts are replaced by keyed hashes   a key, what is not text, dropped ones
+    --attributes   a table with a column for each           two that would have the same column
+    --keep-raw     every record as it came                  --columns, --drop and --hash beside it
+
+Keys are always there, and so are the tables `conversations`, with which a destination records what
+it holds, and `broken`, with the records that could not be read.
 """
 
 from __future__ import annotations
@@ -12,27 +23,55 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 import msgspec
-import pyarrow as pa
 
 from lastpage.errors import UsageError
-from lastpage.tables.derived import OVERVIEW, OVERVIEW_SCHEMA, PIVOT, attribute_column, pivot_schema
-from lastpage.tables.names import LISTS
-from lastpage.tables.schema import RAW, TABLES
+from lastpage.tables.schema import (
+    CONVERSATIONS,
+    KEY,
+    OVERVIEW,
+    OVERVIEW_COLUMNS,
+    RAW,
+    START,
+    TABLES,
+    Columns,
+)
 
-#: The variable with what hashes are keyed with; its value is never written anywhere.
+#: The variable with the key of the hashes; its value is never written anywhere.
 HASH_KEY = "LASTPAGE_HASH_KEY"
-
-#: A destination says with its conversations what it holds, and which records it could not read is nothing to choose.
-ALWAYS = ("conversations", "broken")
+#: Every table of the conversations, by name. Those that follow from others stand behind them.
+ALL: dict[str, Columns] = {
+    **TABLES,
+    OVERVIEW: {column.name: column.type for column in OVERVIEW_COLUMNS},
+}
+ALWAYS = (CONVERSATIONS, "broken")
+#: What begins like this is the name of a participant attribute.
 ATTRIBUTE = "attributes."
-#: Every table that can be, by name. Those that follow from others stand behind them.
-ALL: dict[str, pa.Schema] = {**TABLES, OVERVIEW: OVERVIEW_SCHEMA}
-Place = tuple[str, str]
+
+#: The table that `--attributes` adds, and what it takes over from `participants`.
+PIVOT = "participants_with_attributes"
+PIVOT_COLUMNS: Columns = {
+    KEY: "str",
+    "participant_no": "ordinal",
+    "purpose": "str",
+    "user_id": "str",
+}
+#: The organisation's lists, and the columns that hold their ids, or names of the same persons.
+LISTS = {
+    "queues": frozenset({"queue_id", "first_queue_id", "last_queue_id"}),
+    "users": frozenset({"user_id", "agent_ids", "agents", "participant_name"}),
+    "wrap_up_codes": frozenset({"wrap_up_code"}),
+    "divisions": frozenset({"division_ids"}),
+}
+#: A table and a column of it.
+Cell = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is kept of the conversations; empty means everything, untouched."""
+    """What is chosen of the conversations; empty means everything, untouched.
+
+    Raises `UsageError` for what makes no sense, with what to give instead.
+    """
 
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
@@ -45,25 +84,37 @@ class Selection:
         for name in self.tables:
             if name not in ALL:
                 raise _unknown("--tables", name, ALL)
-        set(places("--columns", self.columns, ALL))
+        set(_cells("--columns", self.columns, ALL))
         for table, column in self.dropped() | self.hashed():
             if is_key(table, column):
                 raise UsageError(
-                    f"{table}.{column} is a key, which is always there; it can be neither dropped nor hashed"
+                    f"{table}.{column} is a key, which is always there; "
+                    "it can be neither dropped nor hashed"
                 )
         for table, column in self.hashed():
-            if ALL[table].field(column).type not in (pa.string(), pa.list_(pa.string())):
-                raise UsageError(f"--hash {table}.{column}: only text can be hashed; drop it instead")
+            if ALL[table][column] not in ("str", "strs"):
+                raise UsageError(
+                    f"--hash {table}.{column}: only text can be hashed; drop it instead"
+                )
         if twice := sorted({*self.drop} & {*self.hash}):
             raise UsageError(f"{twice[0]} is to be dropped and hashed; choose one")
-        _refuse_twins(self.attributes)
+        attributes: dict[str, str] = {}
+        for name in self.attributes:
+            column = attribute_column(name)
+            if column in attributes:
+                raise UsageError(
+                    f"--attributes: {attributes[column]} and {name} would be one column; choose one"
+                )
+            attributes[column] = name
         if self.keep_raw and self.is_private:
             raise UsageError(
-                "--keep-raw keeps whole records, with everything that --columns, --drop or --hash take out"
+                "--keep-raw keeps whole records, with everything that --columns, --drop "
+                "or --hash take out"
             )
 
     @classmethod
     def load(cls, text: str) -> Self:
+        """The selection that `dump` wrote."""
         return msgspec.json.decode(text, type=cls)
 
     def dump(self) -> str:
@@ -73,83 +124,100 @@ class Selection:
 
     @property
     def is_private(self) -> bool:
-        """Whether something personal was taken out; then nothing may be kept as it came."""
+        """Whether something is taken out; then no record may be kept as it came."""
         return bool(self.columns or self.drop or self.hash)
 
     @property
-    def schemas(self) -> dict[str, pa.Schema]:
-        """The tables a destination has, `conversations` first."""
+    def schemas(self) -> dict[str, Columns]:
+        """The tables that a destination has, `conversations` first, each with its columns."""
         wanted = {*ALWAYS, *(self.tables or ALL)}
-        schemas = {name: self._columns_of(name, schema) for name, schema in ALL.items() if name in wanted}
+        dropped, only = self.dropped(), set(_cells("--columns", self.columns, ALL))
+        limited = {table for table, _ in only}
+        schemas: dict[str, Columns] = {
+            table: {
+                column: type_
+                for column, type_ in columns.items()
+                if is_key(table, column)
+                or (
+                    (table, column) not in dropped
+                    and (table not in limited or (table, column) in only)
+                )
+            }
+            for table, columns in ALL.items()
+            if table in wanted
+        }
         if self.attributes:
-            schemas[PIVOT] = pivot_schema(self.attributes)
+            schemas[PIVOT] = PIVOT_COLUMNS | dict.fromkeys(
+                map(attribute_column, self.attributes), "str"
+            )
         if self.keep_raw:
             schemas["raw"] = RAW
         return schemas
 
-    def dropped(self) -> set[Place]:
-        return set(places("--drop", self.drop, ALL))
-
-    def hashed(self) -> set[Place]:
-        """Only where a value comes from: tables that follow from others follow them in this, too."""
-        return set(places("--hash", self.hash, TABLES))
-
     @property
     def lists(self) -> tuple[str, ...]:
-        """The organisation's lists that may stand beside the tables: no name brings back an id that was hashed or dropped."""
-        gone = {column for _, column in self.dropped() | self.hashed()}
-        kept = {column for schema in self.schemas.values() for column in schema.names}
-        return tuple(kind for kind, columns in LISTS.items() if columns & kept and not columns & gone)
+        """The organisation's lists that may stand beside the tables.
 
-    def _columns_of(self, name: str, schema: pa.Schema) -> pa.Schema:
-        kept = {column for table, column in places("--columns", self.columns, ALL) if table == name}
-        gone = {column for table, column in self.dropped() if table == name}
-        chosen = [
-            field
-            for field in schema
-            if is_key(name, field.name) or (field.name not in gone and (not kept or field.name in kept))
-        ]
-        return pa.schema(chosen)
+        A list whose ids or names are dropped or hashed anywhere is left out: it would bring them
+        back. So is a list of which no table has a column.
+        """
+        gone = {column for _, column in self.dropped() | self.hashed()}
+        there = {column for columns in self.schemas.values() for column in columns}
+        return tuple(
+            name for name, columns in LISTS.items() if columns & there and not columns & gone
+        )
+
+    def dropped(self) -> set[Cell]:
+        """The columns that are left out, in every table."""
+        return set(_cells("--drop", self.drop, ALL))
+
+    def hashed(self) -> set[Cell]:
+        """The columns that are hashed where they come from; tables that follow from them follow."""
+        return set(_cells("--hash", self.hash, TABLES))
 
 
 def is_key(table: str, column: str) -> bool:
-    return column in ("conversation_id", "conversation_start") or column.endswith("_no") or table == "broken"
+    """Whether a column is always there: keys, starts, and all of `broken`."""
+    return column in (KEY, START) or column.endswith("_no") or table == "broken"
 
 
 def attribute_names(columns: Iterable[str]) -> list[str]:
-    """The participant attributes among column names."""
+    """The participant attributes among names of columns."""
     return [text.removeprefix(ATTRIBUTE) for text in columns if text.startswith(ATTRIBUTE)]
 
 
-def places(option: str, columns: Iterable[str], tables: Mapping[str, pa.Schema]) -> Iterator[Place]:
-    """Where the columns of an option are: (table, column); raises `UsageError` for one that is nowhere."""
-    for text in columns:
+def attribute_column(attribute: str) -> str:
+    """The column of an attribute: its name, with a prefix where it is the name of another column.
+
+    `day` is the column that destinations add.
+    """
+    reserved = attribute.lower() in {*PIVOT_COLUMNS, "day"}
+    return f"attribute_{attribute}" if reserved else attribute
+
+
+def _cells(option: str, names: Sequence[str], tables: Mapping[str, Columns]) -> Iterator[Cell]:
+    """Where the columns of an option are; raises `UsageError` for one that is nowhere."""
+    for text in names:
         if text.startswith(ATTRIBUTE):
             if option == "--columns":
                 raise UsageError(
-                    f"--columns {text}: an attribute is a row; give it to --attributes to have it as a column"
+                    f"--columns {text}: an attribute is a row; "
+                    "give it to --attributes to have it as a column"
                 )
             continue
         table, _, column = text.rpartition(".")
-        found = [(name, column) for name, schema in tables.items() if column in schema.names and table in ("", name)]
+        found = [
+            (name, column)
+            for name, columns in tables.items()
+            if column in columns and table in ("", name)
+        ]
         if not found:
-            raise _unknown(option, text, {column for schema in tables.values() for column in schema.names})
+            raise _unknown(option, text, set().union(*tables.values()))
         yield from found
 
 
-def _refuse_twins(attributes: Sequence[str]) -> None:
-    """Raises `UsageError` for attributes whose columns would have one name; who does not mind case sees to that himself."""
-    named: dict[str, str] = {}
-    for name in attributes:
-        column = attribute_column(name)
-        if column in named:
-            raise UsageError(f"--attributes: {named[column]} and {name} would be one column; choose one")
-        named[column] = name
-
-
 def _unknown(option: str, text: str, known: Iterable[str]) -> UsageError:
-    known = sorted(known)
-    near = difflib.get_close_matches(text.rpartition(".")[2], known, 3)
+    near = difflib.get_close_matches(text.rpartition(".")[2], sorted(known), 3)
     hint = f"did you mean {' or '.join(near)}?" if near else "docs/tables.md lists them all"
     return UsageError(f"{option} {text!r} is no table or column that lastpage has; {hint}")
 

@@ -1,13 +1,15 @@
-"""Fields that the API sends and this version does not know: looked for in a sample of the records, named by their path.
+"""Fields that the API sends and this version does not know: looked for in a sample of the records.
 
-What is under such a field is not looked at, and attributes are free in their names. Two passes: a strict decoder, which builds
-nothing and stops at the first field it does not know, and a walk through those few records that it stops at.
+A field is named by its path, such as `participants.sessions.brandNewField`. What is under it is not
+looked at, and the names of attributes are free. Two passes: a strict decoder, which builds nothing
+and stops at the first field it does not know, and a walk through the few records where it stops.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from types import GenericAlias
 from typing import Any
 
@@ -19,26 +21,32 @@ from lastpage.tables.schema import CONVERSATION, Kind, Level
 
 #: Characters of a name that are shown.
 NAME_CHARS_MAX = 64
-#: What a decoder makes of a record that is none; shredding keeps it as it came.
-#: The type of what arrives under a child's name.
+NAME = re.compile(rf"\w{{1,{NAME_CHARS_MAX}}}", re.ASCII)
+#: The type of what arrives under a child's name, from the type of an object.
 ARRIVING: dict[Kind, Callable[[Any], Any]] = {
     "map": lambda below: below,
     "one": lambda below: below | None,
     "list": lambda below: GenericAlias(list, (below,)) | None,
 }
-NAME = re.compile(rf"\w{{1,{NAME_CHARS_MAX}}}", re.ASCII)
 
 
 def unknown(records: Iterable[Raw]) -> frozenset[str]:
-    """The paths of the unknown fields of these records, such as `participants.sessions.brandNewField`."""
+    """The paths of the unknown fields of these records, at most `PATHS_MAX` of them."""
     found: set[str] = set()
     for record in records:
-        if len(found) < PATHS_MAX and not _is_known(record):
-            found.update(_strange(CONVERSATION, _decoded(record), ""))
+        if len(found) >= PATHS_MAX:
+            break
+        try:
+            _decoder().decode(record)
+        except UNREADABLE:
+            try:
+                found.update(_unknown_in(CONVERSATION, msgspec.json.decode(record), ""))
+            except UNREADABLE:
+                continue  # It is not JSON, so it has no fields; the tables keep it in `broken`.
     return frozenset(sorted(found)[:PATHS_MAX])
 
 
-def told(paths: Iterable[str]) -> str:
+def sentence(paths: Iterable[str]) -> str:
     """A sentence about them, for people."""
     first, *others = sorted(paths)
     more = f" and {len(others):,} more fields" if others else ""
@@ -48,22 +56,7 @@ def told(paths: Iterable[str]) -> str:
     )
 
 
-def _is_known(record: Raw) -> bool:
-    try:
-        _STRICT.decode(record)
-    except UNREADABLE:
-        return False
-    return True
-
-
-def _decoded(record: Raw) -> Any:
-    try:
-        return msgspec.json.decode(record)
-    except UNREADABLE:
-        return None
-
-
-def _strange(level: Level, value: Any, path: str) -> Iterator[str]:
+def _unknown_in(level: Level, value: Any, path: str) -> Iterator[str]:
     if not isinstance(value, dict):
         return
     children = {child.name: child for child in level.children}
@@ -74,7 +67,7 @@ def _strange(level: Level, value: Any, path: str) -> Iterator[str]:
                 yield path + _shown(name)
         elif child.kind != "map":
             for each in below if isinstance(below, list) else [below]:
-                yield from _strange(child, each, f"{path}{name}.")
+                yield from _unknown_in(child, each, f"{path}{name}.")
 
 
 def _shown(name: str) -> str:
@@ -94,4 +87,7 @@ def _strict(level: Level) -> Any:
     return msgspec.defstruct(level.table, fields, forbid_unknown_fields=True, gc=False)
 
 
-_STRICT = msgspec.json.Decoder(_strict(CONVERSATION))
+@cache
+def _decoder() -> msgspec.json.Decoder[Any]:
+    """Refuses every field that is in no level; made once, when the first record is looked at."""
+    return msgspec.json.Decoder(_strict(CONVERSATION))

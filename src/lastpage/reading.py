@@ -1,0 +1,105 @@
+"""Conversations for the caller instead of a destination: page by page, raw or as Arrow batches.
+
+The run has a ledger of its own in a temporary folder, which is gone afterwards. A slice is handed
+over once it has been read to its end and judged, so memory is one page, and nothing comes twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lastpage.api.client import Client
+from lastpage.api.messages import Raw, decode_record
+from lastpage.errors import ShortError
+from lastpage.extraction.rows import fresh
+from lastpage.extraction.run import Fetching, Options
+from lastpage.ledger.ledger import Ledger
+from lastpage.planning.slices import Slice
+from lastpage.progress import Meter
+from lastpage.query.query import Query
+from lastpage.walks import ROUTES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lastpage.tables.build import Shredder
+
+LOG = logging.getLogger("lastpage")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPage:
+    """One page of the API as it came, and the conversations of it that belong to its slice."""
+
+    slice: Slice
+    #: Each conversation once: its last copy in the slice.
+    conversations: list[dict[str, Any]]
+    #: Rows in the page as received, those of other slices included.
+    count: int
+    #: The API's approximate number of hits; only the `pages` route has one.
+    total_hits: int | None
+    #: What asked for the next page: a page number, a cursor, or None after the last one.
+    continuation: int | str | None
+
+
+@contextmanager
+def reading(
+    query: Query, client: Client, options: Options, slices: Sequence[Slice] | None = None
+) -> Iterator[Fetching]:
+    """A run over the interval of a query, or over `slices` of it."""
+    # A thread may still write into the folder when the caller has seen enough and it is removed.
+    place = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)
+    with place as folder, closing(Ledger(Path(folder))) as ledger:
+        yield Fetching.begin(str(query.interval), query, client, ledger, options, Meter(), slices)
+
+
+def raw_pages(run: Fetching) -> Iterator[Sequence[Raw]]:
+    """The raw records of each page; raises `ShortError` at the end where rows are missing."""
+    for group in run.groups():
+        for page in group.pages():
+            yield fresh(group, page)
+        run.commit(group)
+    _raise_if_short(run)
+
+
+def fetched_pages(run: Fetching) -> Iterator[FetchedPage]:
+    """The same pages, with what the API said of each; raises `ShortError` as `raw_pages` does."""
+    for group in run.groups():
+        for rows in group.rows:
+            for request, page, records in rows.views():
+                yield FetchedPage(
+                    rows.planned.slice,
+                    [decode_record(raw) for raw in fresh(group, records)],
+                    len(page.heads or ()),
+                    page.total_hits,
+                    ROUTES[request.slice.route].continuation(request, page),
+                )
+        run.commit(group)
+    _raise_if_short(run)
+
+
+def batches(run: Fetching, shredder: Shredder) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """The same conversations as (table, batch); what one page gives stands together.
+
+    Fields that this version does not know are a warning in the log, at the end.
+    """
+    for page in raw_pages(run):
+        for name, table in shredder(page).items():
+            for batch in table.to_batches():
+                yield name, batch
+    run.unknown_fields(LOG.warning)
+
+
+def _raise_if_short(run: Fetching) -> None:
+    short = [verdict for verdict in run.verdicts() if verdict.coverage == "short"]
+    if short:
+        raise ShortError(
+            f"{len(short)} slices are short: {short[0].why}; "
+            "run it again, or fetch into files to keep what there is"
+        )

@@ -1,0 +1,52 @@
+"""The verbs for one call: functions named as `Cloud`'s, with credentials from the environment.
+
+Each takes what the method takes, returns what it returns, and raises what it raises (`cloud.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Unpack
+
+from lastpage.checkup import Finding
+from lastpage.cloud import Cloud, Conversation
+from lastpage.coverage.verification import Verification
+from lastpage.keywords import Asked, Wanted, When
+from lastpage.planning.slices import Slice
+from lastpage.sinks.destination import Format
+
+if TYPE_CHECKING:
+    from lastpage.extraction.delivery import Summary
+
+
+def doctor() -> list[Finding]:
+    """`Cloud.from_env().doctor()`: check whether a fetch can work here."""
+    return Cloud.from_env().doctor()
+
+
+def plan(interval: When, **keywords: Unpack[Asked]) -> list[Slice]:
+    """`Cloud.from_env().plan(…)`: the slices that a fetch would take."""
+    return Cloud.from_env().plan(interval, **keywords)
+
+
+def fetch(
+    interval: When,
+    to: str | os.PathLike[str] = "conversations",
+    *,
+    format: Format | None = None,  # noqa: A002 - the option's name
+    **keywords: Unpack[Wanted],
+) -> Summary:
+    """`Cloud.from_env().fetch(…)`: an interval into a destination; it goes on after a crash."""
+    return Cloud.from_env().fetch(interval, to, format=format, **keywords)
+
+
+def verify(
+    to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False
+) -> Verification:
+    """`Cloud.from_env().verify(…)`: a destination against what the API counts now."""
+    return Cloud.from_env().verify(to, content=content, repair=repair)
+
+
+def fetch_all(interval: When, **keywords: Unpack[Asked]) -> list[Conversation]:
+    """`Cloud.from_env().fetch_all(…)`: the conversations of a small interval as a list of dicts."""
+    return Cloud.from_env().fetch_all(interval, **keywords)

@@ -1,0 +1,59 @@
+"""What a command imports: only what it uses. Arrow alone takes longer than all the rest of a help text."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+#: Packages that take long to import, and that some verb needs.
+HEAVY = frozenset(
+    {
+        *("pyarrow", "arro3", "pandas", "duckdb", "zstandard"),  # tables and destinations
+        *("urllib3", "truststore", "msgspec", "isal"),  # the network
+        *("lastpage_sandbox", "werkzeug", "cheroot"),  # the sandbox
+        *("cyclopts", "rich", "importlib.metadata"),  # the command line
+    }
+)
+HELP = frozenset({"cyclopts", "rich"})
+
+
+def imported(code: str) -> set[str]:
+    """The heavy packages that a new process has imported after these lines."""
+    report = f"sys.stderr.write(' '.join({set(HEAVY)!r} & set(sys.modules)))"
+    lines = f"import sys\ntry:\n{textwrap.indent(code, '    ')}\nfinally:\n    {report}"
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def command(*arguments: str) -> str:
+    argv = ["lastpage", *arguments]
+    return f"sys.argv = {argv!r}\nfrom lastpage.__main__ import main\nmain()"
+
+
+@pytest.mark.parametrize(
+    ("code", "needed"),
+    [
+        ("import lastpage", frozenset()),
+        ("from lastpage import LastpageError, Interval, Slice, __version__", frozenset()),
+        (command("--version"), frozenset()),
+        (command("--help"), HELP),
+        (command("sandbox", "--help"), HELP),
+    ],
+    ids=["import", "from", "version", "help", "sandbox --help"],
+)
+def test_imports(code: str, needed: frozenset[str]) -> None:
+    """Nothing heavy is imported but what draws a help text."""
+    assert imported(code) <= needed
+
+
+def test_the_version_both_ways(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`lastpage --version` prints the version of the package, however it is started."""
+    from importlib.metadata import version
+
+    from lastpage.cli.app import run
+
+    assert run(["--version"]) == 0
+    subprocess.run([sys.executable, "-m", "lastpage", "--version"], cwd=tmp_path, check=True)
+    assert capfd.readouterr().out.split() == [version("lastpage")] * 2
