@@ -28,7 +28,13 @@ LISTED = [
     (401, "unauthorized", *REFUSED, "refresh", "GENESYS_CLIENT_ID"),
     (403, "ip.not.authorized", *REFUSED, "give up", "the address of this machine"),
     (403, "unauthorized", *REFUSED, "give up", "Admin >"),
-    (403, "missing.any.permissions", *REFUSED, "give up", "lacks analytics:conversationDetail:view"),
+    (
+        403,
+        "missing.any.permissions",
+        *REFUSED,
+        "give up",
+        "lacks analytics:conversationDetail:view",
+    ),
     (403, "missing.permissions", *REFUSED, "give up", "lacks analytics:conversationDetail:view"),
     (403, "not.authorized", *REFUSED, "give up", "lacks analytics:conversationDetail:view"),
     (403, "missing.division.permission", *REFUSED, "give up", "for a division"),
@@ -78,14 +84,16 @@ def test_an_answer(row: Row, kind: type[ApiError], exit_code: int, action: str, 
 
 
 @pytest.mark.invariant("Messages and pages")
-@pytest.mark.parametrize("row", [*listed(), *elsewhere(), *unanswered()], ids=lambda row: row.answered)
+@pytest.mark.parametrize(
+    "row", [*listed(), *elsewhere(), *unanswered()], ids=lambda row: row.answered
+)
 def test_a_bug_report_needs_nothing_else(row: Row) -> None:
     """An error of the API has and says endpoint, status or fault, code and correlation id."""
     problem = row.error
-    told = re.findall(r"\[([^\[]*)\]$", str(problem))[0].split(", ")
+    said = re.findall(r"\[([^\[]*)\]$", str(problem))[0].split(", ")
     status = [f"HTTP {problem.status}"] if problem.status else []
     named = [f"correlation id {problem.correlation_id}"] if problem.status else []
-    assert told == [problem.endpoint, *status, *([problem.code] if problem.code else []), *named]
+    assert said == [problem.endpoint, *status, *([problem.code] if problem.code else []), *named]
     assert problem.endpoint
     assert problem.status or problem.code == row.case
     assert problem.correlation_id or not problem.status
@@ -93,36 +101,42 @@ def test_a_bug_report_needs_nothing_else(row: Row) -> None:
 
 def test_the_family_is_as_it_is_drawn() -> None:
     """The drawing in `errors.py` has every class, under its parent, with its exit code."""
-    drawn = re.findall(r"^ {4}([│ ]*)(?:[├└]── )?(\w+)(?: +(\d+) |   |$)", f"{errors.__doc__}", re.MULTILINE)
+    drawn = re.findall(
+        r"^ {4}([│ ]*)(?:[├└]── )?(\w+)(?: +(\d+) |   |$)", f"{errors.__doc__}", re.MULTILINE
+    )
     classes = {name: each for name, each in vars(errors).items() if isinstance(each, type)}
     line: list[str] = []
     for depth, name, code in drawn:
         line[len(depth) // 4 + (name != "LastpageError") :] = [name]
         assert not code or classes[name].exit_code == int(code)
         assert classes[name].__base__ is (classes[line[-2]] if len(line) > 1 else Exception)
-    assert {name for _, name, _ in drawn} == {n for n, each in classes.items() if issubclass(each, LastpageError)}
+    assert {name for _, name, _ in drawn} == {
+        n for n, each in classes.items() if issubclass(each, LastpageError)
+    }
 
 
 def test_a_server_that_repeats_our_headers() -> None:
-    """An error body that quotes an Authorization header is told without it."""
-    message = (
-        b'{"message": "bad header Authorization: Bearer abcdefgh-12345678.xyz, sent by Basic QUJDREVGR0hJSktMTU5PUA=="}'
-    )
-    told = str(error_for(CALL, Answer(400, {}, message)))
-    assert "bad header Authorization: Bearer …, sent by Basic …" in told
-    assert "abcdefgh" not in told
-    assert "QUJD" not in told
+    """An error body that quotes an Authorization header is shown without it."""
+    message = b'{"message": "bad header Authorization: Bearer abcdefgh-12345678.xyz, sent by Basic QUJDREVGR0hJSktMTU5PUA=="}'
+    said = str(error_for(CALL, Answer(400, {}, message)))
+    assert "bad header Authorization: Bearer …, sent by Basic …" in said
+    assert "abcdefgh" not in said
+    assert "QUJD" not in said
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"conversations": 1}', b"\xff"])
 def test_an_answer_that_is_not_the_apis(body: bytes) -> None:
-    """A 200 with something else in it is an error of the family, not of a decoder."""
+    """A 200 that is not this API's is an error of lastpage, not of a decoder."""
     with pytest.raises(UnavailableError, match="not this API's JSON") as raised:
         decoded(CALL, Answer(200, {"inin-correlation-id": "c-1"}, body), read_page)
-    assert (raised.value.endpoint, raised.value.status, raised.value.correlation_id) == ("GET /x", 200, "c-1")
+    assert (raised.value.endpoint, raised.value.status, raised.value.correlation_id) == (
+        "GET /x",
+        200,
+        "c-1",
+    )
 
 
 def test_no_answer_at_all() -> None:
     """A fault's sentence says how often it was tried, and what the network said."""
-    told = str(error_for(CALL, TransportError("reset", "the connection broke"), 8))
-    assert told.startswith("GET /x did not answer after 8 tries: the connection broke; ")
+    said = str(error_for(CALL, TransportError("reset", "the connection broke"), 8))
+    assert said.startswith("GET /x did not answer after 8 tries: the connection broke; ")

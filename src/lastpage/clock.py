@@ -34,16 +34,13 @@ class RealClock:
         self._zero = time.time() - time.monotonic()
 
     def now(self) -> float:
-        """See `Clock`."""
         return self._zero + time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """See `Clock`."""
         if self._stopped.wait(max(seconds, 0.0)):
             raise Interrupted("stopped while waiting")
 
     def stop(self) -> None:
-        """See `Clock`."""
         stopped, self._stopped = self._stopped, threading.Event()
         stopped.set()
 
@@ -58,14 +55,12 @@ class SimClock:
         self.slept: list[float] = []
 
     def now(self) -> float:
-        """See `Clock`."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """See `Clock`."""
         with self._lock:
             self._now += max(seconds, 0.0)
             self.slept.append(seconds)
 
     def stop(self) -> None:
-        """See `Clock`: here nothing is ever asleep."""
+        """Nothing is ever asleep here."""

@@ -98,7 +98,7 @@ def test_the_token_is_renewed_early() -> None:
 
 
 def test_a_401_is_answered_once() -> None:
-    """A token refused in mid-walk is replaced once; the second refusal is final and says what to check."""
+    """A refused token is replaced once; the second refusal is final and says what to check."""
     script = Script(TOKEN, error(401, "credentials.expired"), TOKEN, OK)
     assert client(script, token=None).send(CALL) is OK
     script = Script(TOKEN, error(401, "bad.credentials"), TOKEN, error(401, "bad.credentials"))
@@ -138,7 +138,7 @@ def test_retried_statuses(status: int) -> None:
 
 @pytest.mark.parametrize("fault", ["connect", "timeout", "reset", "truncated"])
 def test_retried_faults(fault: Fault) -> None:
-    """Broken connections are tried again, and told in a sentence if they stay."""
+    """A broken connection is tried again; if it stays broken, a sentence says so."""
     assert client(Script(fault, OK)).send(CALL) is OK
     with pytest.raises(UnavailableError, match="after 8 tries"):
         client(Script(*[fault] * 8)).send(CALL)
@@ -171,9 +171,7 @@ def test_final_statuses(status: int, kind: type[ApiError], code: int) -> None:
 
 def test_a_missing_permission_is_named() -> None:
     """403 names the permission from the body, and where it is granted."""
-    words = (
-        "You must have at least one of the following permissions assigned: [analytics:conversationDetail:view, x:y:z]"
-    )
+    words = "You must have at least one of the following permissions assigned: [analytics:conversationDetail:view, x:y:z]"
     with pytest.raises(RefusedError, match="analytics:conversationDetail:view, x:y:z") as refused:
         client(Script(error(403, "missing.any.permissions", words))).send(CALL)
     assert "Roles" in str(refused.value)
@@ -181,7 +179,7 @@ def test_a_missing_permission_is_named() -> None:
 
 @pytest.mark.parametrize("fault", ["tls", "proxy", "oversize"])
 def test_final_faults(fault: Fault) -> None:
-    """A certificate that does not verify, a proxy that refuses, a body without end: once is enough."""
+    """A bad certificate, a proxy that refuses and a body without end are not tried again."""
     script = Script(fault)
     with pytest.raises(UnavailableError):
         client(script).send(CALL)
@@ -239,7 +237,7 @@ def test_the_servers_clock() -> None:
     assert abs(cloud.server_now() - cloud.clock.now() - 3 * 3600) < 1
 
 
-def test_a_token_that_is_none() -> None:
+def test_a_token_that_is_not_one() -> None:
     """A login host that answers without a token, or with one that would break the headers, is refused without showing it."""
     with pytest.raises(RefusedError, match="without a token"):
         client(Script(Answer(200, {}, b'{"token":"x"}')), token=None).send(CALL)

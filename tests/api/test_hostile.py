@@ -47,13 +47,28 @@ NEST = b"[" * 100_000
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "SSL_CERT_FILE"):
+    for name in (
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "SSL_CERT_FILE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
 def client(base: str, transport: Transport) -> Client:
     clock = SimClock(NOW.timestamp())
-    return Client(Environment("x", base, base), StaticToken("tok"), transport, clock, Pace(clock), random.Random(1))
+    return Client(
+        Environment("x", base, base),
+        StaticToken("tok"),
+        transport,
+        clock,
+        Pace(clock),
+        random.Random(1),
+    )
 
 
 def asked(server: Peer, **limits: Any) -> Answer:
@@ -63,21 +78,21 @@ def asked(server: Peer, **limits: Any) -> Answer:
     )
 
 
-def endless(piece: bytes, head: bytes = START + b"\r\n") -> Callable[[socket.socket], None]:
+def endless(chunk: bytes, head: bytes = START + b"\r\n") -> Callable[[socket.socket], None]:
     """Bytes without end, as fast as they are taken, until the client hangs up."""
 
     def send(connection: socket.socket) -> None:
         try:
             connection.sendall(head)
             while True:
-                connection.sendall(piece)
+                connection.sendall(chunk)
         except OSError:
             pass
 
     return send
 
 
-def dripping(piece: bytes, head: bytes) -> Callable[[socket.socket], None]:
+def dripping(chunk: bytes, head: bytes) -> Callable[[socket.socket], None]:
     """Never silent and never done."""
     stop = threading.Event()
 
@@ -85,7 +100,7 @@ def dripping(piece: bytes, head: bytes) -> Callable[[socket.socket], None]:
         try:
             connection.sendall(head)
             while not stop.wait(0.005):
-                connection.sendall(piece)
+                connection.sendall(chunk)
         except OSError:
             pass
 
@@ -198,12 +213,16 @@ def tls(authority: trustme.CA, name: str) -> Iterator[Peer]:
 
 
 @pytest.mark.invariant("Safe")
-def test_a_certificate_that_does_not_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_does_not_verify(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A certificate that does not verify ends the run, and the token was not sent."""
     authority = trustme.CA()
     call = Call("GET", "/x", endpoint=ENDPOINT)
     with tls(authority, "localhost") as server:
-        with pytest.raises(UnavailableError, match="certificate of localhost does not verify") as refused:
+        with pytest.raises(
+            UnavailableError, match="certificate of localhost does not verify"
+        ) as refused:
             client(f"https://localhost:{server.port}", Urllib3Transport()).send(call)
         assert (refused.value.code, refused.value.exit_code, server.heads) == ("tls", 5, [])
         assert "nothing was sent" in str(refused.value)
@@ -214,7 +233,9 @@ def test_a_certificate_that_does_not_verify(tmp_path: Path, monkeypatch: pytest.
             client(f"https://localhost:{server.port}", Urllib3Transport()).send(call)
         assert server.heads == []
     with tls(authority, "localhost") as server:
-        assert client(f"https://localhost:{server.port}", Urllib3Transport()).send(call).raw == b"{}"
+        assert (
+            client(f"https://localhost:{server.port}", Urllib3Transport()).send(call).raw == b"{}"
+        )
 
 
 # What is in the answers -----------------------------------------------------------------------------------------------
@@ -243,27 +264,46 @@ def hostile(made: World, ending: str, change: Callable[[dict[str, Any]], Any]) -
     return Rewriting(InProcess(made.sandbox), ending, change)
 
 
-BAD_IDS = ["../../x", "a/b?c", "a#b", "..", "a\\b", "a%2fb", "a\0b", "a\r\nX: y", "", " ", "é", "x" * 5_000]
+BAD_IDS = [
+    "../../x",
+    "a/b?c",
+    "a#b",
+    "..",
+    "a\\b",
+    "a%2fb",
+    "a\0b",
+    "a\r\nX: y",
+    "",
+    " ",
+    "é",
+    "x" * 5_000,
+]
 
 
 @pytest.mark.invariant("Safe")
 @pytest.mark.parametrize("job", BAD_IDS)
 def test_job_ids_that_are_none(job: str, tmp_path: Path) -> None:
-    """A job id that could leave its place in a path is refused, and no path ever holds it."""
+    """A job id that could leave its segment of a path is refused, and no path ever holds it."""
     made = world(per_day=20)
     wire = hostile(made, "/jobs", lambda body: {**body, "jobId": job})
     with pytest.raises(UnavailableError, match="job id that is not one") as refused:
         made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
     assert refused.value.exit_code == 5
     assert len(str(refused.value)) < 600
-    assert not any(path.startswith(f"{JOBS}/") and path != f"{JOBS}/availability" for path in wire.paths)
+    assert not any(
+        path.startswith(f"{JOBS}/") and path != f"{JOBS}/availability" for path in wire.paths
+    )
 
 
 @pytest.mark.invariant("Safe")
-@pytest.mark.parametrize("cursor", ["../../x", "a/b?c=d&e#f", "a\r\nX-Evil: y", "a\0b", "é\u2028", "%2e%2e%2f"])
+@pytest.mark.parametrize(
+    "cursor", ["../../x", "a/b?c=d&e#f", "a\r\nX-Evil: y", "a\0b", "é\u2028", "%2e%2e%2f"]
+)
 def test_cursors_stay_in_the_query(cursor: str) -> None:
     """Whatever a cursor holds, it is one value of the query: no path, parameter or header."""
-    call = CursorWalk(Query(DAY)).call(Request(Slice(1, DAY, DAY, "cursor", ""), "results", job=UUID, cursor=cursor))  # type: ignore[arg-type]
+    call = CursorWalk(Query(DAY)).call(
+        Request(Slice(1, DAY, DAY, "cursor", ""), "results", job=UUID, cursor=cursor)
+    )  # type: ignore[arg-type]
     with peer(OK) as server:
         client(f"http://127.0.0.1:{server.port}", Urllib3Transport()).send(call)
     line, _, headers = server.heads[0].partition(b"\r\n")
@@ -304,7 +344,7 @@ def test_nesting_bombs(ending: str, tmp_path: Path) -> None:
 
 
 def test_nesting_bombs_in_errors_and_logins() -> None:
-    """An error body, or a token, that is a bomb: the status says what it is."""
+    """An error body that is nested without end is judged by its status alone."""
     body = b'{"message":' + NEST + b"]" * len(NEST) + b"}"
     head = b"HTTP/1.1 400 Bad\r\nContent-Length: %d\r\n\r\n" % len(body)
     with peer(head + body) as server, pytest.raises(RejectedError):
@@ -319,18 +359,22 @@ def test_nesting_bombs_in_errors_and_logins() -> None:
 
 @pytest.mark.parametrize("hits", [b"1e400", b"9" * 5_000, b'"many"', b"1.5", b"[]"])
 def test_counts_that_are_none(hits: bytes, tmp_path: Path) -> None:
-    """A count that is no number of rows is an answer that cannot be read."""
+    """A count that is not a number of rows is an answer that cannot be read."""
     made = world(per_day=20)
     wire = hostile(made, "/query", lambda _: b'{"totalHits":' + hits + b"}")
     with pytest.raises(UnavailableError, match="JSON"):
         made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
 
 
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:30:00-01:00", "2023-10-10", "soon", 7])
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:30:00-01:00", "2023-10-10", "soon", 7]
+)
 def test_watermarks_that_are_none(moment: object, tmp_path: Path) -> None:
-    """A watermark that is no moment, in UTC at the latest, is an answer that cannot be read."""
+    """A watermark that is not a moment in UTC is an answer that cannot be read."""
     made = world(per_day=20)
-    wire = hostile(made, "/availability", lambda _: json.dumps({"dataAvailabilityDate": moment}).encode())
+    wire = hostile(
+        made, "/availability", lambda _: json.dumps({"dataAvailabilityDate": moment}).encode()
+    )
     with pytest.raises(UnavailableError, match="JSON"):
         made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
 
@@ -359,15 +403,19 @@ def test_conversation_ids_are_never_paths(tmp_path: Path) -> None:
         assert summary.conversations == len(odd)
     assert sorted(ids(tmp_path / "in/out")) == sorted(odd)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
-    days = {path.name for path in (tmp_path / "in/out").glob("*/*") if ".lastpage" not in path.parts}
+    days = {
+        path.name for path in (tmp_path / "in/out").glob("*/*") if ".lastpage" not in path.parts
+    }
     assert "day=2023-10-10" in days
     assert all(day == "day=2023-10-10" or day.endswith(".parquet") for day in days)
 
 
 def test_keys_that_stand_twice(tmp_path: Path) -> None:
-    """A record that says a thing twice is one record, the same to the account and to the tables."""
+    """A record with a key twice is one record, the same to the account and to the tables."""
     made = world(per_day=0)
     made.sandbox.world.add(talk(1, NOW.replace(hour=10) - timedelta(days=10)))
     twice = b'{"conversations":[{"conversationId":"a","conversationId":"b","conversationStart":"2023-10-10T10:00:00.000Z"}]}'
-    summary = made.cloud(transport=hostile(made, "/results", lambda _: twice)).fetch("2023-10-10", tmp_path / "out")
+    summary = made.cloud(transport=hostile(made, "/results", lambda _: twice)).fetch(
+        "2023-10-10", tmp_path / "out"
+    )
     assert (summary.conversations, ids(tmp_path / "out")) == (1, ["b"])

@@ -45,7 +45,13 @@ def pages(entities: list[dict[str, Any]], **more: Any) -> Page:
     def page(number: int, size: int) -> Any:
         shown = entities[(number - 1) * size : number * size]
         last = -(-len(entities) // size)
-        body = {"entities": shown, "pageSize": size, "pageNumber": number, "total": len(entities), "pageCount": last}
+        body = {
+            "entities": shown,
+            "pageSize": size,
+            "pageNumber": number,
+            "total": len(entities),
+            "pageCount": last,
+        }
         body |= {"nextUri": "/next"} if number < last else {}
         return {name: value for name, value in (body | more).items() if value is not None}
 
@@ -58,8 +64,8 @@ def read(page: Page) -> tuple[Listing, list[int]]:
     return listing(made.cloud(transport=shelf).client, QUEUES), shelf.asked
 
 
-def truth(made: World, place: str) -> dict[str, str]:
-    return {each["id"]: each["name"] for each in Lists(made.sandbox.settings)._entities[place]}
+def truth(made: World, path: str) -> dict[str, str]:
+    return {each["id"]: each["name"] for each in Lists(made.sandbox.settings)._entities[path]}
 
 
 @pytest.mark.parametrize("size", [1, 7, 30, 60, 100])
@@ -67,8 +73,13 @@ def test_to_the_end(size: int) -> None:
     """Every list is there whole, also where a page takes fewer entities than are asked for."""
     made = world(list_page_max=size)
     client = made.cloud().client
-    for kind, place in (("queues", "queues"), ("users", "users"), ("wrap_up_codes", "wrapupcodes"), ("divisions",) * 2):
-        assert listing(client, SOURCES[kind]).names == truth(made, place)
+    for kind, path in (
+        ("queues", "queues"),
+        ("users", "users"),
+        ("wrap_up_codes", "wrapupcodes"),
+        ("divisions",) * 2,
+    ):
+        assert listing(client, SOURCES[kind]).names == truth(made, path)
 
 
 def test_a_small_list_is_one_request() -> None:
@@ -105,7 +116,7 @@ def test_what_a_listing_says_of_itself(count: int, said: dict[str, Any]) -> None
 
 
 def test_more_is_counted_than_shown() -> None:
-    """A list that shows fewer than it counts is read once more; what brings nothing new is told, not tried for ever."""
+    """A list that shows fewer than it counts is read again, until a reading brings nothing new."""
     found, asked = read(pages([entity(number) for number in range(5)], total=9))
     assert (len(found.names), found.lacking) == (5, 4)
     assert asked == [1, 2, 1, 2]
@@ -131,7 +142,7 @@ def test_entities_that_slide() -> None:
 
 
 def test_an_entity_that_comes() -> None:
-    """A new entity at the front pushes another over the seam: it is there once, and a second reading has the new one."""
+    """A new entity at the front moves another to the next page: each is there once."""
     entities = [entity(number) for number in range(150)]
 
     def page(number: int, size: int) -> Any:
@@ -145,15 +156,17 @@ def test_an_entity_that_comes() -> None:
 
 
 def test_a_server_that_repeats_the_last_page() -> None:
-    """What comes behind the end is the last page once more: that is the end."""
+    """A page that repeats the one before it is the end."""
     entities = [entity(number) for number in range(200)]
-    found, asked = read(lambda number, size: pages(entities, total=None, pageCount=None)(min(number, 2), size))
+    found, asked = read(
+        lambda number, size: pages(entities, total=None, pageCount=None)(min(number, 2), size)
+    )
     assert len(found.names) == 200
     assert asked == [1, 2, 3]
 
 
 def test_a_server_without_page_numbers() -> None:
-    """The first page again and again is no whole list where more are counted."""
+    """A server that ignores page numbers gives one page; the rest is counted as lacking."""
     entities = [entity(number) for number in range(250)]
     found, asked = read(lambda _number, size: pages(entities)(1, size))
     assert found.lacking == 150
@@ -171,7 +184,9 @@ def test_a_page_without_entities_in_the_middle() -> None:
     found, _ = read(page)
     assert set(found.names) == {f"id-{number}" for number in [*range(100), *range(200, 250)]}
     assert found.lacking == 100
-    _, asked = read(lambda number, _size: {"entities": [entity(1)] if number == 1 else [], "nextUri": "/next"})
+    _, asked = read(
+        lambda number, _size: {"entities": [entity(1)] if number == 1 else [], "nextUri": "/next"}
+    )
     assert asked == [1, 2, 3]
 
 
@@ -179,11 +194,15 @@ def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a bound, and reaching it is an error."""
     monkeypatch.setattr(lists, "PAGES_MAX", 20)
     with pytest.raises(UnavailableError, match="no end after 20 pages"):
-        read(lambda number, size: {"entities": [entity(number * size + each) for each in range(size)]})
+        read(
+            lambda number, size: {
+                "entities": [entity(number * size + each) for each in range(size)]
+            }
+        )
 
 
 def test_odd_entities() -> None:
-    """Names that are none are null; entities without an id are counted and left out, and no one of them spoils the page."""
+    """A name that is not a text is null; an entity without an id is counted and left out."""
     odd = [
         {"id": "a", "name": None},
         {"id": "b"},
@@ -202,7 +221,9 @@ def test_odd_entities() -> None:
 
 
 @pytest.mark.invariant("Names")
-@pytest.mark.parametrize("body", [{}, {"entities": []}, {"entities": [], "total": 3}, {"entities": {}}, [], "no", None])
+@pytest.mark.parametrize(
+    "body", [{}, {"entities": []}, {"entities": [], "total": 3}, {"entities": {}}, [], "no", None]
+)
 def test_nothing_is_not_believed(body: Any) -> None:
     """A body that shows nothing, and does not say that there is nothing, empties no list."""
     with pytest.raises(UnavailableError):
@@ -222,14 +243,20 @@ def test_a_missing_permission() -> None:
         listing(made.cloud().client, QUEUES)
 
 
-@pytest.mark.parametrize(("kind", "words"), [("users", "directory:user:view"), ("divisions", "does not name")])
+@pytest.mark.parametrize(
+    ("kind", "words"), [("users", "directory:user:view"), ("divisions", "does not name")]
+)
 def test_a_refusal_without_words(kind: str, words: str) -> None:
-    """Where a 403 names no permission, the list's own is named; where there is none, nothing is made up."""
+    """A 403 that names no permission gets the list's own, if the list needs one."""
     made = world()
 
     class Gateway(InProcess):
         def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
-            return Answer(403, {}, b"<html>") if call.method == "GET" else super().send(base, call, headers)
+            return (
+                Answer(403, {}, b"<html>")
+                if call.method == "GET"
+                else super().send(base, call, headers)
+            )
 
     with pytest.raises(RefusedError, match=words):
         listing(made.cloud(transport=Gateway(made.sandbox)).client, SOURCES[kind])
@@ -247,6 +274,13 @@ def test_a_page_size_that_no_list_takes() -> None:
 def test_bad_weather() -> None:
     """Faults on the way are retried, as everywhere."""
     made = world(list_page_max=7)
-    for word in ("return-503", "reset", "html-502", "truncate-json", "expire-token", "return-429-after:3"):
+    for word in (
+        "return-503",
+        "reset",
+        "html-502",
+        "truncate-json",
+        "expire-token",
+        "return-429-after:3",
+    ):
         made.sandbox.faults.put("users", word, "pass")
     assert listing(made.cloud().client, SOURCES["users"]).names == truth(made, "users")

@@ -68,7 +68,7 @@ def test_alone(allowed: int, offset: float) -> None:
 
 
 def test_without_headers() -> None:
-    """Where the server does not tell, the documented limit is kept from its safe side."""
+    """Without headers the documented limit is kept, with a margin."""
     clock = SimClock(1000.0)
     server = Windows(clock, 300, headers=False, offset=31.0)
     sent = drive(server, Pace(clock), 30)
@@ -105,7 +105,7 @@ def test_a_share() -> None:
 
 
 def test_hold() -> None:
-    """After a 429 everybody waits."""
+    """After a 429 all threads wait."""
     clock = SimClock(1000.0)
     pace = Pace(clock)
     pace.hold(17)
@@ -158,16 +158,16 @@ def test_nonsense_headers(value: str) -> None:
 BEGUN = 1000.0
 
 
-def piece(number: int, day: int) -> Position:
+def position(number: int, day: int) -> Position:
     whole = Interval(NOW + day * DAY, NOW + (day + 1) * DAY)
     return Slice(number, whole, whole, "cursor", "test").position
 
 
-EARLY, LATE = piece(1, 1), piece(2, 5)
+EARLY, LATE = position(1, 1), position(2, 5)
 
 
 def queueing() -> tuple[Moment, Pace, Turns]:
-    """A moment at which others stand in line already."""
+    """A moment at which other requests already wait."""
     clock = Moment(BEGUN)
     pace = Pace(clock)
     for _ in range(3):
@@ -176,40 +176,40 @@ def queueing() -> tuple[Moment, Pace, Turns]:
 
 
 def test_the_earliest_goes_first() -> None:
-    """Where others stand in line only the earliest slice joins them, whoever came first; once it is done, the next one."""
-    _, _, order = queueing()
-    with order.walking(LATE):
-        with order.walking(EARLY):
-            assert order.has_turn(EARLY, BEGUN)
-            assert not order.has_turn(LATE, BEGUN)
-        assert order.has_turn(LATE, BEGUN)
+    """While requests wait, only the earliest slice may ask; once it is done, the next one may."""
+    _, _, turns = queueing()
+    with turns.walking(LATE):
+        with turns.walking(EARLY):
+            assert turns.has_turn(EARLY, BEGUN)
+            assert not turns.has_turn(LATE, BEGUN)
+        assert turns.has_turn(LATE, BEGUN)
 
 
 def test_slack() -> None:
-    """As time goes on the line is gone, and everybody may ask; while all have to wait, nobody else does."""
-    clock, pace, order = queueing()
-    with order.walking(EARLY), order.walking(LATE):
+    """When no request waits, every slice may ask; while all threads are held, later slices may not."""
+    clock, pace, turns = queueing()
+    with turns.walking(EARLY), turns.walking(LATE):
         clock.at += 1.0
-        assert order.has_turn(LATE, clock.at)
+        assert turns.has_turn(LATE, clock.at)
         pace.hold(30.0)
-        assert not order.has_turn(LATE, clock.at)
+        assert not turns.has_turn(LATE, clock.at)
 
 
-def test_nobody_gives_way_for_long() -> None:
-    """A cursor that has been opened may end: after a few seconds a later slice goes like the first."""
-    clock, pace, order = queueing()
-    with order.walking(EARLY), order.walking(LATE):
+def test_no_slice_waits_for_long() -> None:
+    """A cursor may expire, so after a few seconds a later slice may ask like the first."""
+    clock, pace, turns = queueing()
+    with turns.walking(EARLY), turns.walking(LATE):
         pace.hold(60.0)
         clock.at += TURN_S_MAX - 0.1
-        assert not order.has_turn(LATE, BEGUN)
+        assert not turns.has_turn(LATE, BEGUN)
         clock.at += 0.2
-        assert order.has_turn(LATE, BEGUN)
+        assert turns.has_turn(LATE, BEGUN)
 
 
 def test_parts_stand_where_their_whole_stood() -> None:
-    """A slice that was cut in mid-run has parts with the highest numbers; they are early all the same."""
-    _, _, order = queueing()
-    part = piece(9, 0)
-    with order.walking(EARLY), order.walking(part):
-        assert order.has_turn(part, BEGUN)
-        assert not order.has_turn(EARLY, BEGUN)
+    """Parts of an early slice have high numbers, and are early all the same."""
+    _, _, turns = queueing()
+    part = position(9, 0)
+    with turns.walking(EARLY), turns.walking(part):
+        assert turns.has_turn(part, BEGUN)
+        assert not turns.has_turn(EARLY, BEGUN)

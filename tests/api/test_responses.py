@@ -57,14 +57,14 @@ def test_a_no_for_good(endpoint: str, word: str, exit_code: int, words: tuple[st
     made.sandbox.faults.put(endpoint, *[word] * 60)
     with pytest.raises(ApiError) as raised:
         made.cloud().fetch_all("2023-10-10")
-    problem, told = raised.value, str(raised.value)
-    assert problem.exit_code == exit_code, told
-    assert all(each in told for each in words), told
-    assert problem.endpoint in told or endpoint == "token"
+    problem, sentence = raised.value, str(raised.value)
+    assert problem.exit_code == exit_code, sentence
+    assert all(each in sentence for each in words), sentence
+    assert problem.endpoint in sentence or endpoint == "token"
     assert problem.status == (502 if "502" in word else int(re.findall(r"\d{3}", word)[0]))
     assert re.fullmatch(UUID, problem.correlation_id)
-    assert problem.correlation_id in told
-    assert f"HTTP {problem.status}" in told
+    assert problem.correlation_id in sentence
+    assert f"HTTP {problem.status}" in sentence
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Broken:
     ],
 )
 def test_no_answer(fault: str, words: tuple[str, ...]) -> None:
-    """Where no answer comes, the network's way of failing decides what is advised; exit code 5."""
+    """Without an answer the advice follows from how the network failed; exit code 5."""
     with pytest.raises(ApiError) as raised:
         world().cloud(transport=Broken(fault)).fetch_all("2023-10-10")
     assert raised.value.exit_code == 5
@@ -196,14 +196,14 @@ def test_statuses_without_a_rule(status: int, action: str) -> None:
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("status", [302, 500, 503])
 def test_a_code_out_of_place(code: str, status: int) -> None:
-    """A code of the API's changes nothing outside the 4xx: a server that fails is tried again all the same."""
+    """Outside the 4xx the code of an answer changes nothing."""
     answer = Answer(status, raw=json.dumps({"code": code}).encode())
     assert rule_for(CALL, answer) is rule_for(CALL, outcome(status))
 
 
 @pytest.mark.parametrize("word", ["tls", "no token", "{endpoint}", "{0}", "400"])
 def test_a_code_that_is_a_word_of_ours(word: str) -> None:
-    """What a body says cannot choose a rule that is not its status's, nor write into the sentence."""
+    """A body cannot choose a rule of another status, nor fill in the sentence."""
     answer = Answer(400, raw=json.dumps({"code": word, "message": word}).encode())
     assert rule_for(CALL, answer) is RULES[400]
     assert f"({word})" in str(error_for(CALL, answer))
@@ -235,5 +235,5 @@ def test_backoff() -> None:
     ],
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:
-    """Seconds and HTTP dates are both read; nonsense is no announcement."""
+    """Seconds and HTTP dates are both read; nonsense is ignored."""
     assert retry_after_s(header, 1_697_815_820.0) == seconds

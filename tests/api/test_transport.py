@@ -12,18 +12,29 @@ from lastpage.errors import UsageError
 
 CALL = Call("GET", "/x", query=(("cursor", "a+/="), ("pageSize", "1000")))
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
+PROXIES = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+)
 
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's own proxy is none of these tests' business."""
+    """The machine's own proxy must not change these tests."""
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
 
 
 def send(server: Peer, scheme: str = "http", **options: float) -> Answer:
-    return Urllib3Transport(**options).send(f"{scheme}://127.0.0.1:{server.port}", CALL, {"X-Mine": "1"})
+    return Urllib3Transport(**options).send(
+        f"{scheme}://127.0.0.1:{server.port}", CALL, {"X-Mine": "1"}
+    )
 
 
 def fault_of(server: Peer, scheme: str = "http", **options: float) -> tuple[Fault, str]:
@@ -34,7 +45,9 @@ def fault_of(server: Peer, scheme: str = "http", **options: float) -> tuple[Faul
 
 def test_one_exchange() -> None:
     """Path, escaped query and headers go out; status, lower-case headers and the body come back."""
-    with peer(b"HTTP/1.1 404 No\r\nContent-Length: 2\r\nININ-Correlation-Id: abc\r\n\r\n{}") as server:
+    with peer(
+        b"HTTP/1.1 404 No\r\nContent-Length: 2\r\nININ-Correlation-Id: abc\r\n\r\n{}"
+    ) as server:
         answer = send(server)
     assert server.heads[0].startswith(b"GET /x?cursor=a%2B%2F%3D&pageSize=1000 HTTP/1.1\r\n")
     assert b"X-Mine: 1\r\n" in server.heads[0]
@@ -69,7 +82,9 @@ def test_gzip_is_kept_as_received() -> None:
 
 def test_redirects_are_not_followed() -> None:
     """A redirect is an answer like any other; the token in the headers goes nowhere else."""
-    with peer(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n") as server:
+    with peer(
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+    ) as server:
         assert send(server).status == 302
     assert len(server.heads) == 1
 
@@ -130,8 +145,8 @@ def test_a_body_without_end() -> None:
         assert fault_of(server, body_bytes=1000)[0] == "oversize"
 
 
-def test_nobody_there() -> None:
-    """No such host, nobody listening and a name that is none: each says so, and may be tried again."""
+def test_no_host_there() -> None:
+    """An unknown host, a closed port and a bad name: each says so, and may be tried again."""
     for base, words in (
         ("http://127.0.0.1:1", "does not accept"),
         ("https://nowhere.invalid", "nowhere.invalid was not found"),
@@ -158,7 +173,9 @@ def test_no_tls() -> None:
         (b"503 Busy", "connect", "could not be reached"),
     ],
 )
-def test_a_proxy_says_no(monkeypatch: pytest.MonkeyPatch, status: bytes, fault: Fault, words: str) -> None:
+def test_a_proxy_says_no(
+    monkeypatch: pytest.MonkeyPatch, status: bytes, fault: Fault, words: str
+) -> None:
     """A proxy is asked with the credentials of its URL; a 4xx of it is final, being down or busy is not."""
     with peer(b"HTTP/1.1 " + status + b"\r\n\r\n") as server:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:p%40ss@127.0.0.1:{server.port}")
@@ -170,7 +187,7 @@ def test_a_proxy_says_no(monkeypatch: pytest.MonkeyPatch, status: bytes, fault: 
 
 
 def test_a_proxy_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy nobody answers for may come back."""
+    """A proxy that is down may come back."""
     monkeypatch.setenv("HTTPS_PROXY", "127.0.0.1:1")
     with pytest.raises(TransportError) as broken:
         Urllib3Transport().send("https://api.mypurecloud.de", CALL, {})
@@ -178,7 +195,7 @@ def test_a_proxy_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy of another kind is the user's to fix."""
+    """A proxy of another kind is an error that names the variable."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
     with pytest.raises(UsageError, match="HTTPS_PROXY"):
         Urllib3Transport().send("https://api.mypurecloud.de", CALL, {})
@@ -191,13 +208,19 @@ def test_no_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"HTTPS_PROXY": "http://p:8080"}, "https://api.mypurecloud.de", "http://p:8080"),
         ({"https_proxy": "p:8080"}, "https://api.mypurecloud.de", "http://p:8080"),
         ({"ALL_PROXY": "http://p:8080"}, "https://api.mypurecloud.de", "http://p:8080"),
-        ({"HTTPS_PROXY": "http://p:8080", "NO_PROXY": ".mypurecloud.de"}, "https://api.mypurecloud.de", None),
+        (
+            {"HTTPS_PROXY": "http://p:8080", "NO_PROXY": ".mypurecloud.de"},
+            "https://api.mypurecloud.de",
+            None,
+        ),
         ({"HTTPS_PROXY": "http://p:8080", "NO_PROXY": "*"}, "https://api.mypurecloud.de", None),
         ({"HTTP_PROXY": "http://p:8080"}, "http://127.0.0.1:8025", None),
         ({"HTTPS_PROXY": "http://p:8080"}, "https://localhost:8025", None),
     ],
 )
-def test_which_proxy(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], base: str, proxy: str | None) -> None:
+def test_which_proxy(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], base: str, proxy: str | None
+) -> None:
     """The usual variables decide; this machine itself is never behind a proxy."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -78,7 +78,7 @@ def test_no_environment(text: str, fix: str) -> None:
 
 
 def test_urls_of_the_vendor() -> None:
-    """What is pasted from a browser or a document of the vendor is understood; another gateway's `api.` has its `login.`."""
+    """A URL from a browser means its region; another gateway's `api.` has a `login.`."""
     for text in (
         "https://apps.mypurecloud.de/directory",
         "https://api.mypurecloud.de/api/v2",

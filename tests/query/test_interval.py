@@ -36,7 +36,7 @@ def test_forms(text: str, start: str, end: str) -> None:
 
 
 def test_relative() -> None:
-    """A relative interval stays relative until somebody knows the time."""
+    """A relative interval stays relative until the time is known."""
     relative = parse_interval("24h")
     assert relative == Relative(timedelta(hours=24))
     assert isinstance(relative, Relative)

@@ -1,4 +1,4 @@
-"""Queries: legal filters where the API wants them, and sentences for what is none."""
+"""Queries: filters where the API wants them, and sentences for what is not legal."""
 
 from typing import Any
 
@@ -92,7 +92,7 @@ def test_refused(wrong: dict[str, Any], fix: str) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", '"voice"', ""])
 def test_body_files(text: str) -> None:
-    """A file that is no body is refused by name."""
+    """A file that is not a body is refused by name."""
     with pytest.raises(UsageError, match=r"body\.json"):
         read_body(text, "body.json")
 

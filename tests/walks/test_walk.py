@@ -16,7 +16,7 @@ from lastpage.walks.pages import PagesWalk
 from lastpage.walks.walk import Again, Done, Request, drive
 
 DAY = Interval(datetime(2023, 10, 1, tzinfo=UTC), datetime(2023, 10, 2, tzinfo=UTC))
-PIECE = Slice(1, DAY, DAY, "cursor", "test")
+SLICE = Slice(1, DAY, DAY, "cursor", "test")
 WALK = CursorWalk(Query(DAY))
 ROW = {"conversationId": "a", "conversationStart": "2023-10-01T10:00:00.000Z"}
 
@@ -32,7 +32,7 @@ def test_a_cursor_that_cycles() -> None:
     cursors = iter("abcab")
     end = drive(
         WALK,
-        Request(PIECE, "results", job="j"),
+        Request(SLICE, "results", job="j"),
         send=lambda request: reply(conversations=[ROW], cursor=next(cursors)),
         keep=lambda request, answer: kept.append(request),
         sleep=lambda _s: None,
@@ -46,11 +46,11 @@ def test_what_an_earlier_process_read_counts() -> None:
     """After a restart, a cursor that leads back behind the restart is noticed too."""
     end = drive(
         WALK,
-        Request(PIECE, "results", job="j", cursor="b", ordinal=2),
+        Request(SLICE, "results", job="j", cursor="b", ordinal=2),
         send=lambda request: reply(conversations=[ROW], cursor="a"),
         keep=lambda request, answer: None,
         sleep=lambda _s: None,
-        made=[Request(PIECE, "results", job="j", cursor="a", ordinal=1)],
+        made=[Request(SLICE, "results", job="j", cursor="a", ordinal=1)],
     )
     assert isinstance(end, Again)
 
@@ -60,7 +60,7 @@ def test_a_walk_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STEPS_MAX", 50)
     end = drive(
         PagesWalk(Query(DAY)),
-        Request(PIECE, "page", ordinal=1, page_size=1),
+        Request(SLICE, "page", ordinal=1, page_size=1),
         send=lambda request: reply(conversations=[ROW]),
         keep=lambda request, answer: None,
         sleep=lambda _s: None,
@@ -80,7 +80,7 @@ def test_only_the_last_poll_is_kept() -> None:
 
     end = drive(
         WALK,
-        Request(PIECE, "poll", job="j"),
+        Request(SLICE, "poll", job="j"),
         send=send,
         keep=lambda request, answer: kept.append(request.kind),
         sleep=slept.append,
@@ -91,10 +91,10 @@ def test_only_the_last_poll_is_kept() -> None:
 
 
 def test_unreadable_answers_are_asked_again_and_never_kept() -> None:
-    """A gateway's page in place of JSON is asked for again; if it stays, that is an error that names the endpoint."""
+    """What cannot be read is asked for again; if it stays so, an error names the endpoint."""
     answers = iter([Answer(200, raw=b"<html>"), reply(totalHits=3)])
     kept: list[Answer] = []
-    step = Request(PIECE, "recount")
+    step = Request(SLICE, "recount")
     assert drive(
         WALK,
         step,
@@ -106,7 +106,7 @@ def test_unreadable_answers_are_asked_again_and_never_kept() -> None:
     with pytest.raises(UnavailableError, match="proxy"):
         drive(
             PagesWalk(Query(DAY)),
-            Request(PIECE, "page", ordinal=1, page_size=1),
+            Request(SLICE, "page", ordinal=1, page_size=1),
             send=lambda _: Answer(200, raw=b"<html>"),
             keep=lambda _, a: kept.append(a),
             sleep=lambda _: None,

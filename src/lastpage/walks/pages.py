@@ -26,7 +26,7 @@ from typing import ClassVar
 from lastpage.api.messages import DETAILS, Answer, Call, Page
 from lastpage.planning.planner import ENDPOINT
 from lastpage.planning.slices import PAGE_ROWS_MAX, WALL_ROWS, Slice
-from lastpage.query.interval import iso
+from lastpage.query.interval import Interval, iso
 from lastpage.query.query import Query
 from lastpage.walks.walk import Counted, Done, Narrow, Request, Sign, Step
 
@@ -62,15 +62,17 @@ class PagesWalk:
         if not page.heads and not page.token:
             return Done("absent")
         starts = [head.start for head in page.known]
-        ordered = request.ordered and _in_order(starts, request.top, self._newest_first)
-        if ordered and starts and self._beyond(request.slice, starts):
+        # Sorted within the page, and after the first row of the page before it.
+        sequence = [*([request.top] if request.top else []), *map(iso, starts)]
+        in_order = sequence == sorted(sequence, reverse=self._newest_first)
+        ordered = request.ordered and in_order
+        if ordered and starts and self._is_beyond(starts, request.slice.interval):
             return Done("beyond")
-        if (request.ordinal + 1) * request.page_size > WALL_ROWS:
-            beyond = f"page {request.ordinal + 1} would be beyond the {WALL_ROWS:,} rows of a query"
-            return Narrow(beyond)
+        ordinal = request.ordinal + 1
+        if ordinal * request.page_size > WALL_ROWS:
+            return Narrow(f"page {ordinal} would be beyond the {WALL_ROWS:,} rows of a query")
         top = iso(starts[0]) if starts else request.top
         token = page.token or ""
-        ordinal = request.ordinal + 1
         return replace(request, ordinal=ordinal, top=top, ordered=ordered, token=token)
 
     def call(self, request: Request) -> Call:
@@ -131,13 +133,7 @@ class PagesWalk:
     def _newest_first(self) -> bool:
         return not self.query.sees_segments
 
-    def _beyond(self, slice_: Slice, starts: Sequence[datetime]) -> bool:
+    def _is_beyond(self, starts: Sequence[datetime], interval: Interval) -> bool:
         if self._newest_first:
-            return max(starts) < slice_.interval.start
-        return min(starts) >= slice_.interval.end
-
-
-def _in_order(starts: Sequence[datetime], top: str, newest_first: bool) -> bool:
-    """Whether a page is sorted, and does not begin before the one in front of it began."""
-    sequence = [*([top] if top else []), *map(iso, starts)]
-    return sequence == sorted(sequence, reverse=newest_first)
+            return max(starts) < interval.start
+        return min(starts) >= interval.end

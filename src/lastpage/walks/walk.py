@@ -223,7 +223,8 @@ def drive(
         seen.add(_identity(step))
         sleep(step.wait_s)
         answer, following = _ask(walk, step, send)
-        if not _polls_on(step, following):
+        polls_on = isinstance(following, Request) and step.kind == following.kind == "poll"
+        if not polls_on:  # a poll that another one follows proved nothing
             keep(step, answer)
         step = following
         del answer  # its memory is free before the next page comes
@@ -245,8 +246,3 @@ def _identity(request: Request) -> tuple[str, str, str, str, int]:
     """What makes two requests the same on the wire; a cursor or token says all of a position."""
     ordinal = 0 if request.cursor or request.token else request.ordinal
     return request.kind, request.job, request.cursor, request.token, ordinal
-
-
-def _polls_on(request: Request, following: Step) -> bool:
-    """A poll that is followed by a poll proved nothing; only the last one is kept."""
-    return request.kind == "poll" and isinstance(following, Request) and following.kind == "poll"
