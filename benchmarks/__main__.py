@@ -1,7 +1,9 @@
 """`make bench`: all benchmarks, one after the other."""
 
-from benchmarks import sandbox, speed, stages
+from benchmarks import path, sandbox, speed, stages, startup
 
+path.main()
+startup.main()
 speed.main()
 stages.main()
 sandbox.main()

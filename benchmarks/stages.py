@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from benchmarks.replay import PAGE, moved, template
-from lastpage.api.messages import decode, read_page, split_records
+from lastpage.api.messages import decompress, read_page, split_records
 from lastpage.ledger.ids import digest
 from lastpage.sinks.formats import Parquet
 from lastpage.tables.build import Shredder
@@ -25,7 +25,7 @@ def main() -> None:
     pages = [moved(page, number) for number, page in enumerate(template())]
     rows = len(pages) * PAGE
     print(f"Where the time goes: processor seconds for {rows:,} conversations, the least of {REPEATED} readings")
-    bodies = _told("inflate (once to judge, once to write)", lambda page: decode(page, "gzip"), pages, times=2)
+    bodies = _told("inflate (once to judge, once to write)", lambda page: decompress(page, "gzip"), pages, times=2)
     seen = _told("ids, starts and ends of every record", read_page, bodies)
     _told("the account: a digest of every id", lambda page: [digest(head.id) for head in page.known], seen)
     records = _told("slice the records out of a page", split_records, bodies)

@@ -1,7 +1,7 @@
 """The tables of errors.md: what docs/api.md says can be answered, and what lastpage makes of it.
 
-Nothing here is written down twice: the answers are read from docs/api.md, 1.8, the decisions from `fetch/retry.py`, and every
-sentence is the one that `fetch/complaints.py` really makes.
+Nothing here is written down twice: the answers are read from docs/api.md, 1.8, and decisions and sentences come from the functions
+that make them for the client.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ API = Path(__file__).with_name("api.md")
 QUERY = Call("POST", "/query", endpoint=pages.ENDPOINT)
 LOGIN = Call("POST", "/oauth/token", endpoint=auth.ENDPOINT)
 CORRELATION = "11111111-2222-3333-4444-555555555555"
-#: What is no message in the table of docs/api.md, but a remark on it.
+#: A cell of the table in docs/api.md that begins so is a remark, not a message.
 REMARKS = ("\N{EN DASH}", "text unknown", "the same")
-#: `fetch/drive.py` decides it, for the walk has to read an answer before anybody knows.
+#: The walk decides it: an answer has to be read before this is known.
 UNREADABLE = Decision("retry", f"a gateway may have answered; {UNREADABLE_MAX} times while a slice is read, else once")
 TOKENLESS = Decision("give up", "that is not the login host")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing that can be answered: what it is, the case that `retry.py` decides, and the error it becomes."""
+    """One possible answer: what it is, the status or fault that is decided on, and the error it becomes."""
 
     answered: str
     case: int | str
@@ -59,17 +59,17 @@ def answers() -> str:
 
 
 def others() -> str:
-    """What else can be answered: by the login host, by a gateway, by something that is not the API."""
+    """What the login host, a gateway, or something that is not the API may answer."""
     return _table(list(elsewhere()))
 
 
 def faults() -> str:
-    """Every way of not answering."""
+    """Every way in which no answer comes."""
     return _table(list(unanswered()))
 
 
 def classes() -> str:
-    """The family, as it is drawn in `errors.py`."""
+    """The family of errors, as their module draws it."""
     doc = errors.__doc__ or ""
     tree = [line[4:] for line in doc.splitlines() if line.startswith("    ")]
     return "\n".join(["```", *tree, "```"])

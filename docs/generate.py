@@ -1,4 +1,4 @@
-"""Rewrite the generated parts of docs/: `make docs`. A test fails while a page is not what this would write.
+"""Rewrite the generated parts of docs/ and INVARIANTS.md: `make docs`. A test fails while a page is not what this would write.
 
 A page may be prose with generated blocks in it. A block stands between two marks, and only what is between them is rewritten:
 
@@ -15,9 +15,10 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import commands_page, errors_page, tables_page
+from docs import commands_page, errors_page, invariants_page, tables_page
 
-DOCS = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
+PAGES = (*sorted((ROOT / "docs").glob("*.md")), ROOT / "INVARIANTS.md")
 #: The name of each block, and what makes its text.
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "commands: commands": commands_page.commands,
@@ -25,6 +26,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "errors: answers": errors_page.answers,
     "errors: others": errors_page.others,
     "errors: faults": errors_page.faults,
+    "invariants: promises": invariants_page.promises,
     "tables: columns": tables_page.columns,
     "tables: diagram": tables_page.diagram,
     "tables: overview": tables_page.defined,
@@ -39,12 +41,12 @@ def rewritten(text: str) -> str:
 
 def main() -> None:
     """Rewrite what is stale, and say what it was."""
-    for page in sorted(DOCS.glob("*.md")):
+    for page in PAGES:
         before = page.read_text("utf-8")
         after = rewritten(before)
         if after != before:
             page.write_text(after, "utf-8")
-            print(f"docs/{page.name} is rewritten")
+            print(f"{page.relative_to(ROOT)} is rewritten")
 
 
 if __name__ == "__main__":

@@ -19,27 +19,27 @@ TYPES = {
     pa.list_(pa.string()): "text[]",
     pa.list_(pa.int64()): "int64[]",
 }
-#: Of the overview: where the columns come from that are no sums of metrics.
+#: Of the overview: where those columns come from that are not sums of metrics.
 DEFINED = {
     "conversation_id": "the key",
     "conversation_start": "as in `conversations`",
     "conversation_end": "as in `conversations`; null while it is open",
     "duration_ms": "from start to end; null while it is open",
     "direction": "`conversations.originating_direction`: how it began",
-    "media_type": "of the first session that has one, in the order in which participants joined",
+    "media_type": "of the first session that has one; participants are in the order in which they joined",
     "media_types": "of all sessions, each once, in that order: a callback has two",
-    "first_queue_id": "the queue of the segment that began first, among those of `acd` and `agent` participants that name one; "
-    "a customer's segments are left out, since they name the last queue from the first second on (docs/api.md, 5.1)",
-    "first_queue": "its name, as it was when the conversation was fetched; null without `--names`",
-    "last_queue_id": "the same of the segment that began last",
+    "first_queue_id": "the queue of the segment that began first, of those that belong to `acd` and `agent` participants "
+    "and name a queue; a customer's segments name the last queue from the first second on (docs/api.md, 5.1)",
+    "first_queue": "its name, as it was when the conversation was fetched; null with `--no-names`",
+    "last_queue_id": "the same, of the segment that began last",
     "last_queue": "its name",
     "answered": "whether there is a `tAnswered`",
     "abandoned": "whether there is a `tAbandon`; one visit to a queue can be abandoned and another answered",
     "agent_count": "how many agents",
     "agent_ids": "the users of `agent` and `user` participants with an `interact` segment, each once, in the order in which "
-    "they began; who was alerted and did not answer is none of them",
-    "agents": "their names, in the same order; null for one without a name",
-    "wrap_up_code": "of the segment with one that began last",
+    "they began; a user who was alerted and did not answer is not among them",
+    "agents": "their names, in the same order; null for a user without a name",
+    "wrap_up_code": "of the last segment (by its start) that has one",
     "wrap_up": "its name",
 }
 

@@ -200,12 +200,12 @@ OPTIONS = [
     Case(f"--queue '{ID}\n'", "neither a name nor an id", {"queue": f"{ID}\n"}),
     Case("--queue 'a\0b'", "neither a name nor an id", {"queue": "a\0b"}),
     Case(None, "neither a name nor an id", {"queue": [None]}),
-    Case("--queue Nowhere", "is none of the", {"queue": "Nowhere"}, asked=LISTS),
-    Case(f"--queue {ID}/../x", "is none of the", {"queue": f"{ID}/../x"}, asked=LISTS),
-    Case(f"--queue {{{ID}}}", "is none of the", {"queue": f"{{{ID}}}"}, asked=LISTS),
-    Case(f"--user {ID.replace('-', '')}", "is none of the", {"user": ID.replace("-", "")}, asked=LISTS),
-    Case(f"--user '{ID},{OTHER_ID}'", "is none of the", {"user": f"{ID},{OTHER_ID}"}, asked=LISTS),
-    Case("--division '*'", "is none of the", {"division": "*"}, asked=LISTS),
+    Case("--queue Nowhere", "is not among the", {"queue": "Nowhere"}, asked=LISTS),
+    Case(f"--queue {ID}/../x", "is not among the", {"queue": f"{ID}/../x"}, asked=LISTS),
+    Case(f"--queue {{{ID}}}", "is not among the", {"queue": f"{{{ID}}}"}, asked=LISTS),
+    Case(f"--user {ID.replace('-', '')}", "is not among the", {"user": ID.replace("-", "")}, asked=LISTS),
+    Case(f"--user '{ID},{OTHER_ID}'", "is not among the", {"user": f"{ID},{OTHER_ID}"}, asked=LISTS),
+    Case("--division '*'", "is not among the", {"division": "*"}, asked=LISTS),
     Case("--paginate both", "paginate", {"paginate": "both"}),
     Case("--page-size 0", "at least 1", {"page_size": 0}),
     Case("--page-size=-1", "at least 1", {"page_size": -1}),
@@ -318,7 +318,7 @@ DESTINATIONS = [
 ]
 LEDGERS = [
     place("out", "file is not a database", 6, there=file("out/.lastpage/ledger.sqlite", b"garbage" * 1000)),
-    place("out", "is not lastpage's", 6, there=foreign_ledger),
+    place("out", "was not written by lastpage", 6, there=foreign_ledger),
     place("out", "newer lastpage", there=fetched(then=newer_ledger)),
     place("out", "newer lastpage", there=fetched(then=facts(version=99))),
     place("out", "was not written by lastpage", 6, there=fetched(then=facts(version="new"))),
@@ -444,9 +444,10 @@ def name_of(case: Case) -> str:
     ] or "variables"
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize("case", [case for case in CASES if case.typed is not None], ids=name_of)
 def test_typed(box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """At the command line: one sentence on stderr, the exit code, nothing sent, nothing changed."""
+    """Bad input is one sentence and an exit code; nothing is sent, made or changed."""
     watched = Watched.arrange(box, case, monkeypatch)
     words = shlex.split(case.typed or "")
     assert run(words if words[:1] and words[0] in VERBS else ["fetch", DAY, *words, "-q"]) == case.code
@@ -458,9 +459,10 @@ def test_typed(box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch, capsys
     watched.check(printed.err)
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize("case", [case for case in CASES if case.python is not None], ids=name_of)
 def test_called(box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From Python: an error of the family with the same exit code, nothing sent, nothing changed."""
+    """Bad input from Python is an error of the family; nothing is sent, made or changed."""
     watched = Watched.arrange(box, case, monkeypatch)
     with pytest.raises(LastpageError) as caught:
         Cloud.from_env().fetch(**{"interval": DAY, **(case.python or {})})

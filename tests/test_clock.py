@@ -55,10 +55,11 @@ def test_a_clock_that_is_wrong(tmp_path: Path, wrong_s: float) -> None:
     assert sorted(ids(tmp_path / "out")) == sorted(ids(tmp_path / "right"))
 
 
+@pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("route", ["pages", "cursor"])
 @pytest.mark.parametrize("wrong_s", [-26 * HOUR, HOUR, 26 * HOUR])
 def test_a_clock_that_jumps_between_two_processes(tmp_path: Path, wrong_s: float, route: str) -> None:
-    """Killed in the middle, and gone on with by another clock: the same result."""
+    """Killed, and taken up by a process with another clock: the same result."""
     made = world(per_day=60)
     crashing = Steps(at=60)
     first = made.cloud(transport=Stepping(made.sandbox, crashing), disk=crashing.disk)
@@ -72,10 +73,11 @@ def test_a_clock_that_jumps_between_two_processes(tmp_path: Path, wrong_s: float
     assert sorted(ids(tmp_path)) == sorted(made.truth(day, day.replace(day=11)))
 
 
+@pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("jump_s", [-26 * HOUR, -HOUR, HOUR, 26 * HOUR])
 @pytest.mark.parametrize("jumps_at", [5, 40, 90])
 def test_a_clock_that_jumps_in_mid_run(tmp_path: Path, jump_s: float, jumps_at: int) -> None:
-    """Even a clock that does jump costs time at most (that of whoever waits for the old one), no row."""
+    """A clock that jumps during a run costs time at most, and no row."""
     made = world(per_day=60)
     clock = Wrong(made.clock, 0.0, jump_s, jumps_at)
     summary = made.cloud(clock=clock).fetch("2023-10-10", tmp_path, page_size=10, names=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from docs.commands_page import options, verbs
-from docs.generate import rewritten
+from docs.generate import PAGES, rewritten
 
 from lastpage import Cloud
 from lastpage_sandbox import Sandbox, Settings
@@ -67,16 +67,18 @@ def test_sql_runs(box: Sandbox) -> None:
             assert len(db.sql(statement).to_arrow_table()), statement
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.invariant("Messages and pages")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_generated_parts_are_fresh(page: Path) -> None:
-    """What stands between the marks is what `make docs` would write now."""
+    """The pages that are written from code and tests say what `make docs` would write now."""
     text = page.read_text("utf-8")
     assert rewritten(text) == text, f"{page.name} is stale; run: make docs"
     assert text.count("<!-- end -->") == len(re.findall(r"<!-- \w+: ", text))
 
 
+@pytest.mark.invariant("Messages and pages")
 def test_every_command_is_documented() -> None:
-    """Each verb has its part of commands.md and a place in README or guide; each option says what it means."""
+    """Every verb and every option is documented, as `--help` has it."""
     text = (ROOT / "docs" / "commands.md").read_text("utf-8")
     told = "".join((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/guide.md"))
     for verb in verbs():

@@ -8,7 +8,7 @@ from docs.errors_page import Row, elsewhere, listed, unanswered
 
 from lastpage import errors
 from lastpage.api.messages import Answer, Call, Fault, TransportError, read_page
-from lastpage.api.responses import complain, complain_fault, understood
+from lastpage.api.responses import complain, complain_fault, decoded
 from lastpage.errors import ApiError, LastpageError, RefusedError, RejectedError, UnavailableError
 
 REJECTED, REFUSED, UNAVAILABLE = (RejectedError, 2), (RefusedError, 4), (UnavailableError, 5)
@@ -63,6 +63,7 @@ def test_no_answer_is_untested() -> None:
     assert [row.case for row in unanswered()] == [row[0] for row in FAULTS] == list(get_args(Fault))
 
 
+@pytest.mark.invariant("Messages and pages")
 @pytest.mark.parametrize(
     ("row", "kind", "exit_code", "action", "words"),
     [
@@ -71,14 +72,15 @@ def test_no_answer_is_untested() -> None:
     ],
 )
 def test_an_answer(row: Row, kind: type[ApiError], exit_code: int, action: str, words: str) -> None:
-    """Its class, its exit code, whether it is tried again, and a sentence that says what to do."""
+    """Every known answer, and every missing one, has its class, exit code, decision and advice."""
     assert (type(row.error), row.error.exit_code, row.decision.action) == (kind, exit_code, action)
     assert words in str(row.error)
 
 
+@pytest.mark.invariant("Messages and pages")
 @pytest.mark.parametrize("row", [*listed(), *elsewhere(), *unanswered()], ids=lambda row: row.answered)
 def test_a_bug_report_needs_nothing_else(row: Row) -> None:
-    """Endpoint, status or fault, code and correlation id: on the error, and in the brackets at the end of its sentence."""
+    """An error of the API has and says endpoint, status or fault, code and correlation id."""
     problem = row.error
     told = re.findall(r"\[([^\[]*)\]$", str(problem))[0].split(", ")
     status = [f"HTTP {problem.status}"] if problem.status else []
@@ -116,7 +118,7 @@ def test_a_server_that_repeats_our_headers() -> None:
 def test_an_answer_that_is_not_the_apis(body: bytes) -> None:
     """A 200 with something else in it is an error of the family, not of a decoder."""
     with pytest.raises(UnavailableError, match="not this API's JSON") as raised:
-        understood(CALL, Answer(200, {"inin-correlation-id": "c-1"}, body), read_page)
+        decoded(CALL, Answer(200, {"inin-correlation-id": "c-1"}, body), read_page)
     assert (raised.value.endpoint, raised.value.status, raised.value.correlation_id) == ("GET /x", 200, "c-1")
 
 

@@ -41,8 +41,9 @@ def recent(box: World, folder: Path) -> Summary:
     return summary
 
 
+@pytest.mark.invariant("Sharing the API")
 def test_days_long_past(tmp_path: Path) -> None:
-    """Bulk: one job for three days, deleted when read, every table there."""
+    """Three days in bulk are one job, deleted once it is read, and every table is there."""
     box = world()
     summary = old(box, tmp_path)
     assert summary.slices == 1
@@ -54,8 +55,9 @@ def test_days_long_past(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.invariant("Complete")
 def test_across_the_watermark(tmp_path: Path) -> None:
-    """A range across the watermark is read by both routes, without a gap and without a twin."""
+    """Every conversation that started in the interval is there once, also across the watermark."""
     box = world()
     recent(box, tmp_path)
     assert {version.route for version in ranges(tmp_path)} == {"pages", "cursor"}
@@ -69,10 +71,11 @@ def test_an_empty_range(tmp_path: Path) -> None:
     assert [version.conversations for version in ranges(tmp_path)] == [0, 0, 0]
 
 
+@pytest.mark.invariant("Complete")
 @pytest.mark.parametrize("count", [99, 100, 101, 200])
 @pytest.mark.parametrize("route", ["pages", "cursor"])
 def test_full_pages(tmp_path: Path, count: int, route: str) -> None:
-    """One page exactly full, one more, one less: nothing is lost at the seam."""
+    """No page boundary loses a row: one page exactly full, one row more, one row less."""
     box = world(per_day=0)
     box.sandbox.world.add(*(talk(number, DAY + number * timedelta(minutes=3)) for number in range(count)))
     summary = box.cloud().fetch("2023-10-10", tmp_path, paginate=route, page_size=100)
@@ -80,9 +83,10 @@ def test_full_pages(tmp_path: Path, count: int, route: str) -> None:
     assert summary.conversations == count
 
 
+@pytest.mark.invariant("Complete")
 @pytest.mark.parametrize("route", ["pages", "cursor"])
 def test_across_midnight(tmp_path: Path, route: str) -> None:
-    """A conversation across midnight UTC belongs to the day it started in, with its true end; the next day has no copy."""
+    """A conversation belongs to the UTC day it started in, with its true end, and to no other."""
     box = world(per_day=0)
     late = talk(1, DAY + 23 * HOUR + 50 * timedelta(minutes=1), 30)
     box.sandbox.world.add(late, talk(2, DAY + DAYS + HOUR))
@@ -92,9 +96,10 @@ def test_across_midnight(tmp_path: Path, route: str) -> None:
     assert row["conversation_end"] == DAY + DAYS + timedelta(minutes=20)
 
 
+@pytest.mark.invariant("Complete")
 @pytest.mark.parametrize("route", ["pages", "cursor"])
 def test_active_but_not_started_here(tmp_path: Path, route: str) -> None:
-    """What was merely active in the range belongs to the day it started in: it is not taken, and not missed there."""
+    """What was only active in an interval is not taken there, and not missing in its own day."""
     box = world(per_day=0)
     box.sandbox.world.add(talk(1, DAY - 2 * DAYS, 4 * 24 * 60), talk(2, DAY + HOUR), talk(3, DAY + 14 * HOUR, 60))
     noon = DAY + 12 * HOUR
@@ -118,6 +123,7 @@ TROUBLE = [
 ]
 
 
+@pytest.mark.invariant("Complete")
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("word", TROUBLE)
 def test_trouble(tmp_path: Path, place: str, word: str) -> None:
@@ -143,11 +149,12 @@ def test_a_token_lost_in_mid_walk(tmp_path: Path, place: str) -> None:
     assert box.sandbox.counters["token"] == 2 or ("jobs.results", "expire-token") not in box.sandbox.faults.receipts
 
 
+@pytest.mark.invariant("Complete")
 @pytest.mark.parametrize(
     "words", [["short-page"], ["empty-page"], ["empty-page", "empty-page", "short-page"], ["repeat-page"]]
 )
 def test_odd_result_pages(tmp_path: Path, words: list[str]) -> None:
-    """Short and empty pages with a cursor are not the end, and a page that comes twice counts once."""
+    """A short or empty page with a cursor is not the end; a page that comes twice counts once."""
     box = world()
     box.sandbox.faults.put("jobs.results", "pass", *words)
     summary = box.cloud().fetch("2023-10-10/2023-10-13", tmp_path, page_size=100)
@@ -156,6 +163,7 @@ def test_odd_result_pages(tmp_path: Path, words: list[str]) -> None:
     assert (summary.duplicates > 0) == ("repeat-page" in words)
 
 
+@pytest.mark.invariant("Complete")
 @pytest.mark.parametrize(
     ("place", "words"),
     [
@@ -170,13 +178,13 @@ def test_odd_result_pages(tmp_path: Path, words: list[str]) -> None:
     ],
 )
 def test_jobs_that_die(tmp_path: Path, place: str, words: list[str]) -> None:
-    """A job that fails, is cancelled, expires or vanishes is submitted again; its pages are not mixed with the next one's."""
+    """A job that fails or vanishes is submitted again, and its pages are not mixed in."""
     box = world()
     box.sandbox.faults.put(place, *words)
     summary = box.cloud().fetch("2023-10-10/2023-10-13", tmp_path, page_size=100)
     check(box, summary, tmp_path, DAY, DAY + 3 * DAYS)
     assert box.sandbox.counters["jobs.submit"] == 2
-    assert any("beginning again" in note for note in summary.notes)
+    assert any("reading it again" in note for note in summary.notes)
 
 
 def test_a_token_that_ends_while_one_waits(tmp_path: Path) -> None:
@@ -197,8 +205,9 @@ def test_a_job_that_always_fails(tmp_path: Path) -> None:
     old(box, tmp_path)
 
 
+@pytest.mark.invariant("Destinations")
 def test_again_with_other_cuts(tmp_path: Path) -> None:
-    """Reading a range again, in other parts and by the other route, changes nothing and makes no twins."""
+    """Reading a range again, in other parts, changes nothing and makes no twins."""
     box = world()
     old(box, tmp_path)
     before = table(tmp_path, "segments")
@@ -218,8 +227,9 @@ def test_october_then_november(tmp_path: Path) -> None:
     assert len(ranges(tmp_path)) == 61
 
 
+@pytest.mark.invariant("Truthful")
 def test_a_provisional_day_becomes_final(tmp_path: Path) -> None:
-    """Once the watermark has passed, the job's version replaces the page-number version of the same hours."""
+    """Once the watermark has passed, the job's version replaces the one of page numbers."""
     box = world()
     recent(box, tmp_path)
     box.clock.sleep(3 * 86_400)
@@ -250,6 +260,7 @@ def test_many_threads(tmp_path: Path) -> None:
     assert summary.slices >= 1
 
 
+@pytest.mark.invariant("Complete")
 def test_in_bad_weather(tmp_path: Path) -> None:
     """With one answer in five going wrong, the result is the truth."""
     box = world(profile="hostile", per_day=400, seed=3)
@@ -271,7 +282,7 @@ def test_a_forced_job_past_the_watermark(tmp_path: Path) -> None:
     box = world()
     summary = box.cloud().fetch("24h", tmp_path, paginate="cursor")
     assert summary.coverage == "unproven"
-    assert any("lake reached only" in note for note in summary.notes)
+    assert any("jobs reached only" in note for note in summary.notes)
     # Reading it again would bring the same: the lake is at fault, not the walk.
     assert box.sandbox.counters["jobs.submit"] == summary.slices
 

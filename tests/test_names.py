@@ -90,12 +90,13 @@ def test_lines_have_no_names(tmp_path: Path, place: str, monkeypatch: pytest.Mon
     assert not asked(made)
 
 
+@pytest.mark.invariant("Names")
 def test_a_missing_permission(tmp_path: Path) -> None:
-    """A list that the role may not read is a note that names the permission; everything else is as ever."""
+    """A list that the role may not read is a note with the permission's name, never a failure."""
     whole = world(per_day=60).cloud().fetch(DAY, tmp_path / "whole")
     summary = without("routing:queue:view").cloud().fetch(DAY, tmp_path / "part")
     (note,) = summary.notes
-    assert "names of queues are not there" in note
+    assert "names of queues could not be read" in note
     assert "lacks routing:queue:view; grant" in note
     assert (summary.coverage, summary.conversations) == (whole.coverage, whole.conversations)
     assert not (tmp_path / "part" / "queues").exists()
@@ -104,9 +105,10 @@ def test_a_missing_permission(tmp_path: Path) -> None:
     assert any(row["agents"] for row in rows)
 
 
+@pytest.mark.invariant("Names")
 @pytest.mark.parametrize("kind", list(LISTS))
 def test_a_list_that_fails(tmp_path: Path, kind: str) -> None:
-    """A list that cannot be had today is a note; the one of yesterday stays."""
+    """A list that cannot be read today is a note, and the one of yesterday stays."""
     made = world(per_day=20)
     made.cloud().fetch(DAY, tmp_path)
     before = listed(tmp_path, kind)
@@ -114,10 +116,11 @@ def test_a_list_that_fails(tmp_path: Path, kind: str) -> None:
     summary = made.cloud().fetch("2023-10-11", tmp_path)
     assert summary.coverage == "complete"
     assert len(summary.notes) == 1
-    assert "are not there" in summary.notes[0]
+    assert "could not be read" in summary.notes[0]
     assert listed(tmp_path, kind) == before
 
 
+@pytest.mark.invariant("Names")
 @pytest.mark.parametrize(
     ("selection", "lists"),
     [
@@ -136,7 +139,7 @@ def test_a_list_that_fails(tmp_path: Path, kind: str) -> None:
     ids=str,
 )
 def test_which_lists(selection: dict[str, Any], lists: str) -> None:
-    """A list comes where its ids are kept; where they were taken out, no name brings them back."""
+    """No name brings back an id that was hashed or dropped."""
     assert " ".join(Selection(**selection).lists) == lists
 
 
@@ -179,8 +182,9 @@ def meant(made: World, **filters: Any) -> Any:
     return query_from(DAY, filters, Directory(made.cloud().client))  # type: ignore[arg-type]
 
 
+@pytest.mark.invariant("Names")
 def test_every_verb_takes_names(tmp_path: Path) -> None:
-    """A name means its id, for every verb; and a destination is made for ids, however they were typed."""
+    """A name means its id, for every verb, and a destination is made for the ids."""
     made = world(per_day=60)
     sales = next(each for each, name in truth(made, "queues").items() if name == "Sales")
     cloud = made.cloud()
@@ -223,7 +227,7 @@ def test_ids_are_not_looked_up() -> None:
 
 def test_an_unknown_name() -> None:
     """A name that nobody has: the near ones are told."""
-    with pytest.raises(UsageError, match=r"--queue 'Sale' is none of the 6 queues .* did you mean 'Sales'\?"):
+    with pytest.raises(UsageError, match=r"--queue 'Sale' is not among the 6 queues .* did you mean 'Sales'\?"):
         meant(world(), queue="Sale")
 
 

@@ -185,7 +185,7 @@ def test_a_job_past_the_watermark(tmp_path: Path) -> None:
     assert sorted(ids(tmp_path / "auto")) == truth(made, TODAY + 9 * HOUR, TODAY + 15 * HOUR)
     forced = made.cloud().fetch(MORNING, tmp_path / "forced", paginate="cursor")
     assert (forced.coverage, forced.finality) == ("unproven", "provisional")
-    assert any("lake reached only to" in note for note in forced.notes)
+    assert any("jobs reached only to" in note for note in forced.notes)
     assert len(ids(tmp_path / "forced")) < len(ids(tmp_path / "auto"))
 
 

@@ -42,8 +42,9 @@ def at_watermark(call: Call) -> bool:
     return body.get("interval", "").startswith("2023-10-20T09") and body["paging"]["pageSize"] > 1
 
 
+@pytest.mark.invariant("Truthful")
 def test_a_hole_that_another_slice_saw(tmp_path: Path) -> None:
-    """A row that only the neighbour saw sends the owner to read again, and then it is there, once."""
+    """A row that another slice saw and its owner lacks is read again, and is then there, once."""
     made = world()
     meddling = Meddling(made.sandbox, at_watermark, lambda: made.sandbox.world.add(WITNESSED))
     summary = made.cloud(transport=meddling).fetch(ACROSS, tmp_path)
@@ -65,8 +66,9 @@ def test_a_hole_in_a_file_that_grows(tmp_path: Path) -> None:
     assert sorted(found) == sorted(made.truth(TODAY.replace(hour=6), TODAY.replace(hour=14)))
 
 
+@pytest.mark.invariant("Destinations")
 def test_a_short_file_that_grows(tmp_path: Path) -> None:
-    """A run that was short goes on into the file that it began: only the rows that were missing are appended."""
+    """A short run that goes on appends only the rows that were missing."""
     made = world(per_day=60)
     made.sandbox.faults.put("jobs.status", *["fail-job"] * 4)
     place = tmp_path / "x.jsonl"
@@ -75,8 +77,9 @@ def test_a_short_file_that_grows(tmp_path: Path) -> None:
     assert sorted(record["conversationId"] for record in lines(place)) == sorted(_truth_of(made, 10))
 
 
+@pytest.mark.invariant("Truthful")
 def test_a_hole_that_stays(tmp_path: Path) -> None:
-    """Where the owner's own route never brings it, the run says short: it is evidence."""
+    """A row that another slice saw and its owner never brings makes the run short."""
     made = world()
     summary = made.cloud(transport=Hidden(made.sandbox, _by_job)).fetch(ACROSS, tmp_path)
     assert summary.coverage == "short"
@@ -93,8 +96,9 @@ def test_a_hole_that_was_deleted(tmp_path: Path) -> None:
     assert WITNESSED.id not in ids(tmp_path)
 
 
+@pytest.mark.invariant("Truthful")
 def test_a_hole_that_is_deleted_before_the_next_run(tmp_path: Path) -> None:
-    """A run that a sighting made short is not short for ever: once the conversation is deleted, the same command is complete."""
+    """A run is not short for ever because of a row that was deleted since another slice saw it."""
     made = world()
     hidden = Hidden(made.sandbox, _by_job)
     assert made.cloud(transport=hidden).fetch(ACROSS, tmp_path).coverage == "short"
@@ -102,9 +106,10 @@ def test_a_hole_that_is_deleted_before_the_next_run(tmp_path: Path) -> None:
     assert made.cloud().fetch(ACROSS, tmp_path).coverage == "complete"
 
 
+@pytest.mark.invariant("Truthful")
 @pytest.mark.parametrize("counts", ["day+overlap", "exact-start", "whole-day"])
 def test_a_job_that_lacks_rows_of_a_part_of_a_day(tmp_path: Path, counts: str) -> None:
-    """Threads of the morning that live into the slice hide nothing: whatever the API counts there, a deficit is noticed."""
+    """Threads of the morning hide no missing row of the afternoon, whatever the API counts."""
     made = world(per_day=0, sync_interval=counts)
     morning = datetime(2023, 10, 10, 7, tzinfo=UTC)
     talks = [talk(number, morning + number * timedelta(minutes=5), minutes=900) for number in range(120)]
@@ -133,8 +138,9 @@ class Hidden(InProcess):
         return super().send(base, call, headers)
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_a_spool_that_the_disk_damaged(tmp_path: Path) -> None:
-    """Pages that were whole when they were judged and are not any more are fetched anew by the same command."""
+    """Pages that the disk has damaged are fetched anew by the same command."""
     made = world()
 
     def full(_day: object, _ranges: object, _pages: object) -> None:
@@ -249,8 +255,9 @@ def _pages_asked(made: World) -> list[int]:
     return [paging["pageNumber"] for paging in asked if paging["pageSize"] > 1]
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_a_command_that_means_more_by_now(tmp_path: Path) -> None:
-    """`24h`, left unfinished yesterday: today's finishes that, and then reads what it means today; no hour is lost between."""
+    """`24h`, left unfinished yesterday, is finished today, and then the last 24 hours are read."""
     made = world(per_day=60)
     made.sandbox.faults.put("jobs.results", *["return-503"] * 8)
     with pytest.raises(UnavailableError):
@@ -274,27 +281,9 @@ def test_a_day_that_was_not_over(tmp_path: Path) -> None:
     assert sorted(ids(tmp_path)) == sorted(_truth_of(made, 20))
 
 
-def test_slices_of_the_same_hours_stay_together(tmp_path: Path) -> None:
-    """A minute cut by direction, of which one part was short: the same command again brings all, and drops none."""
-    made = world(per_day=0, pagination_cap=200)
-    minute = TODAY.replace(hour=10)
-    directions: list[str | None] = ["inbound"] * 250 + ["outbound"] * 90 + [None] * 40
-    made.sandbox.world.add(
-        *(
-            talk(number, minute + timedelta(milliseconds=number), direction=each)
-            for number, each in enumerate(directions)
-        )
-    )
-    span = "2023-10-20T10:00Z/2023-10-20T10:01Z"
-    assert made.cloud().fetch(span, tmp_path, paginate="pages").coverage == "short"
-    made.clock.sleep(600)
-    object.__setattr__(made.sandbox.settings, "pagination_cap", 100_000)
-    assert made.cloud().fetch(span, tmp_path, paginate="pages").coverage == "complete"
-    assert len(ids(tmp_path)) == len(directions)
-
-
+@pytest.mark.invariant("Truthful")
 def test_a_repair_that_has_to_be_cut(tmp_path: Path) -> None:
-    """The owner of a hole is too large at the second reading: what its parts bring is written, too."""
+    """A repair that has to be cut into smaller slices is written, too."""
     made = world()
 
     def add() -> None:

@@ -22,8 +22,9 @@ def joined(batches: list[pa.RecordBatch]) -> list[dict[str, Any]]:
     return by_keys([row for batch in batches for row in batch.to_pylist()])
 
 
+@pytest.mark.invariant("Tables")
 def test_tables_are_those_of_a_destination(tmp_path: Path) -> None:
-    """Every table, row by row, is what a fetch into files writes; names included."""
+    """Arrow batches in Python are, row by row, the tables that a fetch writes."""
     made = world(per_day=40)
     batches: dict[str, list[pa.RecordBatch]] = {name: [] for name in ALL}
     for name, batch in made.cloud().tables(SPAN):
@@ -38,8 +39,9 @@ def test_tables_are_those_of_a_destination(tmp_path: Path) -> None:
         assert joined(batches[name]) == by_keys(wanted[name])
 
 
+@pytest.mark.invariant("Tables")
 def test_slices_read_apart() -> None:
-    """Slices of one plan, each read for itself, are together what all of it is; in any order."""
+    """Slices of one plan, each read by itself, in any order, are together what all of it is."""
     made = world(per_day=40)
     slices = made.cloud().plan("2023-10-18/2023-10-20T15:00Z")
     assert {piece.route for piece in slices} == {"cursor", "pages"}
@@ -73,8 +75,9 @@ class Spoiling:
         return Answer(answer.status, {"content-type": "application/json"}, json.dumps(page).encode())
 
 
+@pytest.mark.invariant("Tables")
 def test_a_record_that_no_table_can_take(tmp_path: Path) -> None:
-    """It is kept as it came, told with its id, and what lacks it is unproven: in the summary, in the data, and again later."""
+    """A record that no table can take is kept and named, and the run is `unproven`."""
     made = world(per_day=40)
     transport = Spoiling(made)
     summary = made.cloud(transport=transport).fetch("2023-10-10", tmp_path)
@@ -92,8 +95,9 @@ def test_a_record_that_no_table_can_take(tmp_path: Path) -> None:
     assert everything(tmp_path)["broken"] == []
 
 
+@pytest.mark.invariant("Tables")
 def test_a_slice_read_without_a_record(caplog: pytest.LogCaptureFixture) -> None:
-    """Who reads one table of a slice is told how many conversations it lacks, and can read those."""
+    """Reading one table of a slice warns of the conversations that it lacks."""
     made = world(per_day=40)
     cloud = made.cloud(transport=Spoiling(made))
     (piece,) = cloud.plan("2023-10-10")
@@ -114,8 +118,9 @@ class Surrogates(Spoiling):
         return Answer(answer.status, {"content-type": "application/json"}, json.dumps(page).encode())
 
 
+@pytest.mark.invariant("Tables")
 def test_iterating_over_a_lone_surrogate() -> None:
-    """One record with text that is no Unicode does not end an iteration; it comes as it is."""
+    """A record with text that is not Unicode does not end an iteration; it comes as it is."""
     made = world(per_day=40)
     found = made.cloud(transport=Surrogates(made)).fetch_all("2023-10-10")
     assert {each["conversationId"] for each in found} == made.truth(DAY, DAY.replace(day=11))

@@ -41,8 +41,9 @@ def test_nothing_is_made_up(tmp_path: Path) -> None:
     assert not any("does not know" in note for note in summary.notes)
 
 
+@pytest.mark.invariant("Tables")
 def test_a_resumed_run_names_it(tmp_path: Path) -> None:
-    """Whichever process read the page with the field: the one that finishes the run names it."""
+    """Fields that this version does not know are named, also if an earlier process read them."""
     made = world(per_day=30, tomorrow_share=1.0)
     steps = Steps()
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)

@@ -75,9 +75,10 @@ def test_nothing_has_changed(tmp_path: Path) -> None:
     assert made.sandbox.counters["jobs.submit"] == before["jobs.submit"]
 
 
+@pytest.mark.invariant("Truthful")
 @pytest.mark.parametrize("more", [True, False])
 def test_a_day_that_changed(tmp_path: Path, more: bool) -> None:
-    """Late arrivals and deletions are found on their day; `repair` reads that day again, and only that."""
+    """Days that changed later are found by `verify`, and its repair reads only those again."""
     made = fetched(world(), tmp_path)
     noon = datetime(2023, 10, 11, 12, tzinfo=UTC)
     if more:
@@ -108,8 +109,9 @@ def test_content(tmp_path: Path) -> None:
     assert sorted(ids(tmp_path)) == sorted(made.truth(START, START + 72 * HOUR))
 
 
+@pytest.mark.invariant("Tables")
 def test_content_with_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes of another key would all differ: that is said, not taken for days that changed."""
+    """Hashes of another key are reported, and not taken for days that changed."""
     made = world(per_day=20)
     monkeypatch.setenv("LASTPAGE_HASH_KEY", "a key that is long enough")
     made.cloud().fetch(SPAN, tmp_path, hash="ani")

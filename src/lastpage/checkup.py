@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from lastpage.api.client import Client
-from lastpage.api.names import SOURCES, peek
-from lastpage.api.organization import Lake, organization, retention_days
+from lastpage.api.names import SOURCES, check_readable
+from lastpage.api.organization import JobWatermark, organization, retention_days
 from lastpage.api.transport import proxy_for
 from lastpage.errors import ApiError, RefusedError
 from lastpage.planning.planner import counted
@@ -97,7 +97,7 @@ def _clock(client: Client) -> Finding:
 
 
 def _watermark(client: Client, now: datetime) -> Finding:
-    mark = Lake(client).watermark()
+    mark = JobWatermark(client).read()
     if mark is None:
         return Finding(
             "watermark",
@@ -131,7 +131,7 @@ def _names(client: Client) -> Iterator[Finding]:
     readable = []
     for kind, source in SOURCES.items():
         try:
-            peek(client, source)
+            check_readable(client, source)
         except ApiError as problem:
             yield Finding(kind, "warning", f"{source.words} will have ids and no names: {problem}")
         else:

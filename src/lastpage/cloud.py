@@ -25,7 +25,7 @@ from lastpage.api.auth import Auth, ClientCredentials, StaticToken
 from lastpage.api.client import Client
 from lastpage.api.messages import Transport, decode_record
 from lastpage.api.names import Directory
-from lastpage.api.organization import Lake, organization
+from lastpage.api.organization import JobWatermark, organization
 from lastpage.api.pace import Pace
 from lastpage.api.transport import Urllib3Transport
 from lastpage.checkup import Finding, examine
@@ -34,7 +34,7 @@ from lastpage.coverage.verification import AMISS, Proof, Verification, mended
 from lastpage.errors import UsageError
 from lastpage.files import Disk
 from lastpage.keywords import Asked, Wanted, When, at_least_one, query_from, selection_from
-from lastpage.planning.planner import Planning
+from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
 from lastpage.progress import Meter
 from lastpage.query import environment as environments
@@ -136,8 +136,8 @@ class Cloud:
         """
         query = query_from(interval, keywords, Directory(self.client))
         paginate = keywords.get("paginate", "auto")
-        planning = Planning(query, self.client, Lake(self.client), Meter(), paginate)
-        return planning.plan(*planning.resolve())
+        planner = Planner(query, self.client, JobWatermark(self.client), Meter(), paginate)
+        return planner.plan(*planner.resolve())
 
     # Into a destination ---------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lastpage.api.client import Client
-from lastpage.api.messages import Page, Raw, decode_record
+from lastpage.api.messages import Raw, decode_record
 from lastpage.errors import ShortError
 from lastpage.extraction.rows import fresh
 from lastpage.extraction.run import Fetching, Options
@@ -23,7 +23,7 @@ from lastpage.ledger.ledger import Ledger
 from lastpage.planning.slices import Slice
 from lastpage.progress import Meter
 from lastpage.query.query import Query
-from lastpage.walks.walk import Request
+from lastpage.walks import ROUTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,7 +78,7 @@ def fetched_pages(run: Fetching) -> Iterator[FetchedPage]:
                     [decode_record(raw) for raw in fresh(group, records)],
                     len(page.heads or ()),
                     page.total_hits,
-                    _continuation(request, page),
+                    ROUTES[request.slice.route].continuation(request, page),
                 )
         run.commit(group)
     _raise_if_short(run)
@@ -94,12 +94,6 @@ def batches(run: Fetching, shredder: Shredder) -> Iterator[tuple[str, pa.RecordB
             for batch in table.to_batches():
                 yield name, batch
     run.unknown_fields(LOG.warning)
-
-
-def _continuation(request: Request, page: Page) -> int | str | None:
-    if request.kind == "page":
-        return page.token or (request.ordinal + 1 if page.heads else None)
-    return page.cursor
 
 
 def _raise_if_short(run: Fetching) -> None:

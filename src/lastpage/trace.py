@@ -1,152 +1,116 @@
-"""What a run tells of itself for a bug report: events of fixed names, facts of fixed names, values of fixed shapes.
+"""What a run may tell about itself for a bug report.
 
-Whatever has another name or another shape is left out, by the one function that every writer of a trace calls. So nothing secret or
-personal can get in by mistake: no stage hands over a header, a body, a query, a URL or a sentence, and what did not fit would be
-dropped. The events are records of the loggers `lastpage.<event>`, at the level DEBUG; their facts are the record's `facts`.
+People send a trace without reading it, so nothing secret or personal can be allowed to get in.
+Hence an allowlist: an event has no other facts than those in `EVENTS`, and a fact is a number, a
+word of `WORDS`, or a text that matches its pattern in `TEXTS`. `safe` drops the rest, and every
+writer calls it. There is no fact for a token, a body, a query, a URL, the id of a record, or a
+sentence.
+
+An event is a log record of the logger `lastpage.<event>`, at the level DEBUG. Its facts are the
+record's attribute `facts`.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from types import FrameType
 from typing import Any
 
-Shape = Callable[[Any], bool]
+EVENTS: Mapping[str, tuple[str, ...]] = {
+    # What ran, and where.
+    "start": (
+        "lastpage", "python", "packages", "system", "machine",
+        "verb", "options", "variables", "region",
+    ),
+    # One request: what was asked, what came back, and how much the organisation had left to ask.
+    "request": (
+        "endpoint", "status", "seconds", "tries", "bytes", "correlation_id",
+        "rate_count", "rate_allowed", "rate_reset",
+    ),
+    # A slice: what was planned, how each reading of it ended, and what its numbers prove.
+    "plan": ("slice", "interval", "route", "expected"),
+    "walk": ("slice", "route", "end"),
+    "verdict": (
+        "slice", "coverage", "finality", "conversations", "expected",
+        "fetched", "duplicates", "foreign", "open", "broken", "gap",
+    ),
+    # What `verify` found of an interval, and what `doctor` found.
+    "proof": ("interval", "conversations", "counted", "state", "finality"),
+    "finding": ("check", "state"),
+    # A note or an error may quote an id or the API: the line of code stands for its text.
+    "note": ("at",),
+    "end": (
+        "exit_code", "error", "causes", "frames",
+        "endpoint", "status", "code", "correlation_id",
+    ),
+}  # fmt: skip
 
-#: What can go wrong below HTTP (`fetch/transport.py`), and the API's words for the rest (docs/api.md, 1.1, 1.8).
+#: What can go wrong below HTTP (`fetch/transport.py`), and the API's codes (docs/api.md, 1.1, 1.8).
 FAULTS = ("connect", "timeout", "reset", "truncated", "tls", "proxy", "oversize")
 CODES = (
-    "authentication.request.timeout", "authentication.required", "bad.credentials", "bad.request", "client.timeout",
-    "credentials.expired", "general.bad.request", "general.conflict", "internal.server.error", "invalid.date", "invalid.value",
-    "invalid_client", "ip.not.authorized", "missing.any.permissions", "missing.division.permission", "missing.permissions",
-    "not found", "not.authorized", "not.found", "request.entity.too.large", "request.timeout", "response.entity.too.large",
-    "service.unavailable", "too.many.requests", "too.many.requests.retry.after", "unauthorized", "unsupported.media.type",
+    "authentication.request.timeout", "authentication.required", "bad.credentials", "bad.request",
+    "client.timeout", "credentials.expired", "general.bad.request", "general.conflict",
+    "internal.server.error", "invalid.date", "invalid.value", "invalid_client", "ip.not.authorized",
+    "missing.any.permissions", "missing.division.permission", "missing.permissions", "not found",
+    "not.authorized", "not.found", "request.entity.too.large", "request.timeout",
+    "response.entity.too.large", "service.unavailable", "too.many.requests",
+    "too.many.requests.retry.after", "unauthorized", "unsupported.media.type",
 )  # fmt: skip
+WORDS = frozenset((
+    *FAULTS, *CODES, "pages", "cursor", "Done", "Narrow", "Again", "complete", "unproven", "short",
+    "final", "provisional", "same", "changed", "ok", "warning", "failed",
+))  # fmt: skip
 
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _text(pattern: str) -> Shape:
-    whole = re.compile(pattern)
-    return lambda value: isinstance(value, str) and whole.fullmatch(value) is not None
-
-
-def _one_of(*words: str) -> Shape:
-    return lambda value: isinstance(value, str) and value in words
-
-
-def _either(*shapes: Shape) -> Shape:
-    return lambda value: any(shape(value) for shape in shapes)
-
-
-def _list_of(shape: Shape) -> Shape:
-    return lambda value: isinstance(value, list) and all(shape(each) for each in value)
-
-
-def _map_of(key: Shape, shape: Shape) -> Shape:
-    return lambda value: isinstance(value, dict) and all(key(name) and shape(each) for name, each in value.items())
-
-
-#: Method and path with ids left out: no digit can be in it but the version's.
-_ENDPOINT = _text(r"[A-Z]+ (/(api|v2|[a-z]+|\{[a-zA-Z]+\}))+")
-_STATUS = _either(_number, _one_of(*FAULTS))
-#: At least 24 digits, so that no telephone number is one.
-_CORRELATION = _text(r"(?=(-?[0-9a-f]){24})[0-9a-f-]{24,80}")
-_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
-_INTERVAL = _text(f"{_MOMENT}/{_MOMENT}")
-_VERSION = _text(r"[0-9][0-9A-Za-z.+-]{0,40}")
-_NAME = _text(r"[A-Za-z_][A-Za-z0-9_.-]{0,60}")
-#: A line of code: its file without folders, its number, its function.
-_PLACE = _text(r"[\w.<>-]{1,80}:\d+ [\w<>]{1,80}")
-_ROUTE = _one_of("pages", "cursor")
-_DIRECTION = _one_of("inbound", "outbound", "none")
-_COVERAGE = _one_of("complete", "unproven", "short")
-_FINALITY = _one_of("final", "provisional")
-
-EVENTS: Mapping[str, Mapping[str, Shape]] = {
-    "start": {
-        "lastpage": _VERSION,
-        "python": _VERSION,
-        "system": _NAME,
-        "machine": _NAME,
-        "packages": _map_of(_NAME, _VERSION),
-        "verb": _NAME,
-        "options": _list_of(_NAME),
-        "variables": _list_of(_NAME),
-        "region": _NAME,
-    },
-    "request": {
-        "endpoint": _ENDPOINT,
-        "status": _STATUS,
-        "seconds": _number,
-        "tries": _number,
-        "bytes": _number,
-        "correlation_id": _CORRELATION,
-        "rate_count": _number,
-        "rate_allowed": _number,
-        "rate_reset": _number,
-    },
-    "plan": {
-        "slice": _number,
-        "interval": _INTERVAL,
-        "route": _ROUTE,
-        "direction": _DIRECTION,
-        "expected": _number,
-    },
-    "walk": {"slice": _number, "route": _ROUTE, "end": _one_of("Done", "Narrow", "Again")},
-    "verdict": {
-        "slice": _number,
-        "coverage": _COVERAGE,
-        "finality": _FINALITY,
-        **dict.fromkeys(
-            ("conversations", "fetched", "duplicates", "foreign", "open", "broken", "gap", "expected"), _number
-        ),
-    },
-    "proof": {
-        "interval": _INTERVAL,
-        "conversations": _number,
-        "counted": _number,
-        "state": _one_of("same", "changed", "unproven", "short"),
-        "finality": _FINALITY,
-    },
-    "finding": {"check": _NAME, "state": _one_of("ok", "warning", "failed")},
-    "note": {"at": _PLACE},
-    "end": {
-        "exit_code": _number,
-        "error": _NAME,
-        "causes": _list_of(_NAME),
-        "endpoint": _ENDPOINT,
-        "status": _STATUS,
-        "code": _one_of(*CODES, *FAULTS),
-        "correlation_id": _CORRELATION,
-        "frames": _list_of(_PLACE),
-    },
+_NAME = r"[A-Za-z_][A-Za-z0-9_.-]{0,60}"
+_VERSION = r"[0-9][0-9A-Za-z.+-]{0,40}"
+_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+_LINE_OF_CODE = r"[\w.<>-]{1,80}:\d{1,9} [\w<>]{1,80}"
+TEXTS: Mapping[str, str] = {
+    "interval": f"{_MOMENT}/{_MOMENT}",
+    # No digit but that of `v2`, so no id.
+    "endpoint": r"(GET|POST|DELETE) (/(v2|[a-z]+|\{[a-zA-Z]+\}))+",
+    # A header of the answer: hexadecimal, and too long for a telephone number.
+    "correlation_id": r"(-?[0-9a-f]){24,64}",
+    "packages": f"{_NAME}=={_VERSION}",
+    **dict.fromkeys(("lastpage", "python"), _VERSION),
+    **dict.fromkeys(("system", "machine", "verb", "options", "variables", "region"), _NAME),
+    **dict.fromkeys(("check", "error", "causes"), _NAME),
+    **dict.fromkeys(("at", "frames"), _LINE_OF_CODE),
 }
 
 
-def safe(event: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Of these values, the facts that may be told: those that the event has, in the shape that it has them."""
-    shapes = EVENTS.get(event, {})
-    return {name: value for name, value in values.items() if name in shapes and shapes[name](value)}
+def safe(event: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that the event may have, with values that they may have; the rest is dropped."""
+    known = EVENTS.get(event, ())
+    return {name: value for name, value in facts.items() if name in known and _fits(name, value)}
+
+
+def _fits(name: str, value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_fits(name, each) for each in value)
+    if name in TEXTS:
+        return isinstance(value, str) and re.fullmatch(TEXTS[name], value) is not None
+    if isinstance(value, str):
+        return value in WORDS
+    # Smaller than an international telephone number; this leaves out infinity and NaN, too.
+    return isinstance(value, int | float) and abs(value) < 1e9
 
 
 def place(frame: FrameType | None, line: int | None = None) -> str:
-    """A line of code by its name; never what is in its variables."""
-    code = frame.f_code if frame else tell.__code__
-    number = line or (frame.f_lineno if frame else 0)
-    return f"{PurePath(code.co_filename).name}:{number} {code.co_name}"
+    """A line of code: its file, its number, its function. Nothing that its variables hold."""
+    if frame is None:
+        return ""
+    code = frame.f_code
+    return f"{PurePath(code.co_filename).name}:{line or frame.f_lineno} {code.co_name}"
 
 
-def tell(event: str, **values: Any) -> None:
-    """Tell an event, to whoever listens."""
+def tell(event: str, **facts: Any) -> None:
+    """Log an event with its safe facts, if anything listens at the level DEBUG."""
     logger = logging.getLogger(f"lastpage.{event}")
     if logger.isEnabledFor(logging.DEBUG):
-        facts = safe(event, values)
-        text = ", ".join(f"{name} {value}" for name, value in facts.items())
-        logger.debug("%s", text, extra={"facts": facts})
+        told = safe(event, facts)
+        text = ", ".join(f"{name} {value}" for name, value in told.items())
+        logger.debug("%s", text, extra={"facts": told})

@@ -144,6 +144,7 @@ def test_retried_faults(fault: Fault) -> None:
         client(Script(*[fault] * 8)).send(CALL)
 
 
+@pytest.mark.invariant("Sharing the API")
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
     [
@@ -156,7 +157,7 @@ def test_retried_faults(fault: Fault) -> None:
     ],
 )
 def test_final_statuses(status: int, kind: type[ApiError], code: int) -> None:
-    """What will not pass is not tried again; the error carries endpoint, status, code and correlation id."""
+    """A wrong request is not repeated; its error has endpoint, status, code and correlation id."""
     script = Script(error(status, "some.code", "some words"))
     with pytest.raises(kind) as final:
         client(script).send(CALL)
@@ -192,15 +193,17 @@ def test_passed_statuses() -> None:
     assert client(Script(error(404))).send(replace(CALL, passes=frozenset({404}))).status == 404
 
 
+@pytest.mark.invariant("Sharing the API")
 def test_a_smaller_cap() -> None:
-    """A job submission is sent less often."""
+    """A job submission is repeated less often than a read, because its answer may be lost."""
     script = Script(*[error(503)] * 3)
     with pytest.raises(UnavailableError, match="3 tries"):
         client(script).send(replace(CALL, tries=3))
 
 
+@pytest.mark.invariant("Sharing the API")
 def test_retry_after_is_obeyed_by_all() -> None:
-    """After a 429 the announced time passes before anything is sent, and a quarter of an hour is the most anybody waits."""
+    """After a 429 nothing is sent before the announced time, up to a quarter of an hour."""
     script = Script(replace_headers(error(429), {"retry-after": "33"}), OK)
     cloud = client(script)
     before = cloud.clock.now()

@@ -76,6 +76,7 @@ def test_a_small_list_is_one_request() -> None:
     assert read(pages([entity(number) for number in range(60)]))[1] == [1]
 
 
+@pytest.mark.invariant("Names")
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 200, 250])
 @pytest.mark.parametrize(
     "said",
@@ -96,7 +97,7 @@ def test_a_small_list_is_one_request() -> None:
     ids=str,
 )
 def test_what_a_listing_says_of_itself(count: int, said: dict[str, Any]) -> None:
-    """Totals, page counts and links may be wrong or missing: the list is whole all the same."""
+    """A list is read to its end, whatever its totals, page counts and links say."""
     entities = [entity(number) for number in range(count)]
     found, asked = read(pages(entities, **said))
     assert found.names == {each["id"]: each["name"] for each in entities}
@@ -110,8 +111,9 @@ def test_more_is_counted_than_shown() -> None:
     assert asked == [1, 2, 1, 2]
 
 
+@pytest.mark.invariant("Names")
 def test_entities_that_slide() -> None:
-    """One entity goes while the list is read, the next slides over the seam: the second reading has it."""
+    """A list from which entities go while it is read is read again, and then it is whole."""
     entities = [entity(number) for number in range(150)]
     asked = 0
 
@@ -199,9 +201,10 @@ def test_odd_entities() -> None:
     assert found.skipped == 5
 
 
+@pytest.mark.invariant("Names")
 @pytest.mark.parametrize("body", [{}, {"entities": []}, {"entities": [], "total": 3}, {"entities": {}}, [], "no", None])
 def test_nothing_is_not_believed(body: Any) -> None:
-    """A body that shows nothing and does not say that there is nothing is no empty list."""
+    """A body that shows nothing, and does not say that there is nothing, empties no list."""
     with pytest.raises(UnavailableError):
         read(lambda _number, _size: body)
 

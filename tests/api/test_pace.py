@@ -45,15 +45,16 @@ def drive(server: Windows, pace: Pace, minutes: float, others_every_s: float | N
         while others_every_s and next_other <= clock.now():
             server.take()
             next_other += others_every_s
-        pace.heard(server.take())
+        pace.learn(server.take())
         sent += 1
     return sent
 
 
+@pytest.mark.invariant("Sharing the API")
 @pytest.mark.parametrize("offset", [0.0, 13.0, 59.0])
 @pytest.mark.parametrize("allowed", [300, 180, 600])
 def test_alone(allowed: int, offset: float) -> None:
-    """At least 95 % of the allowance is used, and no request is one too many, whatever the allowance and the window's start."""
+    """At least 95 % of the allowance is used, and no request is one too many."""
     clock = SimClock(1000.0)
     server = Windows(clock, allowed, offset=offset)
     sent = drive(server, Pace(clock), 30)
@@ -70,8 +71,9 @@ def test_without_headers() -> None:
     assert sent >= 0.95 * 300 * 30
 
 
+@pytest.mark.invariant("Sharing the API")
 def test_with_others() -> None:
-    """When another program eats a third of the allowance, the rest is used and nobody is refused."""
+    """If another program uses a third of the allowance, the rest is used and nothing is refused."""
     clock = SimClock(1000.0)
     server = Windows(clock, 300)
     sent = drive(server, Pace(clock), 30, others_every_s=0.6)
@@ -113,7 +115,7 @@ def test_an_allowance_without_end() -> None:
     pace = Pace(clock)
     for _ in range(1000):
         pace.wait()
-        pace.heard(server.take())
+        pace.learn(server.take())
     assert clock.now() < 1001
 
 
@@ -121,7 +123,7 @@ def test_used_up() -> None:
     """When nothing is left of a window, the next request goes out with the next window."""
     clock = SimClock(1000.0)
     pace = Pace(clock)
-    pace.heard({"inin-ratelimit-count": "300", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "40"})
+    pace.learn({"inin-ratelimit-count": "300", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "40"})
     pace.wait()
     assert 1040 <= clock.now() <= 1041
 
@@ -130,5 +132,5 @@ def test_used_up() -> None:
 def test_nonsense_headers(value: str) -> None:
     """Headers that make no sense teach nothing."""
     pace = Pace(SimClock(1000.0))
-    pace.heard({"inin-ratelimit-allowed": value, "inin-ratelimit-count": value, "inin-ratelimit-reset": value})
+    pace.learn({"inin-ratelimit-allowed": value, "inin-ratelimit-count": value, "inin-ratelimit-reset": value})
     assert pace.per_minute == 300

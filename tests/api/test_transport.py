@@ -119,7 +119,7 @@ def test_a_body_that_drips() -> None:
             connection.sendall(b"x")
 
     with peer(drip) as server:
-        fault, message = fault_of(server, body_s=0.1, read_s=5)
+        fault, message = fault_of(server, answer_s=0.1, read_s=5)
     assert fault == "timeout"
     assert "not to the end" in message
 
@@ -134,8 +134,8 @@ def test_nobody_there() -> None:
     """No such host, nobody listening and a name that is none: each says so, and may be tried again."""
     for base, words in (
         ("http://127.0.0.1:1", "does not accept"),
-        ("https://nowhere.invalid", "no host nowhere.invalid"),
-        (f"https://{'a' * 70}.example", "no name of a host"),
+        ("https://nowhere.invalid", "nowhere.invalid was not found"),
+        (f"https://{'a' * 70}.example", "is not the name of a host"),
     ):
         with pytest.raises(TransportError, match=words) as broken:
             Urllib3Transport().send(base, CALL, {})

@@ -118,11 +118,12 @@ def check(planted: Planted, told: str, records: str) -> None:
     assert '{"event":"end"' in trace.splitlines()[-1]
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize("how", ["text", "json"])
 def test_a_run(
     planted: Planted, how: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What goes well tells nothing but what it should."""
+    """No secret is in anything that is written, and nothing personal is outside the extract."""
     for verb in VERBS:
         with caplog.at_level(logging.DEBUG, "lastpage"):
             assert run([*verb, *TELLING, "--log-format", how]) == 0
@@ -134,6 +135,7 @@ def test_a_run(
     assert planted.conversations
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize(("where", "status", "body"), REFUSALS)
 def test_a_run_that_fails(
     planted: Planted,
@@ -143,7 +145,7 @@ def test_a_run_that_fails(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What is refused is told in a sentence, where the API's own words may stand; the trace has none of them."""
+    """A run that fails writes no secret either, and a trace has none of the API's own words."""
     planted.refusal = (where, status, body)
     for verb in VERBS:
         with caplog.at_level(logging.DEBUG, "lastpage"):
@@ -183,6 +185,7 @@ def test_a_proxy_with_a_password(
         assert "proxy" in told.out + told.err
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize(
     ("name", "value"),
     [

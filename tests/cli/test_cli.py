@@ -249,6 +249,7 @@ def test_strict(box: Sandbox) -> None:
     assert run([*arguments, "--strict"]) == 3
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_interrupted(box: Sandbox, tmp_path: Path) -> None:
     """Ctrl-C leaves at once with 130 and says how to go on; running it again finishes the job."""
     box.faults.put("jobs.results", "stall-30s")
@@ -286,5 +287,5 @@ def test_slices_print() -> None:
     from lastpage.query.interval import parse_interval
 
     interval = parse_interval("2023-10-10")
-    text = str(Slice(3, interval, interval, "pages", "because", 5, "inbound"))  # type: ignore[arg-type]
-    assert text == "slice 3 2023-10-10T00:00:00.000Z/2023-10-11T00:00:00.000Z inbound by pages"
+    text = str(Slice(3, interval, interval, "pages", "because", 5))  # type: ignore[arg-type]
+    assert text == "slice 3 2023-10-10T00:00:00.000Z/2023-10-11T00:00:00.000Z by pages"

@@ -1,5 +1,6 @@
 """The trace: what is in it, where it may lie, and what happens when lastpage itself is at fault."""
 
+import inspect
 import json
 import logging
 import re
@@ -11,14 +12,20 @@ import pytest
 from docs.errors_page import listed
 
 from lastpage.api.messages import Fault
+from lastpage.checkup import State as Found
 from lastpage.cli.app import run
-from lastpage.trace import CODES, EVENTS, FAULTS, safe, tell
+from lastpage.cli.debugging import Writer, debugging
+from lastpage.coverage.tally import Coverage, Finality
+from lastpage.coverage.verification import State as Proved
+from lastpage.planning.slices import Route
+from lastpage.trace import CODES, EVENTS, FAULTS, WORDS, safe, tell
+from lastpage.walks.walk import Again, Done, Narrow
 from lastpage_sandbox import Sandbox
 
 QUEUE = "ca0a12ca-0000-4000-8000-00000000cafe"
 
 
-def events(path: str = "trace") -> list[dict[str, Any]]:
+def events(path: str | Path = "trace") -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
 
 
@@ -32,7 +39,7 @@ def test_a_trace(box: Sandbox) -> None:
     first, last = events()[0], events()[-1]
     assert (first["event"], first["verb"], first["region"]) == ("start", "fetch", "another")
     assert first["options"] == ["interval", "queue", "quiet", "debug"]
-    assert {"urllib3", "msgspec", "pyarrow"} <= set(first["packages"])
+    assert {"urllib3", "msgspec", "pyarrow"} <= {each.split("==")[0] for each in first["packages"]}
     assert {"GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"} <= set(first["variables"])
     requests = named("request")
     assert len(requests) == box.counters.total()
@@ -77,9 +84,10 @@ def test_it_is_for_its_owner_alone_and_replaces_the_last_one(box: Sandbox) -> No
     assert len(named("start")) == 1
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize("place", ["missing/trace", "folder", "notes.txt", "/dev/null", "/proc/trace"])
 def test_a_place_that_is_none(box: Sandbox, place: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A place that cannot be written, or holds something else: one sentence, exit code 2, nothing sent, nothing changed."""
+    """A trace never overwrites another file: one sentence, exit code 2, nothing sent."""
     Path("folder").mkdir()
     Path("notes.txt").write_text("dear diary")
     assert run(["fetch", "2023-10-10", "-q", "--debug", place]) == 2
@@ -98,7 +106,7 @@ def test_a_place_that_is_none(box: Sandbox, place: str, capsys: pytest.CaptureFi
 def test_the_destination_is_none(box: Sandbox, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """One file cannot be both; nothing is sent, and nothing is there."""
     assert run(["fetch", "2023-10-10", "-q", *arguments]) == 2
-    assert "--debug and --to are one file" in capsys.readouterr().err
+    assert "--debug and --to name the same file" in capsys.readouterr().err
     assert not box.counters
     assert not list(Path.cwd().iterdir())
 
@@ -106,10 +114,8 @@ def test_the_destination_is_none(box: Sandbox, arguments: list[str], capsys: pyt
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_disk_that_fills_up(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """A trace that cannot be written any further is told of, and the run goes on."""
-    from lastpage.cli.debugging import _Handler
-
     with Path("/dev/full").open("wb", buffering=0) as full:
-        handler, logger = _Handler(full), logging.getLogger("lastpage")
+        handler, logger = Writer(full), logging.getLogger("lastpage")
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
         try:
@@ -125,6 +131,7 @@ def broken(*_: object, **__: object) -> NoReturn:
     raise KeyError("Canary Person") from ValueError("Canary Person")
 
 
+@pytest.mark.invariant("Messages and pages")
 @pytest.mark.parametrize(
     ("options", "frames"),
     [([], False), (["--verbose"], True), (["--debug", "trace"], True), (["--log-format", "json"], False)],
@@ -132,7 +139,7 @@ def broken(*_: object, **__: object) -> NoReturn:
 def test_a_fault_of_ours(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], frames: bool
 ) -> None:
-    """What nobody foresaw is a sentence and exit code 1; lines of code for those who asked, and no value with them."""
+    """An unforeseen exception is one sentence and exit code 1, without any value of a variable."""
     monkeypatch.setattr("lastpage.Cloud.fetch", broken)
     assert run(["fetch", "2023-10-10", "-q", *options]) == 1
     told = capsys.readouterr().err
@@ -159,6 +166,7 @@ def test_a_verb_without_a_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "Canary" not in told
 
 
+@pytest.mark.invariant("Safe")
 @pytest.mark.parametrize(
     ("event", "name", "value"),
     [
@@ -166,25 +174,64 @@ def test_a_verb_without_a_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         ("request", "endpoint", "GET https://host/api"),
         ("request", "correlation_id", "Canary Person"),
         ("request", "correlation_id", "49-155-5000-1111"),
+        ("request", "correlation_id", 4915550001111),
         ("request", "rate_count", "12"),
+        ("request", "rate_count", 4915550001111.0),
+        ("request", "bytes", 10**400),
         ("request", "body", "{}"),
         ("request", "seconds", float("nan")),
         ("plan", "interval", "2023-10-10"),
+        ("plan", "slice", [1, "Canary Person"]),
+        ("walk", "end", "Canary"),
         ("verdict", "why", "complete"),
+        ("verdict", "coverage", "Canary Person"),
+        ("proof", "finality", "canary"),
         ("note", "at", "a note with words: 3 of them"),
         ("end", "code", "canary.code"),
         ("end", "frames", ["settle.py:12 go, Canary Person"]),
-        ("start", "packages", {"urllib3": "Canary Person"}),
-        ("start", "options", "everything"),
+        ("start", "packages", {"urllib3": "2.2"}),
+        ("start", "packages", ["urllib3==Canary Person"]),
+        ("start", "options", ["to", "to Canary Person"]),
         ("nothing", "status", 200),
     ],
 )
 def test_what_does_not_fit_is_left_out(event: str, name: str, value: object) -> None:
-    """A fact has a name and a shape of the list, or it is not told."""
+    """A trace has only facts that are listed, each in its form; anything else is left out."""
     assert safe(event, {name: value, "status": 200}) == ({"status": 200} if "status" in EVENTS.get(event, ()) else {})
 
 
+@pytest.mark.parametrize(
+    ("value", "region"),
+    [
+        ("", "us-east-1"),
+        ("EU-Central-1", "eu-central-1"),
+        ("https://api.mypurecloud.com.au", "ap-southeast-2"),
+        ("https://canary.example", "another"),
+    ],
+)
+def test_the_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, region: str) -> None:
+    """A region of the vendor's has its name in the trace; a host of another's does not."""
+    monkeypatch.setenv("GENESYS_ENVIRONMENT", value)
+    with debugging(tmp_path / "trace", "plan", inspect.signature(lambda: None).bind()):
+        pass
+    assert events(tmp_path / "trace")[0]["region"] == region
+
+
+def test_a_record_of_another_writer(tmp_path: Path) -> None:
+    """A record that did not come through `tell` is held to the same list."""
+    logger = logging.getLogger("lastpage.request")
+    with debugging(tmp_path / "trace", "plan", inspect.signature(lambda: None).bind()):
+        logger.debug("Canary Person", extra={"facts": {"endpoint": "Canary Person", "status": 200}})
+        logger.debug("Canary Person")
+    assert [each["event"] for each in events(tmp_path / "trace")] == ["start", "request"]
+    assert events(tmp_path / "trace")[1]["status"] == 200
+    assert "Canary" not in (tmp_path / "trace").read_text()
+
+
 def test_the_words_that_are_known() -> None:
-    """Codes and faults of a trace are those of docs/api.md and of the transport."""
+    """The words of a trace are those of docs/api.md, of the transport, and of the types of its facts."""
     assert set(CODES) == {row.error.code for row in listed()} | {"invalid_client"}
     assert get_args(Fault) == FAULTS
+    ours = (Route, Coverage, Finality, Proved, Found)
+    ends = {each.__name__ for each in (Done, Narrow, Again)}
+    assert set(WORDS) == {*CODES, *FAULTS, *ends}.union(*map(get_args, ours))

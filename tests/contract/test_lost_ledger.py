@@ -37,9 +37,10 @@ def check(made: World, folder: Path, end: int) -> None:
     assert set(found) == made.truth(DAY, DAY.replace(day=end))
 
 
+@pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize(("again", "end"), [(SPAN, 12), ("2023-10-11T06:00Z/2023-10-13", 13)], ids=["same", "overlap"])
 def test_no_twins(tmp_path: Path, form: Any, again: str, end: int) -> None:
-    """The same interval, or one that overlaps, after the ledger was lost: each conversation once, in every table."""
+    """After the ledger is lost, reading the same range or an overlapping one makes no twins."""
     made = world(per_day=60)
     fetched(made, tmp_path, format=form)
     before = everything(tmp_path)
@@ -76,8 +77,9 @@ def test_it_is_proved_from_the_data_alone(tmp_path: Path, form: Any) -> None:
     assert made.cloud().verify(tmp_path, content=True).changed == []
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_lost_in_the_middle_of_a_run(tmp_path: Path, form: Any) -> None:
-    """A run that is cut off anywhere and whose ledger is lost then: the next one begins anew, and brings the same."""
+    """A ledger that is lost in the middle of a run costs a new beginning, and no row."""
     made = world(per_day=12)
     steps = Steps()
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)

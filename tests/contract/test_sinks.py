@@ -124,9 +124,10 @@ def test_wide_text(kind: Kind, tmp_path: Path, text: str) -> None:
     assert stored(kind, tmp_path) == {"h5-0": text}
 
 
+@pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize("text", TEXTS)
 def test_wide_text_in_tables(replacing: Kind, tmp_path: Path, text: str) -> None:
-    """The same in attributes, their names too, and in elements of lists; also once another range of the day was replaced."""
+    """Any text survives in attributes and lists, also when another range of its day is replaced."""
     body = json.loads(bytes(record(5, text))) | {"divisionIds": [text, "b"]}
     body["participants"][0]["attributes"] = {f"n{text}": text}
     sink = opened(replacing, tmp_path)
@@ -147,17 +148,19 @@ def test_a_raw_line_break(tmp_path: Path) -> None:
     assert stored(SINKS["jsonl"], tmp_path) == {"h5-0": "one"}
 
 
+@pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize("odd", ['"\\ud800"', "1e400", "0.30000000000000000000001"])
 def test_a_raw_line_break_beside_an_odd_value(tmp_path: Path, odd: str) -> None:
-    """Only the line breaks go: a value that a parser would refuse, or round, stays as it came."""
+    """A record that is written as a line loses only the line breaks between its values."""
     sink = opened(SINKS["jsonl"], tmp_path)
     sink.replace(DAY, [hours(0, 24)], [[msgspec.Raw(f'{{"conversationId":\r\n"a",\n"odd":{odd}}}'.encode())]])
     (line,) = next(path for path in tmp_path.rglob("*.jsonl*") if path.is_file()).read_bytes().splitlines()
     assert f'"odd":{odd}' in line.decode()
 
 
+@pytest.mark.invariant("Destinations")
 def test_what_lacks_a_record_is_not_final(replacing: Kind, tmp_path: Path) -> None:
-    """A range with a record that no table can take is neither complete nor final, in the data, too."""
+    """A range with a record that no table can take is neither complete nor final in the data."""
     broken = msgspec.Raw(bytes(record(5)).replace(b'"participantId": "p"', b'"participantId": {}'))
     sink = opened(replacing, tmp_path)
     sink.replace(DAY, [hours(0, 12), hours(12, 24)], [[record(1), broken]])
@@ -165,8 +168,9 @@ def test_what_lacks_a_record_is_not_final(replacing: Kind, tmp_path: Path) -> No
     assert kept == [("unproven", "provisional"), ("complete", "final")]
 
 
+@pytest.mark.invariant("Destinations")
 def test_a_start_range_is_replaced(replacing: Kind, tmp_path: Path) -> None:
-    """Exactly the range is replaced, in every table; the rest of the day is carried over."""
+    """Exactly the fetched range is replaced, in every table; the rest of the day is kept."""
     sink = opened(replacing, tmp_path)
     sink.replace(DAY, [hours(0, 24)], [[record(hour) for hour in (1, 8, 12, 20)]])
     sink.replace(DAY, [hours(8, 13)], [[record(9, "two")]])
@@ -189,8 +193,9 @@ def test_fresher_stays(replacing: Kind, tmp_path: Path) -> None:
     assert stored(replacing, tmp_path) == {"h1-0": "old", "h9-0": "fresh", "h20-0": "old"}
 
 
+@pytest.mark.invariant("Destinations")
 def test_short_never_replaces_complete(replacing: Kind, tmp_path: Path) -> None:
-    """Rows that are known to be short never stand in for rows that are complete, however fresh."""
+    """Rows that are known to be incomplete never replace complete ones, however fresh they are."""
     sink = opened(replacing, tmp_path)
     sink.replace(DAY, [hours(0, 24)], [[record(1), record(2)]])
     sink.replace(DAY, [hours(0, 24, coverage="short", as_of=AS_OF + timedelta(days=1))], [[record(1, "two")]])
@@ -212,8 +217,9 @@ def test_broken_records_come_once(replacing: Kind, tmp_path: Path) -> None:
     assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == [""]
 
 
+@pytest.mark.invariant("Destinations")
 def test_lines_refuse_an_overlap(tmp_path: Path) -> None:
-    """JSON lines cannot replace: another version of a range is refused with the mend, and nothing changes."""
+    """JSON lines cannot replace: another version of a range is refused, and nothing changes."""
     sink = opened(SINKS["jsonl"], tmp_path)
     sink.replace(DAY, [hours(0, 24)], [[record(1)]])
     with pytest.raises(UsageError, match="give another file"):
@@ -241,11 +247,10 @@ class Steps:
             raise self.problem
 
 
+@pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("problem", [Crash(), OSError(28, "No space left on device")], ids=["crash", "full"])
 def test_crash_at_every_step(kind: Kind, tmp_path: Path, problem: BaseException) -> None:
-    """Stopped at step 1, 2, 3 … until it runs through: reopened, the day is at the old or the new version, never between;
-    and written again it is at the new one.
-    """
+    """Stopped at any step, a destination has the old day or the new; the next run finishes it."""
     step = 0
     while True:
         step += 1
@@ -360,9 +365,10 @@ def test_a_line_file_that_shrank(tmp_path: Path) -> None:
         opened(SINKS["jsonl"], tmp_path)
 
 
+@pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize("form", ["parquet", "csv"])
 def test_an_older_version_without_a_column(tmp_path: Path, form: str) -> None:
-    """A file of an older version that lacks columns, the last or one in the middle, is carried over, with nulls."""
+    """A file of an older version that lacks columns is carried over, with nulls."""
     kind = SINKS[form]
     opened(kind, tmp_path).replace(DAY, [hours(0, 12)], [[record(1)]])
     place = tmp_path / "out" / "conversations" / "day=2023-10-10"

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.inprocess import NOW, World, talk, world
 
 from lastpage.coverage.evidence import Evidence
 from lastpage.ledger.ids import digest
-from lastpage.ledger.ledger import Ledger, Run
+from lastpage.ledger.ledger import Ledger
+from lastpage.ledger.records import Run
 from lastpage.planning.slices import Horizon, Slice
 from lastpage.query.interval import Interval, iso
-from tests.inprocess import NOW, World, talk, world
 
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0)
 HOUR = timedelta(hours=1)
@@ -93,8 +94,9 @@ def test_more_than_will_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert made.sandbox.counters["details.ids"] == 1
 
 
+@pytest.mark.invariant("Truthful")
 def test_sightings_come_in_order_and_in_pieces(tmp_path: Path) -> None:
-    """More sightings than are read at once: each comes once, of the hours asked for only, also with equal starts."""
+    """What other slices saw is read for one slice's hours at a time, each row once."""
     sightings = {f"id {number:05}": iso(HOURS[1].start + timedelta(seconds=number // 7)) for number in range(2500)}
     with closing(Ledger(tmp_path)) as ledger:
         piece = Slice(1, HOURS[0], HOURS[0], "pages", "")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from tests.inprocess import NOW, talk, world
 
-from lastpage.coverage.evidence import standing
+from lastpage.coverage.evidence import starts_by_id
 
 HOUR_AGO = NOW - timedelta(hours=1)
 ONE, TWO, NOBODY = (talk(number, HOUR_AGO).id for number in (1, 2, 3))
@@ -15,7 +15,7 @@ def test_who_stands_and_who_is_gone() -> None:
     """A start for each that exists, None for one that does not: that one is asked for alone."""
     made = world(per_day=0)
     made.sandbox.world.add(talk(1, HOUR_AGO), talk(2, HOUR_AGO))
-    assert standing(made.cloud().client, [ONE, TWO, NOBODY]) == {ONE: HOUR_AGO, TWO: HOUR_AGO, NOBODY: None}
+    assert starts_by_id(made.cloud().client, [ONE, TWO, NOBODY]) == {ONE: HOUR_AGO, TWO: HOUR_AGO, NOBODY: None}
     assert (made.sandbox.counters["details.ids"], made.sandbox.counters["details.one"]) == (1, 1)
 
 
@@ -24,7 +24,7 @@ def test_fewer_ids_a_call() -> None:
     made = world(per_day=0, ids_max=10)
     talks = [talk(number, HOUR_AGO) for number in range(35)]
     made.sandbox.world.add(*talks)
-    assert standing(made.cloud().client, [each.id for each in talks]) == {each.id: HOUR_AGO for each in talks}
+    assert starts_by_id(made.cloud().client, [each.id for each in talks]) == {each.id: HOUR_AGO for each in talks}
 
 
 @pytest.mark.parametrize("word", ["return-403", "return-400"])
@@ -33,7 +33,7 @@ def test_a_refusal_says_nothing(word: str) -> None:
     made = world(per_day=0)
     made.sandbox.faults.put("details.ids", word)
     made.sandbox.faults.put("details.one", word)
-    assert standing(made.cloud().client, [ONE]) == {}
+    assert starts_by_id(made.cloud().client, [ONE]) == {}
 
 
 def test_an_absence_that_was_none() -> None:
@@ -41,11 +41,11 @@ def test_an_absence_that_was_none() -> None:
     made = world(per_day=0)
     made.sandbox.world.add(talk(1, HOUR_AGO))
     made.sandbox.faults.put("details.ids", "return-404")
-    assert standing(made.cloud().client, [ONE]) == {ONE: HOUR_AGO}
+    assert starts_by_id(made.cloud().client, [ONE]) == {ONE: HOUR_AGO}
 
 
 def test_ids_that_are_none() -> None:
     """What could leave its place in a URL is not asked for."""
     made = world(per_day=0)
-    assert standing(made.cloud().client, ["../../x", "a,b", ""]) == {}
+    assert starts_by_id(made.cloud().client, ["../../x", "a,b", ""]) == {}
     assert made.sandbox.counters["details.ids"] == 0

@@ -63,6 +63,7 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
     assert all(a.end <= b.start for a, b in itertools.pairwise(parts))
 
 
+@pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize(
     ("old", "new", "stays"),
     [
@@ -75,13 +76,14 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
     ],
 )
 def test_which_version_stays(old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool) -> None:
-    """Known to be incomplete loses; settled by the lake wins over provisional; else the fresher. Here the old one is fresher."""
+    """Incomplete rows lose, final rows of a job win over provisional ones, else fresher ones."""
     assert beats(told(old, 5), told(new, 4)) is stays
 
 
+@pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize("rows", [9, 10])
 def test_a_later_job_is_believed(rows: int) -> None:
-    """A thread that is open again makes its hour provisional again; the later job's version is the true one."""
+    """A later job is believed, also where a thread that had ended is open again."""
     assert not beats(told(("cursor", "complete", "final", 9), 4), told(("cursor", "complete", "provisional", rows), 5))
 
 

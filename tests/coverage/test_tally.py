@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from lastpage.api.messages import Answer
-from lastpage.coverage.tally import Account, Verdict, gap, judge, shortfall, tolerance
+from lastpage.coverage.tally import Account, Verdict, judge, short, tolerance
 from lastpage.ledger.ids import digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval, iso
+from lastpage.walks import ROUTES
 from lastpage.walks.walk import Request
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
@@ -38,38 +39,32 @@ def account(piece: Slice, *pages: dict[str, Any], counts: tuple[int, ...] = ()) 
     return sums
 
 
-def verdict(sums: Account, how: str, lake: datetime | None = LATER, settled: datetime | None = LATER) -> Verdict:
-    return judge(sums, how, as_of=LATER, lake=lake, settled=settled)
+def gap(sums: Account, sign: Any) -> int | None:
+    return ROUTES[sums.slice.route].gap(sign, sums)
 
 
-def test_a_job_whose_counts_agree() -> None:
-    """Counts before and after, the watermark past the end, all ended: complete and final."""
-    result = verdict(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2)), "read")
-    assert (result.coverage, result.finality, result.conversations) == ("complete", "final", 2)
+def verdict(
+    sums: Account, sign: Any, mark: datetime | None = LATER, settled: datetime | None = LATER
+) -> Verdict:
+    walk = ROUTES[sums.slice.route]
+    facts = {"missing": gap(sums, sign), "doubt": walk.doubt(sums.slice, mark), "proof": walk.signs[sign]}
+    return judge(sums, as_of=LATER, settled=settled, **facts)
 
 
-def test_the_larger_count_rules() -> None:
-    """Of the counts before and after the larger one has to be met; a surplus is no fault."""
-    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 5))
-    assert gap(sums, "read") == 3
-    assert gap(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(1, 1)), "read") == -1
-
-
+@pytest.mark.invariant("Truthful")
 def test_a_small_gap_that_stays() -> None:
-    """Counts are officially approximate: the same ids again and a gap of two are complete, and the gap is told."""
+    """The same rows again, and a gap within the counts' error: `complete`, and the gap is told."""
     result = verdict(account(JOB, {"conversations": [row("a")]}, counts=(3, 3)), "read")
     assert (result.coverage, result.gap) == ("complete", 2)
     assert "more counted" in result.why
 
 
-def test_a_small_gap_that_looks_past_the_watermark() -> None:
-    """Under a filter on segments the counts see what the lake cannot match yet: then no gap is small enough."""
+def test_a_job_that_asked_past_the_watermark() -> None:
+    """A filter on segments looks a day further: a job proves nothing unless the watermark has passed that, too."""
     ahead = Slice(1, DAY, Interval(DAY.start, DAY.end + timedelta(days=1)), "cursor", "test", 3)
-    sums = account(ahead, {"conversations": [row("a")]}, counts=(2, 2))
-    assert verdict(sums, "read", lake=DAY.end + timedelta(hours=23)).coverage == "unproven"
-    assert verdict(sums, "read", lake=DAY.end + timedelta(hours=24)).coverage == "complete"
-    whole = account(ahead, {"conversations": [row("a")]}, counts=(1, 1))
-    assert verdict(whole, "read", lake=DAY.end).coverage == "complete"
+    sums = account(ahead, {"conversations": [row("a")]}, counts=(1, 1))
+    assert verdict(sums, "read", DAY.end + timedelta(hours=23)).coverage == "unproven"
+    assert verdict(sums, "read", DAY.end + timedelta(hours=24)).coverage == "complete"
 
 
 def test_a_large_gap_that_stays() -> None:
@@ -83,10 +78,11 @@ def test_tolerance() -> None:
     assert [tolerance(count) for count in (0, 100, 3000, 100_000)] == [2, 2, 3, 100]
 
 
-@pytest.mark.parametrize("lake", [None, DAY.end - timedelta(milliseconds=1)])
-def test_jobs_beyond_the_watermark_prove_nothing(lake: datetime | None) -> None:
+@pytest.mark.invariant("Truthful")
+@pytest.mark.parametrize("mark", [None, DAY.end - timedelta(milliseconds=1)])
+def test_jobs_beyond_the_watermark_prove_nothing(mark: datetime | None) -> None:
     """Whatever the counts say, a job is complete only up to the watermark read before it."""
-    assert verdict(account(JOB, {"conversations": [row("a")]}, counts=(1, 1)), "read", lake).coverage == "unproven"
+    assert verdict(account(JOB, {"conversations": [row("a")]}, counts=(1, 1)), "read", mark).coverage == "unproven"
 
 
 def test_no_counter() -> None:
@@ -168,9 +164,10 @@ def test_the_last_copy_wins() -> None:
     assert sums.open == 0
 
 
+@pytest.mark.invariant("Complete")
 @pytest.mark.parametrize("hours", [(1, 25), (25, 1)])
 def test_a_start_that_moves_out_or_in(hours: tuple[int, int]) -> None:
-    """An id whose start leaves the slice between two pages is not owned any more, and one that comes is foreign no more."""
+    """A conversation whose start moves between two pages belongs where its last copy says."""
     moved = [row("a", hour) for hour in hours]
     sums = account(JOB, {"conversations": [moved[0], row("b")]}, {"conversations": [moved[1]]})
     here = hours[1] == 1
@@ -186,8 +183,9 @@ def test_a_start_with_an_offset() -> None:
     assert sums.pages == {"0": {"2023-10-01": 1}}
 
 
+@pytest.mark.invariant("Truthful")
 def test_finality() -> None:
-    """Open conversations and a range past the watermark are provisional; an orphan of over 30 days is not waited for."""
+    """Open conversations, except old orphans, and all after the watermark are provisional."""
     still = {"conversations": [row("a", ended=False)]}
     assert verdict(account(JOB, still, counts=(1, 1)), "read").finality == "provisional"
     assert verdict(account(JOB, {"conversations": []}, counts=(0, 0)), "read", settled=START).finality == "provisional"
@@ -196,8 +194,18 @@ def test_finality() -> None:
     assert verdict(sums, "read").finality == "final"
 
 
+def test_what_another_slice_saw() -> None:
+    """An id that another slice saw and that did not come makes it short, however well the counts agree."""
+    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
+    facts = {"missing": 0, "doubt": "", "proof": "", "as_of": LATER, "settled": LATER}
+    assert judge(sums, **facts, seen=["a"]).coverage == "complete"
+    result = judge(sums, **facts, seen=["a", "c"])
+    assert (result.coverage, result.finality) == ("short", "provisional")
+
+
+@pytest.mark.invariant("Truthful")
 def test_broken_records() -> None:
-    """A record without a readable id or start is counted and placed; a bad end only makes it open."""
+    """A record whose id or start cannot be read is kept, and coverage is `unproven`."""
     sums = account(
         JOB, {"conversations": [row("a"), {"conversationId": 5}, row("c") | {"conversationEnd": "soon"}]}, counts=(2, 2)
     )
@@ -207,6 +215,6 @@ def test_broken_records() -> None:
 
 def test_verdicts_survive_the_ledger() -> None:
     """A verdict written down and read back is the same verdict."""
-    result = shortfall(account(JOB, {"conversations": [row("a")]}), "because", LATER)
+    result = short(account(JOB, {"conversations": [row("a")]}), "because", LATER)
     assert Verdict.load(result.dump()) == result
     assert result.days == {"2023-10-01": 1}

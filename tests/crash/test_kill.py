@@ -42,10 +42,9 @@ def run(box: Sandbox, url: str, folder: Path, kill_at: int | None) -> int:
     return process.exitcode
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_killed_at_every_request(box: Sandbox, url: str, tmp_path: Path) -> None:
-    """For every request of the extract: killed there, run again, the result is the uninterrupted one; and no page of a live
-    job that was committed is asked for again.
-    """
+    """Killed at any request, run again: the same result; no page of a live job is read twice."""
     assert run(box, url, tmp_path / "whole", None) == 0
     whole = everything(tmp_path / "whole")
     assert len(whole["conversations"]) > 100

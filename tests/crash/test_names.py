@@ -31,8 +31,9 @@ def interesting(names: list[str]) -> Iterator[int]:
     yield from range(names.index("ledger commit") + 1, len(names) + 1, min(EVERY, 3))
 
 
+@pytest.mark.invariant("Names")
 def test_a_crash_among_names(tmp_path: Path) -> None:
-    """Killed at any of these steps, run again: the same tables, the same lists, the same names."""
+    """Killed among the names and run again: the same tables, the same lists, the same names."""
     steps = Steps()
     fetch(small(), tmp_path / "untouched", steps)
     wanted = held(tmp_path / "untouched")

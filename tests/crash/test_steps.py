@@ -52,10 +52,11 @@ def fetch(made: World, place: Path, steps: Steps, route: Any) -> None:
     assert summary.coverage == "complete"
 
 
+@pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("route", ["pages", "cursor"])
 @pytest.mark.parametrize("name", PLACES)
 def test_a_crash_at_every_step(tmp_path: Path, name: str, route: str) -> None:
-    """Killed before any step, run again: the same result as without."""
+    """Killed before any step of disk, ledger or network, run again: the same result."""
     untouched = tmp_path / "untouched" / name
     steps = Steps()
     fetch(small(), untouched, steps, route)
@@ -73,11 +74,12 @@ def test_a_crash_at_every_step(tmp_path: Path, name: str, route: str) -> None:
         assert held(place) == wanted, (at, crashing.names[-1])
 
 
+@pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("how", ["once", "for ever"])
 @pytest.mark.parametrize("route", ["pages", "cursor"])
 @pytest.mark.parametrize("name", PLACES)
 def test_a_failure_at_every_step(tmp_path: Path, name: str, route: str, how: Any) -> None:
-    """A disk that is full or a wire that is cut, once or from then on: the right error or none, and nothing is lost."""
+    """A full disk or a cut connection ends with the right error, or none, and nothing is lost."""
     untouched = tmp_path / "untouched" / name
     steps = Steps(how=how)
     fetch(small(), untouched, steps, route)

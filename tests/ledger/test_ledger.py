@@ -9,7 +9,8 @@ import pytest
 from lastpage.api.messages import Answer
 from lastpage.errors import DestinationError, UsageError
 from lastpage.ledger.database import VERSION
-from lastpage.ledger.ledger import Ledger, Run
+from lastpage.ledger.ledger import Ledger
+from lastpage.ledger.records import Run
 from lastpage.planning.slices import Horizon, Slice, narrower
 from lastpage.query.interval import Interval
 from lastpage.walks.walk import Request
@@ -49,27 +50,26 @@ def test_pages_are_there_again(tmp_path: Path) -> None:
     again = Ledger(tmp_path)
     found = again.open_attempt(run, PIECE)
     assert found == attempt
-    kept, torn = again.recover(attempt, PIECE)
-    assert [page.request for page in kept] == requests
-    assert [again.answer(attempt, page).body for page in kept] == [b"0", b"1", b"2"]
-    assert not torn
+    entries = again.recover(attempt, PIECE)
+    assert [entry.request for entry in entries] == requests
+    assert [again.answer(attempt, entry).body for entry in entries] == [b"0", b"1", b"2"]
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_torn_ends(tmp_path: Path) -> None:
-    """Bytes without a row are cut off, rows without their bytes are dropped, and what is left is whole."""
+    """After a torn end, bytes without a row are cut off, rows without their bytes dropped."""
     ledger = Ledger(tmp_path)
     run = begun(ledger)
     attempt = ledger.begin_attempt(run, PIECE, 1.0, START)
     for number in range(3):
         ledger.add(attempt, number, Request(PIECE, "results", number), Answer(200, {}, b"body %d" % number))
     ledger.spool.append(attempt.id, b"a frame that no row knows")
-    kept, torn = ledger.recover(attempt, PIECE)
-    assert (len(kept), torn) == (3, False)
-    ledger.spool.truncate(attempt.id, kept[2].frame.end - 1)
-    kept, torn = ledger.recover(attempt, PIECE)
-    assert (len(kept), torn) == (2, True)
+    entries = ledger.recover(attempt, PIECE)
+    assert len(entries) == 3
+    ledger.spool.truncate(attempt.id, entries[2].frame.end - 1)
+    assert len(ledger.recover(attempt, PIECE)) == 2
     ledger.add(attempt, 2, Request(PIECE, "results", 2), Answer(200, {}, b"anew"))
-    assert [ledger.answer(attempt, page).body for page in ledger.pages(attempt, PIECE)] == [
+    assert [ledger.answer(attempt, page).body for page in ledger.entries(attempt, PIECE)] == [
         b"body 0",
         b"body 1",
         b"anew",
@@ -96,11 +96,12 @@ def test_a_committed_slice_gives_its_room_back(tmp_path: Path) -> None:
     attempt = ledger.begin_attempt(run, PIECE, 1.0, None)
     ledger.add(attempt, 0, Request(PIECE, "results"), Answer(200, {}, b"body"))
     ledger.settle(run, 1, attempt.id, "{}", (), {})
-    ledger.committed(run, ledger.slices(run))
+    ledger.commit(run, ledger.slices(run))
     assert ledger.spool.size() == 0
     assert ledger.slices(run)[0].state == "committed"
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_identity(tmp_path: Path) -> None:
     """A destination belongs to one organisation and one set of filters."""
     ledger = Ledger(tmp_path)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
-from lastpage import Cloud, UsageError
 from tests.inprocess import NOW, world
 from tests.readback import ids
+
+from lastpage import Cloud, UsageError
 
 
 def test_up_to_a_minute_ago(tmp_path: Path) -> None:

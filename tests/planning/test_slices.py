@@ -1,13 +1,14 @@
 """Plans: routes, cuts and reasons, by assertion alone."""
 
 import itertools
-from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lastpage.errors import UsageError
 from lastpage.planning.slices import JOB_ROWS, PAGES_ROWS, Horizon, Probe, Slice, narrower, plan
 from lastpage.query.interval import DAY, HOUR, MINUTE, Interval, floor_day, parse_interval
 from lastpage.query.query import Query
@@ -113,18 +114,21 @@ def test_long_open_threads_do_not_defeat_the_cutting() -> None:
     assert len(slices) < 20
 
 
-def test_a_dense_minute_is_cut_by_direction() -> None:
-    """What a minute cannot divide, the direction does: three parts of the same minute, with a remainder."""
-    minute = Interval(datetime(2023, 9, 1, 10, 0, tzinfo=UTC), datetime(2023, 9, 1, 10, 1, tzinfo=UTC))
-    sizes = {None: 25_000, "inbound": 9_000, "outbound": 9_000, "none": 7_000}
+DENSE = Interval(datetime(2023, 9, 1, 10, 0, tzinfo=UTC), datetime(2023, 9, 1, 10, 1, tzinfo=UTC))
+
+
+def test_a_dense_minute() -> None:
+    """Time is cut no further than a minute, and a minute may hold anything below the wall."""
     slices, _ = planned(
-        minute, lambda probe: sizes[probe.direction] if probe.interval.end == minute.end else 0, paginate="pages"
+        DENSE, lambda probe: 99_999 if probe.interval.end == DENSE.end else 0, paginate="pages"
     )
-    assert [(piece.direction, piece.expected) for piece in slices] == [
-        ("inbound", 9_000),
-        ("outbound", 9_000),
-        ("none", 7_000),
-    ]
+    assert [(each.interval, each.expected) for each in slices] == [(DENSE, 99_999)]
+
+
+def test_a_minute_beyond_the_wall() -> None:
+    """A minute that holds more than page numbers can reach is refused, with what to do instead."""
+    with pytest.raises(UsageError, match=r"100,000 conversations start in .*--media.*by job"):
+        planned(DENSE, lambda probe: 100_000 if probe.interval.end == DENSE.end else 0, paginate="pages")
 
 
 def test_segment_filters_look_ahead() -> None:
@@ -137,12 +141,22 @@ def test_segment_filters_look_ahead() -> None:
     assert slices[0].asked == slices[0].interval
 
 
+def test_filtered_jobs_end_a_day_before_the_watermark() -> None:
+    """Under a filter on segments a job asks for nothing past the watermark; page numbers read on from a day before it."""
+    slices, _ = planned(Interval(NOW - 3 * DAY, NOW), steady(10), HORIZON, media=("voice",))
+    border = datetime(2023, 10, 19, 6, tzinfo=UTC)
+    assert [(each.route, each.interval.end) for each in slices] == [("cursor", border), ("pages", NOW)]
+    assert slices[0].asked.end <= HORIZON.watermark
+    assert "a day before the watermark" in slices[0].reason
+
+
 def test_probes_are_legal() -> None:
     """No probe of an unfiltered query covers more than seven days."""
     _, probes = planned(whole("2023-01-01/2023-09-30"), steady(50_000))
     assert max(probe.interval.length for probe in probes) <= 7 * DAY
 
 
+@pytest.mark.invariant("Complete")
 @settings(max_examples=200)
 @given(
     st.integers(0, 60 * 24 * 40),
@@ -151,28 +165,23 @@ def test_probes_are_legal() -> None:
     st.sampled_from(["auto", "pages", "cursor"]),
 )
 def test_a_plan_covers_its_interval(start: int, length: int, per_day: int, paginate: str) -> None:
-    """Any plan: disjoint, in order, without a gap, whatever the size and route; directions complete."""
+    """Any plan covers its interval: disjoint slices, in order, without a gap."""
     begin = datetime(2023, 9, 1, tzinfo=UTC) + start * MINUTE
     interval = Interval(begin, begin + length * MINUTE)
     slices, _ = planned(interval, steady(per_day), HORIZON, paginate)
-    parts = sorted({piece.interval for piece in slices})
+    parts = [piece.interval for piece in slices]
     assert parts[0].start == interval.start
     assert parts[-1].end == interval.end
     assert all(a.end == b.start for a, b in itertools.pairwise(parts))
-    for part, count in Counter(piece.interval for piece in slices).items():
-        directions = {piece.direction for piece in slices if piece.interval == part}
-        assert directions == ({None} if count == 1 else {"inbound", "outbound", "none"})
 
 
 def test_narrower() -> None:
-    """Days are halved at midnights, then hours, then minutes; a minute by direction; a direction not at all."""
+    """Days are halved at midnights, then hours, then minutes; a minute is cut no further."""
     piece = Slice(1, whole("2023-09-01/2023-09-05"), whole("2023-09-01/2023-09-06"), "cursor", "")
     first, second = narrower(piece)
     assert (first.interval, first.asked) == (whole("2023-09-01/2023-09-03"), whole("2023-09-01/2023-09-04"))
     assert (second.interval, second.asked) == (whole("2023-09-03/2023-09-05"), whole("2023-09-03/2023-09-06"))
-    while len(parts := narrower(first)) == 2:
+    while parts := narrower(first):
         assert parts[0].interval.end == parts[1].interval.start
         first = parts[0]
-    assert first.interval.length <= timedelta(minutes=1)
-    assert [part.direction for part in parts] == ["inbound", "outbound", "none"]
-    assert narrower(parts[0]) == []
+    assert first.interval.length == MINUTE

@@ -79,7 +79,7 @@ class Backfill:
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.clock, self.share)
-        self._order = Turns(self.pace, self.clock)
+        self._turns = Turns(self.pace, self.clock)
         self._under_way: dict[int, AbstractContextManager[None]] = {}
         self._window = (0.0, 0)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -126,7 +126,7 @@ class Backfill:
                 self.pace.wait()
                 self.clock.at += self.clock.asked_s + self.latency_s
                 self.clock.asked_s = 0.0
-                self.pace.heard(self._serve("probe"))
+                self.pace.learn(self._serve("probe"))
                 probe = planner.send(int(PER_DAY * (probe.interval.length / DAY)))
         except StopIteration as end:
             slices: list[Slice] = end.value
@@ -137,7 +137,7 @@ class Backfill:
         if piece is None:
             self.busy_until = self.busy_until or self.clock.at
             return
-        self._under_way[piece.number] = self._order.walking(piece)
+        self._under_way[piece.number] = self._turns.walking(piece.position)
         self._under_way[piece.number].__enter__()
         self._ask(self._walk.first(piece))
 
@@ -149,7 +149,7 @@ class Backfill:
 
     def _queue(self, request: Request, since: float | None = None) -> None:
         since = self.clock.at if since is None else since
-        if request.kind == "results" and not self._order.goes(request.slice, since):
+        if request.kind == "results" and not self._turns.has_turn(request.slice.position, since):
             self._at(self.clock.at + self.pace.distance_s, lambda: self._queue(request, since))
             return
         self.clock.asked_s = 0.0
@@ -165,7 +165,7 @@ class Backfill:
         self._at(self.clock.at + self.latency_s, lambda: self._hear(request, headers))
 
     def _hear(self, request: Request, headers: dict[str, str]) -> None:
-        self.pace.heard(headers)
+        self.pace.learn(headers)
         step = self._walk.after(request, self._answer(request))
         if isinstance(step, Request):
             self._ask(step)

@@ -30,8 +30,9 @@ def test_a_backfill(scene: dict[str, Any]) -> None:
     assert done.used() >= 0.95
 
 
+@pytest.mark.invariant("Sharing the API")
 def test_a_burst_of_others() -> None:
-    """Another program takes nearly all of one window at once: that costs a window or two, and is not feared ever after."""
+    """A burst of another program with the same client costs a window or two, not the whole run."""
     disturbed, undisturbed = (Backfill(120, latency_s=1.0, burst=burst).run() for burst in (280, 0))
     assert disturbed.busy_until <= undisturbed.busy_until + 120
 

@@ -10,7 +10,8 @@ from tests.simulation.play import play
 FOUND = (5209, 20041, 700083)
 
 
+@pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("seed", [*range(50), *FOUND])
 def test_a_seed(tmp_path: Path, seed: int) -> None:
-    """Whatever the world does: each conversation once, the newest version, and no claim that is not true."""
+    """Whatever a seed draws: each conversation once, its newest version, and no false claim."""
     play(seed, tmp_path)

@@ -62,12 +62,13 @@ def written(path: Path, *tables: pa.Table) -> Path:
     return path
 
 
+@pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize("block", [csv.BLOCK_BYTES, 4096])
 @pytest.mark.parametrize("name", TABLES)
 def test_what_is_read_is_what_was_written(
     tmp_path: Path, name: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every value of every type of every table, to the last character, also where lines are longer than what is read at once."""
+    """CSV gives back every value of every type, to the last character, in long lines, too."""
     monkeypatch.setattr(csv, "BLOCK_BYTES", block)
     table = filled(TABLES[name])
     path = written(tmp_path / Csv.file, table, table)
@@ -136,8 +137,9 @@ def test_the_facts_are_gone(tmp_path: Path) -> None:
         world(per_day=4).cloud().fetch(DAY, tmp_path)
 
 
+@pytest.mark.invariant("Destinations")
 def test_a_folder_keeps_its_format(tmp_path: Path) -> None:
-    """Without a format, what is there decides; another one is refused, exit 2, and changes nothing."""
+    """A folder keeps its format; another one is refused with exit code 2 and changes nothing."""
     made = world(per_day=0)
     made.sandbox.world.add(talk(1, START), talk(2, START))
     cloud = made.cloud()

@@ -41,8 +41,9 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
         Destination.parse(str(tmp_path / "notes"))
 
 
+@pytest.mark.invariant("Crash-safe")
 def test_one_run_at_a_time(tmp_path: Path) -> None:
-    """Whoever comes second is told at once; afterwards the place is free again."""
+    """Only one run at a time writes to a destination; a second one is told at once."""
     place = Destination.parse(str(tmp_path / "out"))
     with place.held(), pytest.raises(InUseError, match="another run"), place.held():
         pass

@@ -58,8 +58,9 @@ def held_elsewhere(path: Path) -> subprocess.Popen[str]:
     return other
 
 
+@pytest.mark.invariant("Destinations")
 def test_the_same_tables_as_a_folder(tmp_path: Path) -> None:
-    """Whatever an extract brings, the file has the tables, columns and rows that a folder has, and nothing beside it but its state."""
+    """A DuckDB file has the tables, columns and rows of a folder, and only its state beside it."""
     made = world(per_day=40)
     for place in ("out", "x.duckdb"):
         assert made.cloud().fetch(SPAN, tmp_path / place).coverage == "complete"
@@ -99,9 +100,10 @@ def test_reading_gives_the_schema(tmp_path: Path) -> None:
     assert list(sink.read("conversations", DAY + timedelta(days=1))) == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize("mark", [False, True])
 def test_somebody_elses_database(tmp_path: Path, mark: bool) -> None:
-    """A database without our mark is refused, exit 6, and not a byte of it changes, whatever its tables are called."""
+    """A database that lastpage did not make is refused with exit code 6, and stays as it is."""
     path = tmp_path / "x.duckdb"
     changed(path, "create table conversations (thesis varchar)" if mark else "create table thesis (chapter integer)")
     before = path.read_bytes()
@@ -119,8 +121,9 @@ def test_a_newer_version(tmp_path: Path) -> None:
     assert stored(KIND, tmp_path) == {"h1-0": "one", "h2-0": "one"}
 
 
+@pytest.mark.invariant("Destinations")
 def test_an_older_version(tmp_path: Path) -> None:
-    """A file without columns and tables that came later gets them; its rows have nulls there, and keep the rest."""
+    """A database of an older version gets the tables and columns it lacks, and keeps the rest."""
     changed(
         filled(tmp_path),
         "drop view queues_by_day",
@@ -148,8 +151,9 @@ def test_tables_of_the_owner_stay(tmp_path: Path) -> None:
         assert db.execute("select note, count(*) from notes, starts group by 1").fetchall() == [("mine", 2)]
 
 
+@pytest.mark.invariant("Destinations")
 def test_open_in_another_program(tmp_path: Path) -> None:
-    """A file that another program has open is left alone: a sentence that says what to do, exit 7."""
+    """A database that another program has open is left alone, with a sentence and exit code 7."""
     path = filled(tmp_path)
     other = held_elsewhere(path)
     try:
@@ -243,9 +247,10 @@ def killed(folder: Path, at: int) -> None:
     sink.close()
 
 
+@pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize("there", [False, True])
 def test_killed_at_every_step(tmp_path: Path, there: bool) -> None:
-    """SIGKILL before every step, in a file that is new or not: it opens again with the old version or the new one, and goes on."""
+    """Killed before any step, a DuckDB file has the old version or the new one, and goes on."""
     for at in range(1, 100):
         folder = tmp_path / str(at)
         folder.mkdir()
@@ -267,8 +272,9 @@ def test_killed_at_every_step(tmp_path: Path, there: bool) -> None:
     assert at > (4 if there else 7)
 
 
+@pytest.mark.invariant("Destinations")
 def test_all_of_a_day_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many parts a day comes in, the disk has its old version until the commit; what fails in the middle changes nothing."""
+    """However many parts a day comes in, the database has its old version until the commit."""
     monkeypatch.setattr("lastpage.sinks.duckdb.BATCH", 1)
     filled(tmp_path)
     steps: list[str] = []

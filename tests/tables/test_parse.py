@@ -77,8 +77,9 @@ def test_columns() -> None:
     assert TABLES["segments"].names[:4] == ["conversation_id", "participant_no", "session_no", "segment_no"]
 
 
+@pytest.mark.invariant("Tables")
 def test_same_names_and_times_do_not_collide() -> None:
-    """Two metrics of one name, value and moment, two segments of one millisecond: all are kept, told apart by ordinals."""
+    """Metrics and segments that look alike are all kept, and told apart by their place."""
     metric = {"name": "tTalk", "value": 5, "emitDate": "2023-10-10T10:00:00.000Z"}
     segment = {"segmentType": "interact", "segmentStart": "2023-10-10T10:00:00.000Z"}
     session = {"sessionId": "s", "metrics": [metric, metric], "segments": [segment, segment]}
@@ -89,6 +90,7 @@ def test_same_names_and_times_do_not_collide() -> None:
     assert len(tables["segments"]) == 6
 
 
+@pytest.mark.invariant("Tables")
 @pytest.mark.parametrize(
     ("odd", "why"),
     [
@@ -101,7 +103,7 @@ def test_same_names_and_times_do_not_collide() -> None:
     ],
 )
 def test_one_broken_record(odd: dict[str, Any], why: str) -> None:
-    """One record that cannot be read is set aside as it came, with its reason; the other 99 are not touched."""
+    """A record that cannot be read is set aside as it came; the other 99 of its page are read."""
     good = [RECORD | {"conversationId": f"c{number}"} for number in range(99)]
     bad = RECORD | {"conversationId": "bad"} | odd
     tables = shred(raws(*good[:40], bad, *good[40:]))
@@ -113,6 +115,7 @@ def test_one_broken_record(odd: dict[str, Any], why: str) -> None:
     assert row["error"], why
 
 
+@pytest.mark.invariant("Tables")
 @pytest.mark.parametrize(
     "start",
     [
@@ -127,7 +130,7 @@ def test_one_broken_record(odd: dict[str, Any], why: str) -> None:
     ],
 )
 def test_a_start_that_nobody_can_own(start: object) -> None:
-    """What the tally takes for no start is none for the tables, either: else the record is a row of a day that may not be its own."""
+    """A record whose start the tally cannot read is in no day's tables, but kept as it came."""
     record = {**RECORD, "conversationStart": start}
     assert read_page(json.dumps({"conversations": [record]}).encode()).heads == [None]
     tables = shred(raws({**RECORD, "conversationId": "other"}, record))
@@ -135,6 +138,7 @@ def test_a_start_that_nobody_can_own(start: object) -> None:
     assert [row["conversation_start"] for row in tables["broken"].to_pylist()] == [None]
 
 
+@pytest.mark.invariant("Tables")
 @pytest.mark.parametrize(
     ("start", "meant"),
     [
@@ -145,7 +149,7 @@ def test_a_start_that_nobody_can_own(start: object) -> None:
     ],
 )
 def test_an_odd_start(start: str, meant: str) -> None:
-    """A start with an offset, or with more digits, is the same moment for the tables as for the tally."""
+    """A start with an offset, or more digits, is the same moment for the tables and the tally."""
     record = {**RECORD, "conversationStart": start}
     (head,) = read_page(json.dumps({"conversations": [record]}).encode()).heads or ()
     assert head is not None
@@ -154,9 +158,10 @@ def test_an_odd_start(start: str, meant: str) -> None:
     assert head.start.date() == found.date()
 
 
+@pytest.mark.invariant("Tables")
 @pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 10**30])
 def test_an_integer_that_a_double_cannot_hold(value: int) -> None:
-    """Numbers are read as doubles first; one that would not come out as it went in is no row, and kept as it came."""
+    """An integer that a double would round never becomes a row; the record is kept as it came."""
     metrics = [{"participants": [{"sessions": [{"metrics": [{"value": each}]}]}]} for each in (value, 2**52)]
     tables = shred(raws(*({**RECORD, **each} for each in metrics)))
     assert tables["metrics"].column("value").to_pylist() == [2**52]
@@ -198,9 +203,10 @@ def test_nothing() -> None:
     assert all(isinstance(table, pa.Table) and not len(table) for table in tables.values())
 
 
+@pytest.mark.invariant("Tables")
 @pytest.mark.parametrize("half", [r"\ud83d", r"\uDE00 \ud83d", r"\ud83d\u0041", r"\ud83d\ud83d\ude00"])
 def test_half_a_character_spoils_no_page(half: str) -> None:
-    """Half a character is kept as it came, in the record that has it; its id, its start and the other records can be read."""
+    """Half a character is kept as it came, and costs neither its record's id nor its page."""
     other = json.dumps({**RECORD, "externalTag": "\\\\ud800 \U0001f600"})
     spoilt = json.dumps({**RECORD, "conversationId": "c2", "externalTag": "?"}).replace("?", half)
     body = f'{{"totalHits": 2, "conversations": [{other}, {spoilt}]}}'.encode()

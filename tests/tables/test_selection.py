@@ -58,8 +58,9 @@ def test_columns() -> None:
     assert tables["segments"].schema == ALL["segments"]
 
 
+@pytest.mark.invariant("Tables")
 def test_dropped() -> None:
-    """What is dropped is nowhere, not in what follows from it either; and attributes go by their name."""
+    """What is dropped is nowhere, and not in what follows from it either."""
     tables = shredded(drop=("ani", "callback_numbers", "user_id", "attributes.birthday"))
     assert not {"ani", "callback_numbers"} & {*tables["sessions"].column_names}
     text = everything_in(tables)
@@ -70,8 +71,9 @@ def test_dropped() -> None:
     assert tables["conversation_overview"].column("agent_ids").to_pylist() == [[], []]
 
 
+@pytest.mark.invariant("Tables")
 def test_hashed() -> None:
-    """A hash is the same wherever the text was, in lists and derived tables too; nulls stay nulls; the text is nowhere."""
+    """A hash is the same wherever the text was, and the text is nowhere."""
     tables = shredded(hash=("ani", "callback_numbers", "user_id", "attributes.tier"))
     text = everything_in(tables)
     assert not [each for each in ("+49123", "+49456", '"u1"', "gold") if each in text]
@@ -87,9 +89,10 @@ def test_hashed() -> None:
     assert other["sessions"].column("ani")[0].as_py() != ani
 
 
+@pytest.mark.invariant("Tables")
 @pytest.mark.parametrize("how", ["drop", "hash"])
 def test_an_attribute_goes_although_names_do(how: str) -> None:
-    """An attribute is dropped or hashed by its own name, also where the column of names is dropped or hashed itself."""
+    """An attribute is dropped or hashed by its own name, even if the column of names is, too."""
     chosen: dict[str, list[str]] = {"drop": [], "hash": []}
     chosen[how].append("participant_attributes.name")
     for other in ("drop", "hash"):

@@ -37,8 +37,9 @@ def answer(status: int = 200, **body: Any) -> Answer:
     return Answer(status, raw=json.dumps(body).encode())
 
 
+@pytest.mark.invariant("Complete")
 def test_page_numbers_to_the_absent_page() -> None:
-    """Page after page, until one has no conversations; `totalHits` ends nothing."""
+    """Page numbers go on to a page without conversations, whatever `totalHits` says."""
     walk = PagesWalk(Query(HOUR), page_size=3)
     first = walk.first(PIECE)
     second = walk.after(first, page(50, 40, 30))
@@ -70,8 +71,9 @@ def test_stop_beyond_the_slice() -> None:
     assert walk.after(border, page(-10, -20)) == Done("beyond")
 
 
+@pytest.mark.invariant("Complete")
 def test_no_early_stop_without_order() -> None:
-    """A server that does not sort is walked to the absent page."""
+    """A walk stops early only where the order proves that nothing can follow."""
     walk = PagesWalk(Query(HOUR))
     second = walk.after(walk.first(PIECE), page(5, 30, 10))
     assert isinstance(second, Request)
@@ -252,7 +254,7 @@ def test_requests_survive_the_ledger() -> None:
 @pytest.mark.parametrize("job", ["../../x", "a/b", "", "a?b", "%2e"])
 def test_ids_that_are_none(job: str) -> None:
     """An id that could leave its place in the path is refused."""
-    with pytest.raises(Exception, match="job id that is none"):
+    with pytest.raises(Exception, match="job id that is not one"):
         CursorWalk(Query(WEEKS)).call(Request(JOB, "poll", job=job))
 
 

@@ -25,8 +25,9 @@ def reply(**body: object) -> Answer:
     return Answer(200, raw=json.dumps(body).encode())
 
 
+@pytest.mark.invariant("Complete")
 def test_a_cursor_that_cycles() -> None:
-    """A cursor that leads back to a page already read is an attempt lost, never a silent end."""
+    """A cursor that leads back to a page that was read is a lost attempt, never a silent end."""
     kept: list[Request] = []
     cursors = iter("abcab")
     end = drive(
@@ -49,7 +50,7 @@ def test_what_an_earlier_process_read_counts() -> None:
         send=lambda request: reply(conversations=[ROW], cursor="a"),
         keep=lambda request, answer: None,
         sleep=lambda _s: None,
-        behind=[Request(PIECE, "results", job="j", cursor="a", ordinal=1)],
+        made=[Request(PIECE, "results", job="j", cursor="a", ordinal=1)],
     )
     assert isinstance(end, Again)
 

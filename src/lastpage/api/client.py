@@ -160,7 +160,7 @@ class Client:
         return True
 
     def _hear(self, answer: Answer) -> None:
-        self.pace.heard(answer.headers)
+        self.pace.learn(answer.headers)
         if date := answer.headers.get("date"):
             with suppress(ValueError):
                 # The header is cut to the second; half of one is the likely rest.

@@ -1,4 +1,11 @@
-"""What an organisation says of itself: who it is, and how long it keeps conversations (docs/api.md, 1.7)."""
+"""What the API says of an organisation: who it is, how long it keeps data, how far its jobs reach.
+
+fact             endpoint (docs/api.md)              where the API refuses (403, 404)
+---------------  ----------------------------------  -------------------------------------------
+id and name      organizations/me (1.7)              the client's own id stands for it
+retention        dataretention/settings (1.7)        nothing is assumed to be deleted
+job watermark    details/jobs/availability (1.4, 7)  a lag is assumed; coverage is `unproven`
+"""
 
 from __future__ import annotations
 
@@ -9,18 +16,23 @@ import msgspec
 
 from lastpage.api.client import Client
 from lastpage.api.messages import JOBS, Call, read_availability
-from lastpage.api.responses import understood
+from lastpage.api.responses import decoded
 
-UNTOLD = frozenset({403, 404})
-WHO = Call("GET", "/api/v2/organizations/me", endpoint="GET /api/v2/organizations/me", passes=UNTOLD)
-RETENTION = Call(
-    "GET",
-    "/api/v2/analytics/dataretention/settings",
-    endpoint="GET /api/v2/analytics/dataretention/settings",
-    passes=UNTOLD,
-)
-#: The shortest retention that can be set (docs/api.md, 2): what is younger need not be asked about.
+#: The shortest retention that can be set, in days (docs/api.md, 2): data that is younger is there.
 RETENTION_DAYS_MIN = 90
+#: Seconds for which a watermark is not read again.
+WATERMARK_S = 60.0
+
+_REFUSED = frozenset({403, 404})
+
+
+def _get(path: str) -> Call:
+    return Call("GET", path, endpoint=f"GET {path}", passes=_REFUSED)
+
+
+ORGANIZATION = _get("/api/v2/organizations/me")
+RETENTION = _get("/api/v2/analytics/dataretention/settings")
+AVAILABILITY = _get(f"{JOBS}/availability")
 
 
 class Organization(msgspec.Struct, frozen=True):
@@ -34,32 +46,27 @@ class _Retention(msgspec.Struct, frozen=True):
     days: int | None = msgspec.field(name="retentionDays", default=None)
 
 
-_ORGANIZATION = msgspec.json.Decoder(Organization).decode
-_RETENTION = msgspec.json.Decoder(_Retention).decode
+_decode_organization = msgspec.json.Decoder(Organization).decode
+_decode_retention = msgspec.json.Decoder(_Retention).decode
 
 
 def organization(client: Client) -> Organization | None:
-    """Who is behind the token; None where the API will not tell."""
-    answer = client.send(WHO)
-    return understood(WHO, answer, _ORGANIZATION) if answer.status == 200 else None
+    """The organisation of the token; None where the API refuses. Raises `ApiError`."""
+    answer = client.send(ORGANIZATION)
+    return decoded(ORGANIZATION, answer, _decode_organization) if answer.status == 200 else None
 
 
 def retention_days(client: Client) -> int | None:
-    """Days after which conversations are deleted; None where nobody set it, or the API will not tell."""
+    """Days after which conversations are deleted; None where it is not set, or the API refuses.
+
+    Raises `ApiError`.
+    """
     answer = client.send(RETENTION)
-    return understood(RETENTION, answer, _RETENTION).days if answer.status == 200 else None
+    return decoded(RETENTION, answer, _decode_retention).days if answer.status == 200 else None
 
 
-# PART fetch.lake
-# How far the lake of the jobs reaches: the watermark, read once a minute at most and shared by all threads.
-
-
-FRESH_S = 60.0
-ENDPOINT = f"GET {JOBS}/availability"
-
-
-class Lake:
-    """`watermark()` is the API's `dataAvailabilityDate`, or None where the API would not tell (docs/api.md, 1.4, 7)."""
+class JobWatermark:
+    """How far the jobs reach: `dataAvailabilityDate`, shared by all threads."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -67,17 +74,19 @@ class Lake:
         self._read_at: float | None = None
         self._watermark: datetime | None = None
 
-    def watermark(self) -> datetime | None:
+    def read(self) -> datetime | None:
+        """The watermark in UTC, at most a minute old; None where the API refuses.
+
+        Raises `ApiError`.
+        """
         with self._lock:
             now = self._client.clock.now()
-            if self._read_at is None or now - self._read_at >= FRESH_S:
-                self._watermark = self._ask()
+            if self._read_at is None or now - self._read_at >= WATERMARK_S:
+                answer = self._client.send(AVAILABILITY)
+                self._watermark = (
+                    decoded(AVAILABILITY, answer, read_availability).watermark
+                    if answer.status == 200
+                    else None
+                )
                 self._read_at = now
             return self._watermark
-
-    def _ask(self) -> datetime | None:
-        call = Call("GET", f"{JOBS}/availability", endpoint=ENDPOINT, passes=frozenset({403, 404}))
-        answer = self._client.send(call)
-        if answer.status != 200:
-            return None
-        return understood(call, answer, read_availability).watermark

@@ -176,7 +176,7 @@ def complain_tokenless(call: Call, answer: Answer) -> ApiError:
     return _error(RefusedError, sentence, call, answer, Body())
 
 
-def understood(call: Call, answer: Answer, decode: Callable[[bytes], T]) -> T:
+def decoded(call: Call, answer: Answer, decode: Callable[[bytes], T]) -> T:
     """What an answer says; raises `UnavailableError` where it is something else than this API's JSON."""
     try:
         return decode(answer.body)

@@ -118,7 +118,7 @@ def _print_plan(forecast: Forecast) -> None:
         ("slice", "start", "end", "route", "conversations", "requests", "why"),
         (
             (
-                str(line.slice.number),
+                str(line.slice),
                 line.start,
                 line.end,
                 line.route,
@@ -153,7 +153,7 @@ def verify(
     dest
         What was given to fetch as --to.
     content
-        Read every day a second time and compare all tables, too; for folders.
+        Read every day a second time and compare all tables, too; not for JSON lines.
     repair
         Read the days that changed again.
     json

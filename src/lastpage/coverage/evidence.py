@@ -1,13 +1,25 @@
-"""What one slice saw and its owner lacks: the evidence that a slice is short, sifted before it convicts.
+"""What one slice saw and its owner lacks: evidence that a slice is short, checked before it counts.
 
-A sighting is held against its owner's digests, one slice at a time, so that memory does not grow with the run. What the owner
-lacks is asked for by id: it may have been deleted since it was seen, and it may start elsewhere by now.
+Both routes also return conversations that another slice owns. Each such sighting is held against
+its owner's ids, one slice at a time, so memory does not grow with the run. What the owner lacks is
+asked for by id (docs/api.md, 1.5):
+
+    the API answers            then
+    -------------------------  --------------------------------------------------------
+    the same start             the owner lacks it
+    a start in another slice   that slice lacks it, unless it has it
+    404, asked for alone       it was deleted since it was seen: no evidence, and a note
+    anything else              the sighting counts as it was seen
+
+How many ids one call takes is not known (docs/api.md, 11, row 19): a call that is refused is cut in
+two. An id that is absent from an answer is asked for alone, since only there the API says that it
+does not exist.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -15,17 +27,21 @@ from itertools import islice
 import msgspec
 
 from lastpage.api.client import Client
-from lastpage.api.messages import DETAILS, Answer, Call, is_safe, read_head, read_page
-from lastpage.api.responses import understood
-from lastpage.ledger.ids import Digests, digest
-from lastpage.ledger.ledger import Ledger, Run
-from lastpage.query.interval import Interval
+from lastpage.api.messages import DETAILS, Call, is_safe_id, read_head, read_page
+from lastpage.api.responses import decoded
+from lastpage.ledger.ids import digest
+from lastpage.ledger.ledger import Ledger
+from lastpage.ledger.records import Run
+from lastpage.planning.slices import Slice
 
+#: Ids asked for in one check; where more are lacking, the rest counts unasked.
+ASKED_MAX = 1_000
+#: Ids of one call; other calls of the platform take as many.
+IDS_MAX = 100
+REFUSED = frozenset({400, 403, 404})
+CONVERSATIONS = "/api/v2/analytics/conversations"
 #: An id, and when the conversation started as it was seen.
 Sighting = tuple[str, datetime]
-
-#: Ids asked for, one check; where more are lacking, they are taken for missing unasked.
-ASKED_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,111 +53,78 @@ class Evidence:
     client: Client
     note: Callable[[str], None]
 
-    def missing(self) -> dict[int, list[str]]:
-        """The conversations that each slice lacks although another slice saw them and the API still has them."""
-        owners = self._owners()
-        lacking: dict[int, list[str]] = defaultdict(list)
+    def missing(self) -> dict[int, list[Sighting]]:
+        """What each slice lacks, by its number, although another slice saw it and the API has it."""
+        slices = [each.slice for each in self.ledger.slices(self.run) if each.state != "cut"]
+        missing: dict[int, list[Sighting]] = defaultdict(list)
         asked = 0
-        for interval, numbers in owners.items():
-            for batch in _batches(self._holes(numbers, self.ledger.sightings(self.run, interval))):
-                now = standing(self.client, [text for text, _ in batch]) if asked < ASKED_MAX else {}
+        for slice_ in slices:
+            lacking = self._lacking(slice_, self.ledger.sightings(self.run, slice_.interval))
+            while batch := list(islice(lacking, IDS_MAX)):
+                ids = [text for text, _ in batch]
+                starts = starts_by_id(self.client, ids) if asked < ASKED_MAX else {}
                 asked += len(batch)
-                self._forget([text for text, start in now.items() if start is None])
+                self._forget([text for text, start in starts.items() if start is None])
                 for text, seen in batch:
-                    if start := now.get(text, seen):
-                        for number in self._at_fault(owners, interval, text, start):
-                            lacking[number].append(text)
-        return lacking
+                    start = starts.get(text, seen)
+                    owner = slice_ if start and start in slice_.interval else None
+                    if start and owner is None:
+                        owner = next((each for each in slices if start in each.interval), None)
+                        if owner and not any(self._lacking(owner, iter([(text, start)]))):
+                            owner = None
+                    if start and owner:
+                        missing[owner.number].append((text, start))
+        return missing
 
-    def _owners(self) -> dict[Interval, list[int]]:
-        """The slices by their hours. Those of the same hours, cut by direction, own together."""
-        owners: dict[Interval, list[int]] = defaultdict(list)
-        for planned in self.ledger.slices(self.run):
-            if planned.state != "cut":
-                owners[planned.slice.interval].append(planned.slice.number)
-        return owners
-
-    def _holes(self, numbers: Sequence[int], sightings: Iterable[Sighting]) -> Iterator[Sighting]:
-        return holes([self.ledger.owned(self.run, number) for number in numbers], sightings)
-
-    def _at_fault(
-        self, owners: dict[Interval, list[int]], seen_in: Interval, text: str, start: datetime
-    ) -> Sequence[int]:
-        """Who lacks it: the slices it was seen in, or, if its start has moved, the new owners unless they have it."""
-        if start in seen_in:
-            return owners[seen_in]
-        numbers = next((numbers for interval, numbers in owners.items() if start in interval), [])
-        return numbers if any(self._holes(numbers, [(text, start)])) else []
+    def _lacking(self, slice_: Slice, sightings: Iterator[Sighting]) -> Iterator[Sighting]:
+        owned = self.ledger.owned(self.run, slice_.number)
+        return (sighting for sighting in sightings if digest(sighting[0]) not in owned)
 
     def _forget(self, gone: Sequence[str]) -> None:
         if gone:
             self.note(
-                f"{len(gone)} conversations that were seen while it ran are gone by now: asked by id, there are none"
+                f"{len(gone)} conversations that were seen while it ran are gone by now: "
+                "asked by id, they do not exist"
             )
             self.ledger.forget_sightings(self.run, gone)
 
 
-def _batches(sightings: Iterator[Sighting]) -> Iterator[list[Sighting]]:
-    while batch := list(islice(sightings, IDS_MAX)):
-        yield batch
+def starts_by_id(client: Client, ids: Sequence[str]) -> dict[str, datetime | None]:
+    """When each of at most `IDS_MAX` conversations starts now; None where it does not exist.
 
-
-# PART fetch.lookup
-# Where conversations stand by now, asked by id (docs/api.md, 1.5): the last word before one is called missing.
-#
-# How many ids one call takes is not known (docs/api.md, 11, row 19): a call that is refused is cut in two. An id that is absent
-# from the answer is asked for alone, since only there the API says in so many words that it does not exist.
-
-
-#: Ids of one call; other calls of the platform take as many.
-IDS_MAX = 100
-REFUSED = frozenset({400, 403, 404})
-CONVERSATIONS = "/api/v2/analytics/conversations"
-
-
-def standing(client: Client, ids: Sequence[str]) -> dict[str, datetime | None]:
-    """When each of at most `IDS_MAX` conversations starts by now; None: it is gone. What the API would not tell is left out."""
-    asked = [text for text in ids if is_safe(text)]
-    known: dict[str, datetime | None] = dict(_several(client, asked)) if asked else {}
+    An id that the API does not answer for, one way or the other, is left out.
+    """
+    asked = [text for text in ids if is_safe_id(text)]
+    starts: dict[str, datetime | None] = dict(_several(client, asked)) if asked else {}
     for text in asked:
-        if text not in known:
-            known.update(_alone(client, text))
-    return known
+        if text not in starts:
+            starts.update(_alone(client, text))
+    return starts
 
 
-def _several(client: Client, ids: Sequence[str]) -> Iterator[tuple[str, datetime]]:
-    for answer in records(client, ids):
-        yield from ((head.id, head.start) for head in answer.page.known)
-
-
-def records(client: Client, ids: Sequence[str]) -> Iterator[Answer]:
-    """Pages of at most `IDS_MAX` conversations, as they are by now and without attributes; what is not to be had is left out."""
-    call = Call("GET", DETAILS, query=(("id", ",".join(ids)),), endpoint=f"GET {DETAILS}", passes=REFUSED)
+def _several(client: Client, ids: Sequence[str]) -> Iterator[Sighting]:
+    call = Call(
+        "GET",
+        DETAILS,
+        query=(("id", ",".join(ids)),),
+        endpoint=f"GET {DETAILS}",
+        passes=REFUSED,
+    )
     answer = client.send(call)
     if answer.status == 400 and len(ids) > 1:
         middle = len(ids) // 2
-        yield from records(client, ids[:middle])
-        yield from records(client, ids[middle:])
+        yield from _several(client, ids[:middle])
+        yield from _several(client, ids[middle:])
     elif answer.status == 200:
-        understood(call, answer, read_page)
-        yield answer
+        page = decoded(call, answer, read_page)
+        yield from ((head.id, head.start) for head in page.known)
 
 
 def _alone(client: Client, text: str) -> dict[str, datetime | None]:
     endpoint = f"GET {CONVERSATIONS}/{{conversationId}}/details"
-    answer = client.send(Call("GET", f"{CONVERSATIONS}/{text}/details", endpoint=endpoint, passes=REFUSED))
+    path = f"{CONVERSATIONS}/{text}/details"
+    answer = client.send(Call("GET", path, endpoint=endpoint, passes=REFUSED))
     if answer.status == 404:
         return {text: None}
     head = read_head(msgspec.Raw(answer.body)) if answer.status == 200 else None
     return {text: head.start} if head else {}
-
-
-def holes(owned: Sequence[Digests], sightings: Iterable[Sighting]) -> Iterator[Sighting]:
-    """Conversations that some slice saw and none of their owners has.
-
-    Slices of the same hours, cut by direction, own together: nobody knows which of them lacks it.
-    """
-    for text, start in sightings:
-        name = digest(text)
-        if not any(name in digests for digests in owned):
-            yield text, start

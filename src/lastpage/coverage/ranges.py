@@ -35,7 +35,10 @@ class Range:
 
     def joined(self, other: Range) -> Range:
         """Two that touch, or are of the same hours, as one: as fresh and as sure as the worse of them."""
-        ends = (min(self.interval.start, other.interval.start), max(self.interval.end, other.interval.end))
+        ends = (
+            min(self.interval.start, other.interval.start),
+            max(self.interval.end, other.interval.end),
+        )
         return Range(
             Interval(*ends),
             min(self.as_of, other.as_of),
@@ -103,7 +106,11 @@ def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:
     """What the destination holds afterwards; counts of cut ranges are for the writer to take anew."""
     old, new = list(old), list(new)
     taken = accepted(old, new)
-    ranges = [replace(version, interval=part) for version in old for part in minus(version.interval, taken)]
+    ranges = [
+        replace(version, interval=part)
+        for version in old
+        for part in minus(version.interval, taken)
+    ]
     ranges += [
         replace(version, interval=part)
         for version in new

@@ -1,26 +1,29 @@
-"""A slice's account, and what it proves: coverage and finality. Pure: pages in, a verdict out.
+"""A slice's account, and what it proves: read again or not, coverage, finality. Pure.
 
-    rule                                        complete only if
-    ------------------------------------------  -------------------------------------------------------------------
-    the walk                                    it reached its true end (repair.py sees to the others)
-    cursor: watermark, read before submitting   it lies at or after the slice's end
-    cursor: counts, before and after            ids that live in the slice >= the larger count, and owned ids >= the larger
-                                                difference of the counts from midnight to its ends
-    pages: to the absent page                   unique ids >= the larger of the first and the last totalHits
-    pages: stopped beyond the slice             the starts were in order (the walk's own proof), totalHits did not move,
-                                                no row came twice
-    records                                     every one could be read
-    foreign rows                                every one that another slice owns is there (evidence.py, at the end of the run)
+What has to hold for `complete`; what else the verdict is, and when the slice is read again:
 
-A gap in a count asks for another walk; the same ids again and a gap within `tolerance` are complete, since counts are officially
-approximate (docs/api.md, 3.2). Not so where a filter on segments looks past the watermark: what is counted more may match it by
-what the lake has not seen yet. Complete means: as visible to this client's divisions.
+    evidence                                     must be                        otherwise
+    -------------------------------------------  -----------------------------  ----------------
+    the walk                                     it reached its true end        short
+    ids that other slices saw                    all among its own              again, then short
+    counts (`Walk.gap` says which)               no more than the rows          again, then:
+        the same ids come again, a gap             up to max(2, 0.1 %)          complete, told
+                                                   more                         unproven
+        other ids come, three times over                                        smaller slices
+    no count to be had                                                          unproven
+    records                                      each with an id and a start    unproven
+    job: watermark, read before submitting       at or after all it asked for   unproven
+
+A gap has three causes: rows slid between pages while others arrived (another walk finds them), the
+count is off (another walk brings the same rows; counts are officially approximate, docs/api.md,
+3.2), or the slice is too much for one walk (smaller ones do). Hence: read again, compare, cut.
+Complete always means: as visible to this client's divisions.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -35,13 +38,18 @@ from lastpage.walks.walk import READS, Request
 
 Coverage = Literal["complete", "unproven", "short"]
 Finality = Literal["final", "provisional"]
+Decision = Literal["accept", "again", "narrow"]
 #: Best to worst.
 WORST: tuple[Coverage, ...] = ("complete", "unproven", "short")
+#: Walks of a slice after the first, to fill a gap.
+REREADS_MAX = 3
+#: Attempts of a slice that may be lost to jobs that failed or vanished.
+LOST_MAX = 4
 #: A conversation open for longer will hardly end; orphans exist (docs/api.md, 3.4).
 ORPHAN_AFTER = timedelta(days=30)
 #: Where in a slice's pages a record stands: page * POSITIONS + row.
 POSITIONS = 1_000_000
-#: Of the pages after a slice's first with rows, every so many-th is looked at for unknown fields.
+#: Of the pages after a slice's first with rows, each of this many is looked at for unknown fields.
 SAMPLED_EVERY = 50
 #: Unknown fields that are named.
 PATHS_MAX = 100
@@ -49,23 +57,25 @@ PATHS_MAX = 100
 
 @dataclass(slots=True)
 class Account:
-    """What one attempt brought, page by page. Of an id that came several times the last copy counts."""
+    """What one attempt brought, page by page. Of an id that came several times, the last counts."""
 
-    piece: Slice
-    #: When it was asked; decides who has been open for too long to wait for.
+    slice: Slice
+    #: When it was asked; decides which conversations have been open for too long to wait for.
     now: datetime
     #: Names the fields of records that this version does not know; it is shown a sample.
     unknown: Callable[[Iterable[Raw]], Iterable[str]] = lambda _records: ()
     fetched: int = 0
-    #: Of each owned row: its id and, as one number, its start's day (ordinal) and whether it is still open (the last bit).
+    #: Of each owned row: its id and, as one number, its start's day (ordinal) and whether it is
+    #: still open (the last bit).
     log: Log = field(default_factory=Log)
     foreign: dict[str, datetime] = field(default_factory=dict)
-    #: Where records stand that nobody can own, because id or start cannot be read. They are kept as they came.
+    #: Where records stand whose id or start cannot be read. They are kept as they came.
     broken: list[int] = field(default_factory=list)
-    #: Of each page: its owned rows a start day (ordinal); under 0 the others.
+    #: Of each page: its owned rows by start day (ordinal); under 0 the others.
     spread: dict[int, Counter[int]] = field(default_factory=dict)
-    #: `totalHits` of each page, and the counts before and after a job, in the order of their requests (None: refused).
+    #: `totalHits` of each page.
     hits: list[int] = field(default_factory=list)
+    #: Counts before and after a job, in the order of their requests (None: refused).
     counts: dict[str, list[int | None]] = field(default_factory=dict)
     #: The earliest `dataAvailabilityDate` that came with the results.
     watermark: datetime | None = None
@@ -75,13 +85,10 @@ class Account:
     def take(self, number: int, request: Request, answer: Answer) -> None:
         """Enter the answer to the attempt's request of this number."""
         if request.kind in ("count", "recount"):
-            self._count(request, answer)
+            hits = answer.page.total_hits if answer.status == 200 else None
+            self.counts.setdefault(request.kind, []).append(hits)
         elif request.kind in READS and answer.status == 200:
             self._read(number, answer)
-
-    def _count(self, request: Request, answer: Answer) -> None:
-        hits = answer.page.total_hits if answer.status == 200 else None
-        self.counts.setdefault(request.kind, []).append(hits)
 
     def _read(self, number: int, answer: Answer) -> None:
         page = answer.page
@@ -89,26 +96,28 @@ class Account:
             self.hits.append(page.total_hits)
         if page.watermark:
             self.watermark = min(page.watermark, self.watermark or page.watermark)
-        heads = page.heads or ()
-        sampled = not self.fetched or (number + self.piece.number) % SAMPLED_EVERY == 0
+        sampled = not self.fetched or (number + self.slice.number) % SAMPLED_EVERY == 0
         if sampled and len(self.strange) < PATHS_MAX:
             self.strange.update(self.unknown(split_records(answer.body)))
+        heads = page.heads or ()
         self.fetched += len(heads)
-        self.spread[number] = Counter(self._day(place, head) for place, head in enumerate(heads, number * POSITIONS))
+        positions = enumerate(heads, number * POSITIONS)
+        self.spread[number] = Counter(self._enter(position, head) for position, head in positions)
 
-    def _day(self, place: int, head: Head | None) -> int:
+    def _enter(self, position: int, head: Head | None) -> int:
         """Enter a record; the day it is owned under, or 0."""
         if head is None:
-            self.broken.append(place)
+            self.broken.append(position)
             return 0
         name = digest(head.id)
-        if head.start not in self.piece.interval:
+        if head.start not in self.slice.interval:
             self.log.add(name, GONE)
             self.foreign[head.id] = head.start
             return 0
         day = head.start.toordinal()
         self.foreign.pop(head.id, None)
-        self.log.add(name, day << 1 | (head.end is None and self.now - head.start < ORPHAN_AFTER))
+        is_open = head.end is None and self.now - head.start < ORPHAN_AFTER
+        self.log.add(name, day << 1 | is_open)
         return day
 
     @property
@@ -117,28 +126,12 @@ class Account:
         return self.log.latest()
 
     @property
+    def digests(self) -> frozenset[bytes]:
+        return frozenset(self.owned)
+
+    @property
     def unique(self) -> int:
         return len(self.owned) + len(self.foreign)
-
-    @property
-    def countable(self) -> int:
-        """Ids that started on the slice's days, whether owned or not: what counts of the slice count, if they go by life."""
-        first, end = floor_day(self.piece.interval.start), self.piece.interval.end
-        return len(self.owned) + sum(1 for start in self.foreign.values() if first <= start < end)
-
-    @property
-    def deficits(self) -> list[int]:
-        """Rows that counts before and after a job have more: of what lives in the slice, and of what starts there.
-
-        Where the slice begins in the middle of a day the two differ, and nobody knows which the API counts there: both rule.
-        """
-        known = [
-            [count for count in counts if count is not None] for counts in self.counts.values() if None not in counts
-        ]
-        if floor_day(self.piece.interval.start) == self.piece.interval.start:
-            return [sum(parts) - self.countable for parts in known]
-        living = [sum(parts) - self.countable for *parts, _, _ in known]
-        return living + [to_end - to_start + sum(parts) - len(self.owned) for _, *parts, to_end, to_start in known]
 
     @property
     def duplicates(self) -> int:
@@ -150,21 +143,81 @@ class Account:
 
     @property
     def days(self) -> dict[str, int]:
-        """Owned conversations a start day."""
+        """Owned conversations by start day."""
         ordinals = Counter(fact >> 1 for fact in self.owned.values())
-        return {date.fromordinal(day).isoformat(): count for day, count in sorted(ordinals.items())}
+        return {_iso_day(day): count for day, count in sorted(ordinals.items())}
 
     @property
     def pages(self) -> dict[str, dict[str, int]]:
-        """The rows of each page a day they are owned under; an empty text stands for rows that are nobody's here."""
+        """The rows of each page by the day they are owned under; "" for rows not owned here."""
         return {
-            str(number): {date.fromordinal(day).isoformat() if day else "": rows for day, rows in days.items()}
+            str(number): {_iso_day(day) if day else "": rows for day, rows in days.items()}
             for number, days in self.spread.items()
         }
 
     @property
-    def digests(self) -> frozenset[bytes]:
-        return frozenset(self.owned)
+    def countable(self) -> int:
+        """Ids that started on the slice's days, owned or not: what counts by life should count."""
+        first, end = floor_day(self.slice.interval.start), self.slice.interval.end
+        return len(self.owned) + sum(1 for start in self.foreign.values() if first <= start < end)
+
+    @property
+    def deficits(self) -> list[int]:
+        """How many rows more the counts before and after a job have.
+
+        Where the slice begins in the middle of a day, what lives in it and what starts in it
+        differ, and it is not known which the API counts (docs/api.md, 11, row 5): both rule.
+        """
+        known = [
+            [count for count in counts if count is not None]
+            for counts in self.counts.values()
+            if None not in counts
+        ]
+        if floor_day(self.slice.interval.start) == self.slice.interval.start:
+            return [sum(parts) - self.countable for parts in known]
+        living = [sum(parts) - self.countable for *parts, _, _ in known]
+        starting = [
+            to_end - to_start + sum(parts) - len(self.owned)
+            for _, *parts, to_end, to_start in known
+        ]
+        return living + starting
+
+
+def _iso_day(ordinal: int) -> str:
+    return date.fromordinal(ordinal).isoformat()
+
+
+def tolerance(count: int) -> int:
+    """The gap that is within the counts' own error."""
+    return max(2, count // 1000)
+
+
+def lacking(account: Account, seen: Collection[str]) -> list[str]:
+    """Of the ids that other slices saw here, those that did not come."""
+    owned = account.owned
+    return [text for text in seen if digest(text) not in owned]
+
+
+def decide(
+    account: Account,
+    missing: int | None,
+    earlier: frozenset[bytes] | None,
+    rereads: int,
+    seen: Collection[str] = (),
+) -> Decision:
+    """Whether an attempt stands.
+
+    `missing` is what the API counts and the account lacks (`Walk.gap`; None: there is no count),
+    `earlier` the ids that all attempts before it brought (None for the first), `seen` are ids of
+    the slice that other slices saw.
+    """
+    digests = account.digests
+    lost = bool(earlier and earlier - digests) or bool(lacking(account, seen))
+    if not lost and (missing is None or missing <= 0):
+        return "accept"
+    if digests == earlier:
+        return "accept"
+    return "again" if rereads < REREADS_MAX else "narrow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +236,7 @@ class Verdict:
     broken: int = 0
     gap: int = 0
     expected: int | None = None
-    #: Conversations a start day, as ISO dates.
+    #: Conversations by start day, as ISO dates.
     days: dict[str, int] = field(default_factory=dict)
     #: The days that each page has rows of, and how many (`Account.pages`).
     pages: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -198,106 +251,72 @@ class Verdict:
         return msgspec.json.decode(text, type=cls)
 
 
-def gap(sums: Account, how: str) -> int | None:
-    """How many conversations the API counts that are not here: 0 or less is none, None is nobody knows."""
-    if how == "read":
-        return max(sums.deficits, default=None)
-    if not sums.hits:
-        return None
-    if how == "absent":
-        return max(sums.hits[0], sums.hits[-1]) - sums.unique
-    # Whatever moved while it was read may have moved a row from a page to come to one that was read already.
-    return max(abs(sums.hits[-1] - sums.hits[0]), sums.duplicates)
+def judge(
+    account: Account,
+    *,
+    missing: int | None,
+    doubt: str,
+    proof: str,
+    as_of: datetime,
+    settled: datetime | None,
+    seen: Collection[str] = (),
+) -> Verdict:
+    """Coverage and finality of an account that stands (`decide`).
 
-
-def tolerance(count: int) -> int:
-    """The gap that is within the counts' own error."""
-    return max(2, count // 1000)
-
-
-def judge(sums: Account, how: str, *, as_of: datetime, lake: datetime | None, settled: datetime | None) -> Verdict:
-    """Coverage and finality of an account whose gap, if any, has been walked again and stayed.
-
-    `lake` is the watermark read before a job was submitted (None: not to be had); `settled` what was known of the watermark before
-    the reading: what it reached meanwhile says nothing of rows that were read earlier. A filter may match later segments, so all
-    that was asked for has to be settled.
+    `doubt` is why the route cannot have read all of the slice, or nothing; `proof` what its end
+    proves. `settled` is what was known of the job watermark before the reading: what it reached
+    meanwhile says nothing of rows that were read earlier. A filter may match later segments, so
+    all that was asked for has to be settled.
     """
-    missing = gap(sums, how)
-    coverage, why = _coverage(sums, how, missing, lake)
-    piece = sums.piece
-    provisional = sums.open or coverage != "complete" or settled is None or piece.asked.end > settled
-    return _verdict(sums, coverage, "provisional" if provisional else "final", why, as_of, max(missing or 0, 0))
+    coverage, why = _coverage(account, missing, doubt, proof, len(lacking(account, seen)))
+    changes = account.open or settled is None or account.slice.asked.end > settled
+    final = coverage == "complete" and not changes
+    return _verdict(account, coverage, why, as_of, max(missing or 0, 0), final=final)
 
 
-def _coverage(sums: Account, how: str, missing: int | None, lake: datetime | None) -> tuple[Coverage, str]:
-    piece = sums.piece
-    if how == "read":
-        if lake is None:
-            return "unproven", "the API did not say how far its lake reaches"
-        if lake < piece.interval.end:
-            return "unproven", f"the lake reached only to {iso(lake)} when the job was submitted"
-    if sums.broken:
-        return "unproven", f"{len(sums.broken)} records could not be read; they are kept as they came"
+def short(account: Account, why: str, as_of: datetime) -> Verdict:
+    """The verdict where evidence says that rows are missing."""
+    return _verdict(account, "short", why, as_of, 0, final=False)
+
+
+def _coverage(
+    account: Account, missing: int | None, doubt: str, proof: str, lacks: int
+) -> tuple[Coverage, str]:
+    """The table at the top of this file, from the worst down."""
+    if lacks:
+        return "short", f"{lacks:,} conversations that another slice saw are not among its own"
+    if doubt:
+        return "unproven", doubt
+    if account.broken:
+        count = len(account.broken)
+        return "unproven", f"{count} records could not be read; they are kept as they came"
     if missing is None:
         return "unproven", "the API gave no count to hold it against"
-    if missing > tolerance(sums.countable):
-        return "unproven", f"the API counts {missing:,} more, but the same rows come at every reading"
-    if missing > 0 and lake is not None and lake < piece.asked.end:
-        return (
-            "unproven",
-            f"the API counts {missing:,} more, which may match the filter by what the lake has not seen yet",
-        )
+    again = "the same rows come at every reading"
+    if missing > tolerance(account.countable):
+        return "unproven", f"the API counts {missing:,} more, but {again}"
     if missing > 0:
-        return "complete", f"within the counts' error: {missing} more counted, the same rows at every reading"
-    return "complete", {"read": "counts agree", "absent": "counts agree", "beyond": "read in order past its start"}[how]
+        return "complete", f"within the counts' error: {missing} more counted, {again}"
+    return "complete", proof
 
 
-def shortfall(sums: Account, why: str, as_of: datetime) -> Verdict:
-    """The verdict where evidence says that rows are missing."""
-    return _verdict(sums, "short", "provisional", why, as_of, 0)
-
-
-def _verdict(sums: Account, coverage: Coverage, finality: Finality, why: str, as_of: datetime, missing: int) -> Verdict:
+def _verdict(
+    account: Account, coverage: Coverage, why: str, as_of: datetime, missing: int, *, final: bool
+) -> Verdict:
     return Verdict(
         coverage,
-        finality,
+        "final" if final else "provisional",
         why,
-        conversations=len(sums.owned),
+        conversations=len(account.owned),
         as_of=as_of,
-        fetched=sums.fetched,
-        duplicates=sums.duplicates,
-        foreign=len(sums.foreign),
-        open=sums.open,
-        broken=len(sums.broken),
+        fetched=account.fetched,
+        duplicates=account.duplicates,
+        foreign=len(account.foreign),
+        open=account.open,
+        broken=len(account.broken),
         gap=missing,
-        expected=sums.piece.expected,
-        days=sums.days,
-        pages=sums.pages,
-        unknown=sorted(sums.strange)[:PATHS_MAX],
+        expected=account.slice.expected,
+        days=account.days,
+        pages=account.pages,
+        unknown=sorted(account.strange)[:PATHS_MAX],
     )
-
-
-# PART repair
-# What to walk again, and when to stop trying. Pure.
-#
-# A gap between what was read and what the API counts has three causes: rows slid between pages while others arrived (another
-# walk finds them), the count is off (another walk brings the same rows), or the slice is too much for one walk (smaller ones do).
-
-
-Decision = Literal["accept", "again", "narrow"]
-#: Walks of a slice after the first, to fill a gap.
-REREADS_MAX = 3
-#: Attempts of a slice that may be lost to failed or vanished jobs.
-LOST_MAX = 4
-
-
-def decide(sums: Account, how: str, earlier: frozenset[bytes] | None, rereads: int) -> Decision:
-    """Whether an attempt stands. `earlier` are the ids that all attempts before it brought, None for the first."""
-    missing = gap(sums, how)
-    digests = sums.digests
-    lost = bool(earlier and earlier - digests)
-    if not lost and (missing is None or missing <= 0):
-        return "accept"
-    if earlier is not None and digests == earlier:
-        return "accept"
-    return "again" if rereads < REREADS_MAX else "narrow"

@@ -49,7 +49,9 @@ def pieces(days: Mapping[date, Sequence[Range]]) -> list[Range]:
     """What a destination holds, ranges that touch within a day joined."""
     held: list[Range] = []
     for version in sorted(chain(*days.values()), key=lambda each: each.interval):
-        touches = held and held[-1].day == version.day and held[-1].interval.end == version.interval.start
+        touches = (
+            held and held[-1].day == version.day and held[-1].interval.end == version.interval.start
+        )
         held.append(held.pop().joined(version) if touches else version)
     return held
 
@@ -68,7 +70,10 @@ def _state(held: Range, counted: int) -> tuple[State, str]:
     if gap > tolerance(held.conversations):
         return "changed", f"{gap:,} more are counted now: they arrived after it was fetched"
     if -gap > tolerance(held.conversations):
-        return "changed", f"{-gap:,} fewer are counted now: they were deleted, or this client may see less than before"
+        return (
+            "changed",
+            f"{-gap:,} fewer are counted now: they were deleted, or this client may see less than before",
+        )
     if held.coverage != "complete":
         return "unproven", "counts agree; when it was fetched, completeness could not be proved"
     return "same", "counts agree" if not gap else f"counts agree within their error ({gap:+,})"
@@ -77,5 +82,6 @@ def _state(held: Range, counted: int) -> tuple[State, str]:
 def mended(proofs: Iterable[Proof], differing: Mapping[str, str]) -> list[Proof]:
     """Proofs after a second reading; `differing` says of a day what is not the same."""
     return [
-        replace(each, state="changed", why=differing[each.day]) if each.day in differing else each for each in proofs
+        replace(each, state="changed", why=differing[each.day]) if each.day in differing else each
+        for each in proofs
     ]

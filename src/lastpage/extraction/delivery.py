@@ -63,7 +63,9 @@ class Extracting:
         # What grows cannot be given the same hours again; its summary says which it has.
         if not sink.appends and fetching.outgrown() and ledger.unfinished(self._asked) is None:
             # What the earlier process began is done; time went on, and the command means more by now.
-            self.meter.note("the unfinished run is done; going on with what the command means by now")
+            self.meter.note(
+                "the unfinished run is done; going on with what the command means by now"
+            )
             summary = deliver(self._fetching(ledger), sink, self.place.text, began)
         return summary
 
@@ -75,18 +77,26 @@ class Extracting:
         selection = self.selection or taken_up(sink.known)
         shredder = shredder_for(selection)
         theirs = sink.known.organization if sink.known else ""
-        identity = Identity(theirs, self.query.fingerprint, shredder.selection.dump(), shredder.key_print)
+        identity = Identity(
+            theirs, self.query.fingerprint, shredder.selection.dump(), shredder.key_print
+        )
         identity.check(sink.known, self.place.text)
         identity = replace(identity, organization=organization())
         identity.check(sink.known, self.place.text)
         ledger.identify(organization=identity.organization)
         if self.directory and not sink.appends:
-            shredder = replace(shredder, names=names_of(self.directory.lists(selection.lists, self.meter.note)))
+            shredder = replace(
+                shredder, names=names_of(self.directory.lists(selection.lists, self.meter.note))
+            )
         sink.claim(identity, shredder)
         return shredder.names
 
-    def _fetching(self, ledger: Ledger, admit: Callable[[Interval], None] = lambda _: None) -> Fetching:
-        return Fetching.begin(self._asked, self.query, self.client, ledger, self.options, self.meter, admit=admit)
+    def _fetching(
+        self, ledger: Ledger, admit: Callable[[Interval], None] = lambda _: None
+    ) -> Fetching:
+        return Fetching.begin(
+            self._asked, self.query, self.client, ledger, self.options, self.meter, admit=admit
+        )
 
     @property
     def _asked(self) -> str:
@@ -161,7 +171,9 @@ def deliver(fetching: Fetching, sink: Sink, destination: str, began: Began) -> S
         for day in group.days:
             fetching.meter.note_all(kept(held.get(day, ()), group.ranges(day)))
             if sink.appends and group.delivered is not None:
-                sink.append(day, group.ranges(day), (fresh(group, page) for page in group.pages(day)))
+                sink.append(
+                    day, group.ranges(day), (fresh(group, page) for page in group.pages(day))
+                )
             else:
                 fetching.unread(group, sink.replace(day, group.ranges(day), group.pages(day)))
         fetching.commit(group)
@@ -198,11 +210,15 @@ def kept(held: Sequence[Range], ranges: Sequence[Range]) -> Iterator[str]:
 
 def reservations(verdicts: Iterable[Verdict]) -> list[str]:
     """Why it is not simply complete, each reason once."""
-    return sorted({verdict.why for verdict in verdicts if verdict.coverage != "complete" or verdict.gap})
+    return sorted(
+        {verdict.why for verdict in verdicts if verdict.coverage != "complete" or verdict.gap}
+    )
 
 
 def worst(verdicts: Sequence[Verdict]) -> tuple[Coverage, Finality]:
     """Coverage and finality of a run: the worst of its slices'."""
-    coverage: Coverage = max((verdict.coverage for verdict in verdicts), key=WORST.index, default="complete")
+    coverage: Coverage = max(
+        (verdict.coverage for verdict in verdicts), key=WORST.index, default="complete"
+    )
     final = all(verdict.finality == "final" for verdict in verdicts)
     return coverage, "final" if final else "provisional"

@@ -1,27 +1,27 @@
-"""A run: a query becomes a plan, slices are settled in threads, and groups of them are ready for a sink (`deliver.py`).
+"""A run: a query becomes a plan, slices are settled in threads, groups are handed to a consumer.
 
-begin = resume or plan ─▶ settle slices (threads) ─▶ a group is whole ─▶ the consumer has it ─▶ commit
-                                                └── at the end: what one slice saw and its owner lacks is walked again
+begin: resume, or plan ─▶ settle slices (threads) ─▶ a group is whole ─▶ consumer ─▶ commit
+                                   ▲
+                                   └─ at the end: what one slice saw and its owner lacks
+                                      is evidence, and the owner is settled again
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from lastpage.api.client import Client
-from lastpage.api.organization import Lake
-from lastpage.coverage.evidence import Evidence
-from lastpage.coverage.tally import PATHS_MAX, Verdict
+from lastpage.api.organization import JobWatermark
+from lastpage.coverage.evidence import Evidence, Sighting
+from lastpage.coverage.tally import PATHS_MAX, REREADS_MAX, Verdict
 from lastpage.extraction.attempt import Settler
-from lastpage.extraction.byid import ById
 from lastpage.extraction.rows import Group, Rows, grouped
-from lastpage.extraction.siblings import Siblings
-from lastpage.ledger.ledger import Ledger, Planned, Run
-from lastpage.planning.planner import Planning, tell_plan
+from lastpage.ledger.ledger import Ledger
+from lastpage.ledger.records import Planned, Run
+from lastpage.planning.planner import Planner, tell_plan
 from lastpage.planning.slices import Paginate, Slice
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso
@@ -30,7 +30,7 @@ from lastpage.sinks.sink import Unread
 from lastpage.tables.unknown import told, unknown
 
 #: Records that could not be read are named one by one up to so many.
-UNREAD_TOLD = 10
+UNREAD_NAMED_MAX = 10
 #: Bytes of the spool above which fetching waits for the destination.
 SPOOL_BYTES_MAX = 20 * 1024**3
 
@@ -54,15 +54,12 @@ class Fetching:
     options: Options
     meter: Meter
     run: Run
-    planning: Planning
+    planner: Planner
     #: Whether an earlier process began it.
     resumed: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
-    _ready: int = 0
-    _siblings: Siblings = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._siblings = Siblings(self.ledger, self.run, self.planning.count, self.meter.note)
+    #: Groups that the consumer has and did not commit yet.
+    _handed_over: int = 0
 
     @classmethod
     def begin(
@@ -76,219 +73,218 @@ class Fetching:
         slices: Sequence[Slice] | None = None,
         admit: Callable[[Interval], None] = lambda _interval: None,
     ) -> Fetching:
-        """Take up the unfinished run of the same command, or plan a new one (of `slices`, if given) and commit the plan.
+        """Resume the unfinished run of the same command, or plan a new one and commit the plan.
 
-        `admit` raises for an interval that the destination cannot take; it is asked before anything is counted.
+        `slices` are the plan, if given. `admit` raises for an interval that the destination cannot
+        take; it is asked before anything is counted.
         """
-        planning = Planning(query, client, Lake(client), meter, options.paginate)
+        planner = Planner(query, client, JobWatermark(client), meter, options.paginate)
         run = ledger.unfinished(asked)
-        if run is None:
-            interval, horizon = planning.resolve()
-            admit(interval)
-            slices = planning.plan(interval, horizon) if slices is None else slices
-            run = ledger.begin(asked, interval, horizon, slices, client.server_now())
-        else:
-            meter.note(f"going on with the unfinished run of {iso(from_unix(run.began))}: {run.interval}")
-            mend(ledger, run)
+        since = iso(from_unix(run.began)) if run else ""
+        if run is not None and not ledger.slices(run):
+            meter.note(
+                f"an older version began this run at {since} and cut it in a way that this version "
+                "does not: it is planned again, and what the destination holds stays until it is "
+                "read anew"
+            )
+            _, horizon = planner.resolve()
+            run = ledger.plan_again(run, horizon, planner.plan(run.interval, horizon))
+            return cls(query, client, ledger, options, meter, run, planner, resumed=True)
+        if run is not None:
+            meter.note(f"going on with the unfinished run of {since}: {run.interval}")
+            _reopen_what_cannot_stand(ledger, run)
             tell_plan(planned.slice for planned in ledger.slices(run))
-            return cls(query, client, ledger, options, meter, run, planning, resumed=True)
-        return cls(query, client, ledger, options, meter, run, planning)
-
-    # The slices -----------------------------------------------------------------------------------------------
+            return cls(query, client, ledger, options, meter, run, planner, resumed=True)
+        interval, horizon = planner.resolve()
+        admit(interval)
+        if slices is None:
+            slices = planner.plan(interval, horizon)
+        run = ledger.begin(asked, interval, horizon, slices, client.server_now())
+        return cls(query, client, ledger, options, meter, run, planner)
 
     def groups(self) -> Iterator[Group]:
-        """Settle every slice, in threads; yield each group as it becomes whole, repaired ones at the end.
+        """Settle every slice; yield each group as it becomes whole, then those read again.
 
         The consumer calls `commit(group)` once the group is where it should be.
         """
-        slices = self.ledger.slices(self.run)
-        self.meter.expected = sum(planned.slice.expected or 0 for planned in slices if planned.state != "cut")
-        self.meter.slices = len([planned for planned in slices if planned.state != "cut"])
-        self.meter.slices_done = len([planned for planned in slices if planned.state in ("settled", "committed")])
         try:
-            yield from self._whole(slices)
-            while todo := self._todo():
-                for planned in self._settled(todo):
-                    yield from self._whole(self.ledger.slices(self.run), planned.part)
-            yield from self._repaired()
+            slices = [each for each in self._slices() if each.state != "cut"]
+            self.meter.expected = sum(each.slice.expected or 0 for each in slices)
+            self.meter.slices = len(slices)
+            self.meter.slices_done = sum(each.state != "todo" for each in slices)
+            yield from self._whole_groups()
+            for planned in self._settle_all():
+                yield from self._whole_groups(planned.part)
+            yield from self._read_again()
         except BaseException:
             self.stop()
             raise
 
     def commit(self, group: Group) -> None:
-        self._ready -= 1
-        self.ledger.committed(self.run, [rows.planned for rows in group.rows])
+        self._handed_over -= 1
+        self.ledger.commit(self.run, [rows.planned for rows in group.rows])
 
     def unread(self, group: Group, records: Sequence[Unread]) -> None:
-        """What the tables could not take is there, but not in them: a slice that lacks one is not proved to be whole."""
-        for record in records[:UNREAD_TOLD]:
-            self.meter.note(
-                f"conversation {record.conversation_id or '(no id)'} is no row: {record.error or 'it cannot be read'}"
-            )
+        """The tables could not take these records: a slice that lacks one is not proved whole."""
+        for record in records[:UNREAD_NAMED_MAX]:
+            name, error = record.conversation_id or "(no id)", record.error or "it cannot be read"
+            self.meter.note(f"conversation {name} is in no table but `broken`: {error}")
         for rows in group.rows:
-            interval, verdict = rows.planned.slice.interval, rows.verdict
-            lacking = sum(1 for record in records if record.start is not None and record.start in interval)
-            if lacking and verdict.coverage == "complete":
-                why = (
-                    f"{lacking} conversations could not be read into tables; they are in the table broken as they came"
-                )
-                rows.verdict = replace(verdict, coverage="unproven", finality="provisional", why=why)
-                self.ledger.rejudge(self.run, rows.planned.slice.number, rows.verdict.dump())
+            starts = [record.start for record in records if record.start is not None]
+            count = sum(start in rows.interval for start in starts)
+            if count and rows.verdict.coverage == "complete":
+                why = f"{count} conversations could not be read into tables; they are in the table broken as they came"
+                self._rejudge(rows, replace(rows.verdict, coverage="unproven", why=why))
 
     def stop(self) -> None:
-        """Let the threads end at their next step; what they have kept stays."""
+        """Let the threads end at their next step; what they have stored stays."""
         self._stopped.set()
         self.client.clock.stop()
 
     def outgrown(self) -> bool:
-        """Whether the same command means more by now than this run, which an earlier process began, has read."""
+        """Whether the command means more by now than this run, if an earlier process began it."""
         if not self.resumed:
             return False
-        now, _ = self.planning.resolve()
+        now, _ = self.planner.resolve()
         return now.clip(self.run.interval) != now
 
     def finish(self) -> None:
         self.ledger.finish(self.run, self.client.clock.now())
 
     def verdicts(self) -> list[Verdict]:
-        slices = self.ledger.slices(self.run)
-        return [Verdict.load(planned.verdict) for planned in slices if planned.verdict is not None]
+        return [Verdict.load(each.verdict) for each in self._slices() if each.verdict is not None]
 
     def unknown_fields(self, tell: Callable[[str], None]) -> list[str]:
-        """The paths of fields that this version does not know, as far as samples show; a sentence tells that there are some."""
-        paths = sorted({path for verdict in self.verdicts() for path in verdict.unknown})[:PATHS_MAX]
+        """Paths of fields that this version does not know, as far as samples show."""
+        paths = sorted({path for verdict in self.verdicts() for path in verdict.unknown})[
+            :PATHS_MAX
+        ]
         if paths:
             tell(told(paths))
         return paths
 
-    def _whole(self, slices: Sequence[Planned], part: int | None = None) -> Iterator[Group]:
-        """The groups that have all their slices settled and are not written yet; with `part`, only that one's."""
-        for members in grouped(slices):
-            if part is not None and all(planned.part != part for planned in members):
-                continue
-            live = [planned for planned in members if planned.state != "cut"]
-            ready = [planned for planned in live if planned.state == "settled"]
-            if ready and all(planned.state != "todo" for planned in live) and self._siblings.stand(ready):
-                numbers = {planned.slice.number for planned in ready}
-                judged = [planned for planned in self.ledger.slices(self.run) if planned.slice.number in numbers]
-                yield self._group([Rows.settled(self.ledger, planned) for planned in judged])
+    # Settling ---------------------------------------------------------------------------------
 
-    def _group(self, rows: list[Rows]) -> Group:
-        self._ready += 1
-        before = [self.ledger.delivered(self.run, part) for part in {each.planned.part for each in rows}]
-        known = [ids for ids in before if ids is not None]
-        return Group(rows, frozenset().union(*known) if known else None)
+    def _settle_all(self, missing: Mapping[int, list[Sighting]] | None = None) -> Iterator[Planned]:
+        """Settle what is to do, and the parts it is cut into; yields each slice when it is done.
 
-    def _todo(self) -> list[Planned]:
-        return [planned for planned in self.ledger.slices(self.run) if planned.state == "todo"]
-
-    def _settled(self, todo: Sequence[Planned]) -> Iterator[Planned]:
+        `missing` are sightings that the slices lack; a part that was cut looks for its own share.
+        """
+        sightings = [each for lacking in (missing or {}).values() for each in lacking]
         settler = Settler(
             self.query,
             self.client,
             self.ledger,
             self.run,
-            self.planning.lake,
+            self.planner.watermark,
             self.meter,
             self.options.page_size,
             self._stopped.is_set,
             unknown,
         )
 
-        def work(planned: Planned) -> list[Planned]:
-            self._wait_for_room()
-            return settler.settle(planned)
+        def settle(planned: Planned) -> list[Planned]:
+            # The spool is bounded: wait while groups are at the destination and it is full.
+            while self._handed_over and not self._stopped.is_set():
+                if self.ledger.spool.size() <= SPOOL_BYTES_MAX:
+                    break
+                self.client.clock.sleep(1.0)
+            interval = planned.slice.interval
+            return settler.settle(planned, [id_ for id_, start in sightings if start in interval])
 
-        return worked(todo, work, self.options.threads)
+        todo = [planned for planned in self._slices() if planned.state == "todo"]
+        if self.options.threads > 1:
+            yield from _in_threads(todo, settle, self.options.threads)
+            return
+        while todo:
+            planned = todo.pop(0)
+            todo = settle(planned) + todo
+            yield planned
 
-    def _wait_for_room(self) -> None:
-        while self._ready > 0 and self.ledger.spool.size() > SPOOL_BYTES_MAX and not self._stopped.is_set():
-            self.client.clock.sleep(1.0)
-
-    def _repaired(self) -> Iterator[Group]:
-        """Walk again the owners of rows that other slices saw and they lack; what they were cut into counts for them."""
-        missing = self._missing()
+    def _read_again(self) -> Iterator[Group]:
+        """Settle again the owners of rows that other slices saw and they lack."""
         parts: set[int] = set()
-        for planned in self.ledger.slices(self.run):
-            if lacking := missing.get(planned.slice.number):
-                self.meter.note(f"{planned.slice} lacks {len(lacking):,} that others saw; reading it again")
-                self.ledger.reopen(self.run, planned.slice.number)
-                parts.add(planned.part)
-        while todo := self._todo():
-            for _ in self._settled(todo):
+        for _ in range(REREADS_MAX):
+            missing = self._missing()
+            for planned in self._slices() if missing else ():
+                if lacking := missing.get(planned.slice.number):
+                    self.meter.note(
+                        f"{planned.slice} lacks {len(lacking):,} that others saw; reading it again"
+                    )
+                    self.ledger.reopen(self.run, planned.slice.number)
+                    parts.add(planned.part)
+            for _ in self._settle_all(missing):
                 pass
-            self._siblings.stand(planned for planned in self.ledger.slices(self.run) if planned.state == "settled")
-        still = self._taken_by_id(self._missing()) if missing else missing
+        still = self._missing() if parts else {}
         for part in sorted(parts):
-            settled = [each for each in self.ledger.slices(self.run) if (each.part, each.state) == (part, "settled")]
-            if settled:
-                yield self._group([self._convicted(planned, still) for planned in settled])
+            settled = [
+                each for each in self._slices() if (each.part, each.state) == (part, "settled")
+            ]
+            rows = [Rows.of_slice(self.ledger, planned) for planned in settled]
+            for each in rows:
+                if lacking := still.get(each.planned.slice.number):
+                    why = f"each reading lacks others ({len(lacking):,} now) that other slices saw"
+                    self._rejudge(each, replace(each.verdict, coverage="short", why=why))
+            if rows:
+                yield self._group(rows)
 
-    def _missing(self) -> Mapping[int, list[str]]:
-        return Evidence(self.ledger, self.run, self.client, self.meter.note).missing()
+    def _missing(self) -> dict[int, list[Sighting]]:
+        """What slices lack that others saw, of those that are not known to be short already."""
+        missing = Evidence(self.ledger, self.run, self.client, self.meter.note).missing()
+        for planned in self._slices():
+            if planned.verdict and Verdict.load(planned.verdict).coverage == "short":
+                missing.pop(planned.slice.number, None)
+        return missing
 
-    def _taken_by_id(self, missing: Mapping[int, list[str]]) -> Mapping[int, list[str]]:
-        """What is still missing once the rows that a job's filter cannot see yet were taken by id."""
-        byid = ById(self.ledger, self.run, self.client)
-        left = dict(missing)
-        for planned in self.ledger.slices(self.run) if self.query.sees_segments else ():
-            piece, lacking = planned.slice, missing.get(planned.slice.number, [])
-            hidden = planned.state == "settled" and piece.route == "cursor" and piece.direction is None
-            if lacking and hidden and byid.take(planned, lacking) == len(lacking):
-                self.meter.note(
-                    f"{piece}: {len(lacking):,} that the job cannot show yet were taken by id, without attributes"
-                )
-                del left[piece.number]
-        return left
+    # Groups -----------------------------------------------------------------------------------
 
-    def _convicted(self, planned: Planned, missing: Mapping[int, list[str]]) -> Rows:
-        """A slice's rows; short if it still lacks what others saw."""
-        rows = Rows.settled(self.ledger, planned)
-        if lacking := missing.get(planned.slice.number):
-            why = f"{len(lacking):,} conversations that another slice saw are not among its own"
-            rows.verdict = replace(rows.verdict, coverage="short", finality="provisional", why=why)
-            self.ledger.rejudge(self.run, planned.slice.number, rows.verdict.dump())
-            self.meter.note(f"{planned.slice} is short: {why}")
-        return rows
+    def _slices(self) -> list[Planned]:
+        return self.ledger.slices(self.run)
 
+    def _whole_groups(self, part: int | None = None) -> Iterator[Group]:
+        """Groups that are settled and not written yet; with `part`, only the one that has it."""
+        for members in grouped(self._slices()):
+            if part is not None and all(planned.part != part for planned in members):
+                continue
+            states = {planned.state for planned in members}
+            if "todo" not in states and "settled" in states:
+                ready = [planned for planned in members if planned.state == "settled"]
+                yield self._group([Rows.of_slice(self.ledger, planned) for planned in ready])
 
-def mend(ledger: Ledger, run: Run) -> None:
-    """When a run is taken up again, slices that were short are walked again, and those whose pages a bad disk has damaged."""
-    for planned in ledger.slices(run):
-        short = planned.verdict is not None and Verdict.load(planned.verdict).coverage == "short"
-        if short or (planned.state == "settled" and not ledger.whole(planned)):
-            ledger.reopen(run, planned.slice.number)
+    def _group(self, rows: list[Rows]) -> Group:
+        self._handed_over += 1
+        parts = {each.planned.part for each in rows}
+        known = [
+            ids for part in parts if (ids := self.ledger.delivered(self.run, part)) is not None
+        ]
+        return Group(rows, frozenset().union(*known) if known else None)
 
-
-# PART work
-# Work that may leave smaller pieces of work: done in turn or in threads, until nothing is left.
-
-
-T = TypeVar("T")
-
-
-def worked(todo: Iterable[T], work: Callable[[T], list[T]], threads: int) -> Iterator[T]:
-    """Each piece once it was worked on; what `work` returns joins the queue. The first error ends it."""
-    return _in_turn(todo, work) if threads == 1 else _in_threads(todo, work, threads)
+    def _rejudge(self, rows: Rows, verdict: Verdict) -> None:
+        rows.verdict = replace(verdict, finality="provisional")
+        self.ledger.rejudge(self.run, rows.planned.slice.number, rows.verdict.dump())
 
 
-def _in_turn(todo: Iterable[T], work: Callable[[T], list[T]]) -> Iterator[T]:
-    """One after the other, in this thread: for simulations and for those who want no threads."""
-    waiting = list(todo)
-    while waiting:
-        piece = waiting.pop(0)
-        waiting = work(piece) + waiting
-        yield piece
-
-
-def _in_threads(todo: Iterable[T], work: Callable[[T], list[T]], threads: int) -> Iterator[T]:
+def _in_threads(
+    todo: Sequence[Planned], settle: Callable[[Planned], list[Planned]], threads: int
+) -> Iterator[Planned]:
+    """Each slice when it is settled; the parts it is cut into join the queue. The first error ends it."""
     pool = ThreadPoolExecutor(threads, "lastpage")
     try:
-        running: dict[Future[list[T]], T] = {pool.submit(work, piece): piece for piece in todo}
+        running: dict[Future[list[Planned]], Planned] = {
+            pool.submit(settle, planned): planned for planned in todo
+        }
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                piece = running.pop(future)
-                running.update({pool.submit(work, part): part for part in future.result()})
-                yield piece
+                planned = running.pop(future)
+                running.update({pool.submit(settle, part): part for part in future.result()})
+                yield planned
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _reopen_what_cannot_stand(ledger: Ledger, run: Run) -> None:
+    """On resuming: slices that were short are walked again, and those with pages that are damaged."""
+    for planned in ledger.slices(run):
+        short = planned.verdict and Verdict.load(planned.verdict).coverage == "short"
+        if short or (planned.state == "settled" and not ledger.is_intact(planned)):
+            ledger.reopen(run, planned.slice.number)

@@ -13,13 +13,13 @@ from typing import cast
 import pyarrow as pa
 
 from lastpage.api.client import Client
-from lastpage.api.organization import Lake
+from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.verification import Proof, pieces, prove
 from lastpage.errors import UsageError
 from lastpage.extraction.delivery import shredder_for, taken_up
 from lastpage.files import Disk
-from lastpage.planning.planner import Planning
+from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval
 from lastpage.query.query import Query
@@ -74,7 +74,7 @@ def same_key(place: Destination, extract: Extract) -> None:
 
 def proofs(extract: Extract, client: Client) -> list[Proof]:
     """Every piece against what the API counts now: one or two requests a day."""
-    planning = Planning(extract.query(), client, Lake(client), Meter(), "auto")
+    planning = Planner(extract.query(), client, JobWatermark(client), Meter(), "auto")
     found = [prove(each, planning.count(each.interval)) for each in extract.held]
     for proof in found:
         tell("proof", **asdict(proof))
@@ -91,13 +91,17 @@ def spans(days: Iterable[Interval]) -> list[Interval]:
     return joined
 
 
-def differing(ours: Destination, fresh: Destination, extract: Extract, disk: Disk) -> dict[str, str]:
+def differing(
+    ours: Destination, fresh: Destination, extract: Extract, disk: Disk
+) -> dict[str, str]:
     """Of each day that is not what a second reading brought: the tables that differ, of those that do not follow from others."""
     found = {}
     with _tables(ours, extract, disk) as one, _tables(fresh, extract, disk) as other:
         for day in sorted({each.day for each in extract.held}):
             names = [name for name in extract.selection.schemas if name in TABLES]
-            if tables := [name for name in names if not _same(_read(one, name, day), _read(other, name, day))]:
+            if tables := [
+                name for name in names if not _same(_read(one, name, day), _read(other, name, day))
+            ]:
                 found[str(day)] = f"a second reading differs in {', '.join(tables)}"
     return found
 
@@ -121,5 +125,11 @@ def _read(sink: Tabular, table: str, day: date) -> pa.Table | None:
 
 
 def _sorted(table: pa.Table) -> pa.Table:
-    keys = [name for name in table.column_names if name == KEY or name.endswith("_no") or name == "name"]
-    return table.replace_schema_metadata().sort_by([(name, "ascending") for name in keys]).combine_chunks()
+    keys = [
+        name for name in table.column_names if name == KEY or name.endswith("_no") or name == "name"
+    ]
+    return (
+        table.replace_schema_metadata()
+        .sort_by([(name, "ascending") for name in keys])
+        .combine_chunks()
+    )

@@ -1,22 +1,40 @@
-"""The ledger's file: ours, and of a version that is known here; anything else is refused and left as it is."""
+"""The ledger's file: opened, brought up to date, or refused and left as it is.
+
+    what is there                          what happens
+    -------------------------------------  ---------------------------------------------------
+    nothing                                it is made
+    a ledger of this version               it is opened
+    an older ledger of ours                it is brought up to date, a version at a time
+    a newer ledger of ours                 refused: update lastpage
+    a file of another program, or damaged  refused: move it away
+
+An upgrade keeps what is held. An unfinished run that this version cannot go on with keeps all but
+its plan; the same command plans it again.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import named
 
-#: The schema's version, and the mark that tells our file from any other SQLite file ("lpag").
-VERSION = 1
+#: The schema's version, and the mark that tells our file from other SQLite files ("lpag").
+VERSION = 2
 APPLICATION = 0x6C706167
 #: Every statement of `ledger.sql`, by its name.
 SQL = named("lastpage.ledger", "ledger.sql")
+#: The versions that are known, each with the columns that it had and this one does not.
+COLUMNS_GONE: dict[int, set[str]] = {1: {"slice.direction"}, VERSION: set()}
 
 
 def opened(path: Path) -> sqlite3.Connection:
-    """A connection to our ledger, which is made if there is none."""
+    """A connection to our ledger.
+
+    Raises `UsageError` for a newer ledger, `DestinationError` for a file that is not ours.
+    """
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         _prepare(db, path)
@@ -28,15 +46,45 @@ def opened(path: Path) -> sqlite3.Connection:
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.row_factory = sqlite3.Row
-    application, version = (db.execute(f"pragma {name}").fetchone()[0] for name in ("application_id", "user_version"))
-    if version > VERSION and application == APPLICATION:
-        raise UsageError(f"{path} was written by a newer lastpage; update this one, or give another destination")
-    tables = db.execute("select count(*) from sqlite_schema").fetchone()[0]
-    if tables and application != APPLICATION:
-        raise DestinationError(f"{path} is not lastpage's; move it away or give another destination")
+    application = db.execute("pragma application_id").fetchone()[0]
+    version = db.execute("pragma user_version").fetchone()[0]
+    columns = _columns(db)
+    if not columns:
+        mark = f"pragma application_id = {APPLICATION};pragma user_version = {VERSION}"
+        _set_durable(db)
+        db.executescript(f"begin;{SQL['schema']};{mark};commit;")
+        return
+    if application != APPLICATION:
+        raise DestinationError(
+            f"{path} was not written by lastpage; move it away or give another destination"
+        )
+    if version > VERSION:
+        raise UsageError(
+            f"{path} was written by a newer lastpage; update this one, or give another destination"
+        )
+    if version not in COLUMNS_GONE or not _wanted() | COLUMNS_GONE[version] <= columns:
+        raise DestinationError(
+            f"{path} is a ledger that this version cannot read; move it away, and the same command "
+            "makes a new one from what the destination holds"
+        )
+    _set_durable(db)
+    for older in range(version, VERSION):
+        step = f"{SQL[f'upgrade_{older}']};pragma user_version = {older + 1}"
+        db.executescript(f"begin immediate;{step};commit;")
+
+
+def _set_durable(db: sqlite3.Connection) -> None:
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
-    if not tables:
-        db.executescript(
-            f"begin;{SQL['schema']};pragma application_id = {APPLICATION};pragma user_version = {VERSION};commit;"
-        )
+
+
+def _columns(db: sqlite3.Connection) -> set[str]:
+    """`table.column` of every table."""
+    return {name for (name,) in db.execute(SQL["columns"])}
+
+
+def _wanted() -> set[str]:
+    """The columns of a ledger of this version."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(SQL["schema"])
+        return _columns(db)

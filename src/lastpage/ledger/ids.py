@@ -74,6 +74,8 @@ class Log:
         if self._latest is None:
             latest = dict(zip(Digests(bytes(self._digests)), self._facts, strict=True))
             self._latest = (
-                {one: fact for one, fact in latest.items() if fact != GONE} if GONE in self._facts else latest
+                {one: fact for one, fact in latest.items() if fact != GONE}
+                if GONE in self._facts
+                else latest
             )
         return self._latest

@@ -16,7 +16,7 @@ create table run (
 create table slice (
   run integer not null, number integer not null, part integer not null,
   start text not null, stop text not null, asked_start text not null, asked_stop text not null,
-  route text not null, direction text, reason text not null, expected integer,
+  route text not null, reason text not null, expected integer,
   state text not null default 'todo', attempt integer, verdict text,
   primary key (run, number)
 ) strict, without rowid;
@@ -45,6 +45,36 @@ create table sighting (run integer not null, start text not null, id text not nu
 create table delivered (run integer not null, part integer not null, ids blob not null, primary key (run, part))
   strict, without rowid;
 
+-- name: columns
+select t.name || '.' || c.name from sqlite_schema as t, pragma_table_info(t.name) as c
+where t.type = 'table';
+
+-- Version 1 cut slices by direction, too; under a filter that looks at segments it let jobs reach up
+-- to the watermark, and took by id what they could not show. An unfinished run that was planned so
+-- loses its plan and keeps its interval and what it delivered: the same command plans it again.
+-- name: upgrade_1
+create temp table planless as select id from run where ended is null and (
+  id in (select run from slice where direction is not null)
+  or id in (
+    select run from attempt join page on page.attempt = attempt.id
+    where json_extract(request, '$.kind') = 'named'
+  )
+  or id in (
+    select run from slice
+    where route = 'cursor' and stop > strftime('%Y-%m-%dT%H:%M:%fZ', run.watermark, '-1 day')
+  ) and exists (
+    select 1 from meta, json_each(meta.value) as filter
+    where meta.key = 'filters' and filter.key != 'conversationFilters'
+  )
+);
+delete from page where attempt in (select id from attempt where run in planless);
+delete from attempt where run in planless;
+delete from owned where run in planless;
+delete from sighting where run in planless;
+delete from slice where run in planless;
+drop table planless;
+alter table slice drop column direction;
+
 -- name: all_meta
 select key, value from meta;
 
@@ -59,6 +89,12 @@ select * from run where asked = ? and ended is null order by id desc limit 1;
 
 -- name: add_run
 insert into run (asked, start, stop, until, watermark, known, began) values (?, ?, ?, ?, ?, ?, ?);
+
+-- name: set_horizon
+update run set until = ?, watermark = ?, known = ? where id = ?;
+
+-- name: all_delivered
+select ids from delivered where run = ?;
 
 -- name: end_run
 update run set ended = ? where id = ?;
@@ -77,8 +113,8 @@ select attempt.id from attempt join slice on slice.run = attempt.run and slice.n
 where attempt.state != 'lost' and slice.state in ('todo', 'settled');
 
 -- name: add_slice
-insert into slice (run, number, part, start, stop, asked_start, asked_stop, route, direction, reason, expected)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+insert into slice (run, number, part, start, stop, asked_start, asked_stop, route, reason, expected)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: slices
 select * from slice where run = ? order by number;
@@ -92,10 +128,8 @@ update slice set state = ?, attempt = ?, verdict = ? where run = ? and number = 
 -- name: commit_slice
 update slice set state = 'committed' where run = ? and number = ?;
 
--- name: reopen_slices
-update slice set state = 'todo', attempt = null, verdict = null
-where run = ?1 and state in ('settled', 'committed')
-  and (start, stop) = (select start, stop from slice where run = ?1 and number = ?2);
+-- name: reopen_slice
+update slice set state = 'todo', attempt = null, verdict = null where run = ? and number = ?;
 
 -- name: set_verdict
 update slice set verdict = ? where run = ? and number = ?;

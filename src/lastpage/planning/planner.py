@@ -1,18 +1,23 @@
-"""The planner with its answers: the interval by the server's clock, the lake's watermark, and a count for every probe."""
+"""The plan with its answers: the interval by the server's clock, a count for every probe, the cost.
+
+resolve   what the interval means now, and how far each route reaches
+plan      slices (`slices.py` asks, the API counts)
+Forecast  what a plan costs, in requests and minutes
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from lastpage.api.client import Client
 from lastpage.api.messages import DETAILS, Call, read_page
-from lastpage.api.organization import RETENTION_DAYS_MIN, Lake, retention_days
-from lastpage.api.responses import understood
+from lastpage.api.organization import RETENTION_DAYS_MIN, JobWatermark, retention_days
+from lastpage.api.responses import decoded
 from lastpage.errors import UsageError
 from lastpage.planning.slices import (
     JOB_PAGE_ROWS,
@@ -31,72 +36,73 @@ from lastpage.query.interval import DAY, Interval, Relative, floor_day, from_uni
 from lastpage.query.query import Query
 from lastpage.trace import tell
 
-ENDPOINT = f"POST {DETAILS}/query"
-
 #: Rows of the last minute are still being written (docs/api.md, 3.2).
 UNSETTLED = timedelta(minutes=1)
+#: Requests around a job's pages: submit, delete, and the polls of a job of about a minute.
+JOB_REQUESTS = 8
+ENDPOINT = f"POST {DETAILS}/query"
 
 T = TypeVar("T")
 
 
-def tell_plan(slices: Iterable[Slice]) -> None:
-    """The slices as a trace has them."""
-    for each in slices:
-        facts = {"slice": each.number, "interval": str(each.interval), "expected": each.expected}
-        tell("plan", **facts, route=each.route, direction=each.direction)
-
-
 @dataclass(frozen=True, slots=True)
-class Planning:
+class Planner:
     """Plans one query; sends the watermark request and the counts, nothing else."""
 
     query: Query
     client: Client
-    lake: Lake
+    watermark: JobWatermark
     meter: Meter
     paginate: Paginate
 
     def resolve(self) -> tuple[Interval, Horizon]:
-        """The interval by the server's clock, and how far each route reaches."""
-        mark = self.lake.watermark()
+        """The interval by the server's clock, and how far each route reaches.
+
+        Raises `UsageError` for an interval in the future, or older than the retention.
+        """
+        mark = self.watermark.read()
         until = from_unix(self.client.server_now()) - UNSETTLED
         asked = self.query.interval
         interval = asked.until(until) if isinstance(asked, Relative) else asked
         if interval.start >= until:
             raise UsageError(
-                f"the interval {interval} lies in the future: by the API's clock it is {iso(until + UNSETTLED)}"
+                f"the interval {interval} lies in the future: "
+                f"by the API's clock it is {iso(until + UNSETTLED)}"
             )
         if interval.end > until:
-            self.meter.note(f"the interval is read up to {iso(until)}, a minute ago by the API's clock")
+            self.meter.note(
+                f"the interval is read up to {iso(until)}, a minute ago by the API's clock"
+            )
             interval = Interval(interval.start, until)
-        interval = self._kept(interval, until)
+        interval = self._within_retention(interval, until)
         return interval, Horizon(until, mark or until - LAG_ASSUMED, known=mark is not None)
 
-    def _kept(self, interval: Interval, until: datetime) -> Interval:
-        """The part of an interval that the organisation's retention has left; asked only where it can matter."""
+    def _within_retention(self, interval: Interval, until: datetime) -> Interval:
+        """The part that the organisation still keeps; asked only where it can matter."""
         if interval.start > until - RETENTION_DAYS_MIN * DAY:
             return interval
         days = retention_days(self.client)
         oldest = floor_day(until - days * DAY) + DAY if days else interval.start
         if interval.end <= oldest:
             raise UsageError(
-                f"the interval {interval} is older than what this organisation keeps ({days:,} days): "
-                f"the oldest whole day left is {oldest.date()}"
+                f"the interval {interval} is older than what this organisation keeps "
+                f"({days:,} days): the oldest whole day left is {oldest.date()}"
             )
         if interval.start < oldest:
             self.meter.note(
-                f"the interval is read from {oldest.date()} on: this organisation keeps conversations for {days:,} days only"
+                f"the interval is read from {oldest.date()} on: "
+                f"this organisation keeps conversations for {days:,} days only"
             )
         return Interval(max(interval.start, oldest), interval.end)
 
     def plan(self, interval: Interval, horizon: Horizon) -> list[Slice]:
-        """Drive the planner, answering its probes."""
+        """The slices of an interval; one or two requests a week, more where much happened."""
         slices = self._answered(plan(self.query, interval, horizon, self.paginate))
         tell_plan(slices)
         return slices
 
     def count(self, interval: Interval) -> int:
-        """How many conversations started in an interval of at most a week, as far as the API counts."""
+        """How many conversations started in an interval of at most a week, as the API counts."""
         return self._answered(started(interval))
 
     def _answered(self, questions: Generator[Probe, int, T]) -> T:
@@ -112,43 +118,49 @@ class Planning:
 def counted(client: Client, query: Query, probe: Probe) -> int:
     """What the API counts for a probe."""
     call = count_call(query, probe)
-    return understood(call, client.send(call), read_page).total_hits or 0
+    return decoded(call, client.send(call), read_page).total_hits or 0
 
 
-# PART forecast
-# What a plan costs: requests and minutes, from the slices and the allowance. Pure.
+def count_call(query: Query, probe: Probe, passes: frozenset[int] = frozenset()) -> Call:
+    """The cheapest count there is: one row asked for, `totalHits` read (docs/api.md, 1.3)."""
+    body = {
+        "interval": str(probe.interval),
+        "paging": {"pageSize": 1, "pageNumber": 1},
+        **query.filters(),
+    }
+    return Call(
+        "POST",
+        f"{DETAILS}/query",
+        body=json.dumps(body).encode(),
+        endpoint=ENDPOINT,
+        passes=passes,
+    )
 
 
-#: Submit, delete, and the polls of a job that takes about a minute.
-JOB_REQUESTS = 8
+def tell_plan(slices: Iterable[Slice]) -> None:
+    """The slices as a trace has them."""
+    for each in slices:
+        facts = {"slice": each.number, "interval": str(each.interval), "expected": each.expected}
+        tell("plan", **facts, route=each.route)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A slice and what it costs."""
+    """A slice and what it costs, as plain values."""
 
-    slice: Slice
+    slice: int
+    start: str
+    end: str
+    route: str
+    conversations: int
     requests: int
+    reason: str
 
-    @property
-    def start(self) -> str:
-        return iso(self.slice.interval.start)
-
-    @property
-    def end(self) -> str:
-        return iso(self.slice.interval.end)
-
-    @property
-    def route(self) -> str:
-        return self.slice.route + (f" {self.slice.direction}" if self.slice.direction else "")
-
-    @property
-    def reason(self) -> str:
-        return self.slice.reason
-
-    @property
-    def conversations(self) -> int:
-        return self.slice.expected or 0
+    @classmethod
+    def of(cls, slice_: Slice) -> Line:
+        ends = iso(slice_.interval.start), iso(slice_.interval.end)
+        size = slice_.expected or 0, requests_of(slice_)
+        return cls(slice_.number, *ends, slice_.route, *size, slice_.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +172,7 @@ class Forecast:
 
     @classmethod
     def of(cls, slices: Sequence[Slice], per_minute: float) -> Forecast:
-        return cls([Line(piece, requests_of(piece)) for piece in slices], per_minute)
+        return cls([Line.of(each) for each in slices], per_minute)
 
     @property
     def conversations(self) -> int:
@@ -176,36 +188,19 @@ class Forecast:
 
     def record(self) -> dict[str, Any]:
         """As plain values, for JSON."""
-        slices = [
-            {
-                "slice": line.slice.number,
-                "start": line.start,
-                "end": line.end,
-                "route": line.slice.route,
-                "direction": line.slice.direction,
-                "conversations": line.conversations,
-                "requests": line.requests,
-                "reason": line.reason,
-            }
-            for line in self.lines
-        ]
-        totals = {"conversations": self.conversations, "requests": self.requests, "minutes": round(self.minutes, 3)}
-        return {"slices": slices, **totals, "requests_per_minute": self.per_minute}
+        return {
+            "slices": [asdict(line) for line in self.lines],
+            "conversations": self.conversations,
+            "requests": self.requests,
+            "minutes": round(self.minutes, 3),
+            "requests_per_minute": self.per_minute,
+        }
 
 
-def requests_of(piece: Slice) -> int:
-    """How many requests a slice takes, if nothing goes wrong."""
-    rows = piece.expected or 0
-    if piece.route == "pages":
+def requests_of(slice_: Slice) -> int:
+    """How many requests a slice takes if nothing goes wrong."""
+    rows = slice_.expected or 0
+    if slice_.route == "pages":
         return math.ceil(rows / PAGE_ROWS_MAX) + 1
-    return max(math.ceil(rows / JOB_PAGE_ROWS), 1) + 2 * len(counted_intervals(piece)) + JOB_REQUESTS
-
-
-def count_call(query: Query, probe: Probe, passes: frozenset[int] = frozenset()) -> Call:
-    """The cheapest count there is: one row asked for, `totalHits` read (docs/api.md, 1.3)."""
-    body = {
-        "interval": str(probe.interval),
-        "paging": {"pageSize": 1, "pageNumber": 1},
-        **query.filters(probe.direction),
-    }
-    return Call("POST", f"{DETAILS}/query", body=json.dumps(body).encode(), endpoint=ENDPOINT, passes=passes)
+    pages, counts = max(math.ceil(rows / JOB_PAGE_ROWS), 1), 2 * len(counted_intervals(slice_))
+    return pages + counts + JOB_REQUESTS

@@ -11,7 +11,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from lastpage.errors import UsageError
@@ -19,8 +19,6 @@ from lastpage.query.interval import Interval, Relative
 
 Json = dict[str, Any]
 #: How a slice may be cut where time cannot cut it: one value a conversation, and a remainder.
-Direction = Literal["inbound", "outbound", "none"]
-DIRECTIONS: tuple[Direction, ...] = ("inbound", "outbound", "none")
 #: docs/api.md, 1.9. The API's enums are open; a media type newer than this list can be asked for with a body.
 MEDIA = (
     "callback", "chat", "cobrowse", "email", "internalmessage", "message",
@@ -65,8 +63,8 @@ class Query:
                 _check_id(option, text)
         _check_body(self.body, self.interval)
 
-    def filters(self, direction: Direction | None = None) -> Json:
-        """The filter arrays of a request body; `direction` is a cut of the plan's, beside the user's own filters."""
+    def filters(self) -> Json:
+        """The filter arrays of a request body."""
         arrays: dict[str, list[Json]] = {key: list(self.body.get(key) or ()) for key in FILTER_KEYS}
         segment, conversation = arrays["segmentFilters"], arrays["conversationFilters"]
         segment += _any_of("mediaType", self.media)
@@ -74,8 +72,6 @@ class Query:
         segment += _any_of("userId", self.users)
         conversation += _any_of("divisionId", self.divisions)
         conversation += _any_of("originatingDirection", (self.direction,) if self.direction else ())
-        if direction is not None:
-            conversation.append(_direction_cut(direction))
         return {key: array for key, array in arrays.items() if array}
 
     @property
@@ -117,14 +113,6 @@ def _no_number(text: str) -> None:
 def _any_of(dimension: str, values: Sequence[str]) -> list[Json]:
     predicates = [{"dimension": dimension, "value": value} for value in values]
     return [{"type": "or", "predicates": predicates}] if predicates else []
-
-
-def _direction_cut(direction: Direction) -> Json:
-    if direction == "none":
-        predicate = {"dimension": "originatingDirection", "operator": "notExists"}
-    else:
-        predicate = {"dimension": "originatingDirection", "value": direction}
-    return {"type": "and", "predicates": [predicate]}
 
 
 def _has_predicate(item: Mapping[str, Any]) -> bool:

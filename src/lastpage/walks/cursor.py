@@ -1,28 +1,49 @@
-"""The job walk: count, submit, poll with growing waits, read by cursor to the page without one, delete, count again.
+"""The job walk: count, submit, poll, read by cursor to the page without one, delete, count again.
 
-A short or empty page with a cursor is not the end (docs/api.md, 3.5). A job that failed, was cancelled, expired or vanished
-is lost with its pages: `Again`. A 400 in the middle of the cursor is read as a limit on what one job gives: `Narrow`.
-Both counts are kept with the pages; the tally holds what was read against the larger of them.
+A short or empty page with a cursor is not the end (docs/api.md, 3.5). Both rounds of counts are
+kept with the pages: what was read is held against the larger of them.
+
+    what happens                                     the walk
+    -----------------------------------------------  -----------------------------------------------
+    a count is refused (400, 403, 404)               goes on: without a count the coverage is
+                                                     `unproven`, which is better than no rows
+    the job fails, is cancelled or expires           Again: its pages are lost with it
+    the job or its cursor vanishes (404, 410)        Again
+    the job is not done after two hours              Again
+    the results are refused with 400                 Narrow: it is read as a limit on one job
+    the deletion is refused                          goes on: the pages are read
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import ClassVar
 
-from lastpage.api.messages import JOBS, Answer, Call, read_job, read_status, safe_id
+from lastpage.api.messages import JOBS, Answer, Call, Page, read_job, read_status, safe_id
 from lastpage.planning.planner import count_call
-from lastpage.planning.slices import JOB_PAGE_ROWS, Probe, Slice, counted_intervals
+from lastpage.planning.slices import (
+    JOB_PAGE_ROWS,
+    JOB_PAGE_ROWS_MAX,
+    LAG_ASSUMED,
+    Probe,
+    Slice,
+    counted_intervals,
+)
+from lastpage.query.interval import iso
 from lastpage.query.query import Query
-from lastpage.walks.walk import Again, Done, Narrow, Request, Step
-
-JOB_PAGE_ROWS_MIN = 50
+from lastpage.walks.walk import Again, Counted, Done, Narrow, Request, Sign, Step
 
 #: A page's body, decoded; pages grow or shrink towards it.
 PAGE_BYTES = 16 * 1024 * 1024
+JOB_PAGE_ROWS_MIN = 50
 POLL_WAITS_S = (2.0, 3.0, 5.0, 8.0, 10.0, 10.0, 12.0, 15.0, 20.0, 30.0)
 POLL_S_MAX = 2 * 3600.0
-#: A submission whose answer is lost may have made a job that nobody knows; so it is repeated less often than a read.
+#: A submission whose answer is lost may have made a job that is never read; so it is repeated less
+#: often than a read.
 SUBMIT_TRIES = 3
 LOST = frozenset({404, 410})
 OVER = frozenset({"FAILED", "CANCELLED", "EXPIRED"})
@@ -35,105 +56,161 @@ class CursorWalk:
     query: Query
     page_size: int = JOB_PAGE_ROWS
 
-    def first(self, piece: Slice) -> Request:
-        return Request(piece, "count", page_size=self.page_size)
+    page_size_usual: ClassVar[int] = JOB_PAGE_ROWS
+    page_size_max: ClassVar[int] = JOB_PAGE_ROWS_MAX
+    is_job: ClassVar[bool] = True
+    needs_watermark: ClassVar[bool] = True
+    resumable_s: ClassVar[float] = math.inf
+    has_attributes: ClassVar[bool] = True
+    signs: ClassVar[Mapping[Sign, str]] = {"read": "counts agree"}
+
+    def first(self, slice_: Slice) -> Request:
+        """The first count."""
+        return Request(slice_, "count", page_size=self.page_size)
 
     def after(self, request: Request, answer: Answer) -> Step:
+        """The next step of the job, or the end."""
         match request.kind:
             case "count" | "recount":
-                return self._counted(request, answer)
+                return _after_count(request, answer)
             case "submit":
                 return _poll(replace(request, job=safe_id(read_job(answer.body).id)), 0.0)
             case "poll":
-                return _polled(request, answer)
+                return _after_poll(request, answer)
             case "results":
-                return self._read(request, answer)
+                return self._after_results(request, answer)
             case _:
                 return replace(request, kind="recount", ordinal=0)
 
     def call(self, request: Request) -> Call:
+        """One request of the job (docs/api.md, 1.4)."""
         match request.kind:
             case "count" | "recount":
                 return self._count(request)
             case "submit":
                 return self._submit(request)
             case "poll":
-                return _job_call("GET", request.job, "", passes=LOST)
+                return _job_call("GET", request.job, passes=LOST)
             case "results":
                 return _results(request)
             case _:
-                # Whatever the API says to a deletion, the pages are read: the job's end is its business.
-                return _job_call("DELETE", request.job, "", passes=LOST | {400, 403, 409})
+                return _job_call("DELETE", request.job, passes=LOST | {400, 403, 409})
 
-    def _counted(self, request: Request, answer: Answer) -> Step:
-        if answer.status == 200:
-            _ = answer.page  # what cannot be read is no count, and the driver asks for it again
-        if request.ordinal + 1 < len(counted_intervals(request.slice)):
-            return replace(request, ordinal=request.ordinal + 1)
-        if request.kind == "count":
-            return replace(request, kind="submit", ordinal=0)
-        return Done("read")
+    @staticmethod
+    def as_of(asked_at: datetime, watermark: datetime | None) -> datetime:
+        """The watermark: what it had not reached is not in the rows."""
+        return watermark or asked_at - LAG_ASSUMED
 
-    def _read(self, request: Request, answer: Answer) -> Step:
+    @staticmethod
+    def settled_until(watermark: datetime | None, planned: datetime | None) -> datetime | None:
+        """The watermark of this attempt."""
+        return watermark
+
+    @staticmethod
+    def doubt(slice_: Slice, watermark: datetime | None) -> str:
+        """A job is silently partial beyond the watermark (docs/api.md, 7)."""
+        if watermark is None:
+            return "the API did not say how far its jobs reach"
+        if watermark < slice_.asked.end:
+            return f"jobs reached only to {iso(watermark)} when this one was submitted"
+        return ""
+
+    @staticmethod
+    def gap(sign: Sign, account: Counted) -> int | None:
+        """The largest deficit of the counts before and after."""
+        return max(account.deficits, default=None)
+
+    @staticmethod
+    def continuation(request: Request, page: Page) -> int | str | None:
+        """The cursor."""
+        return page.cursor
+
+    @staticmethod
+    def cleanup(made: Sequence[Request]) -> Request | None:
+        """The deletion of the job, while it is polled or read. Without it a job expires."""
+        if not made or made[-1].kind not in ("poll", "results"):
+            return None
+        return Request(made[-1].slice, "delete", job=made[-1].job)
+
+    def _after_results(self, request: Request, answer: Answer) -> Step:
         if answer.status in LOST:
             return Again(f"job {request.job} vanished while it was read")
         if answer.status == 400:
-            return Narrow(f"the results of job {request.job} were refused with 400 after {request.ordinal} pages")
+            pages = f"after {request.ordinal} pages"
+            return Narrow(f"the results of job {request.job} were refused with 400 {pages}")
         page = answer.page
-        size = _page_size(request.page_size, len(answer.body), len(page.heads or ()), self.page_size)
-        if page.cursor:
-            return replace(request, ordinal=request.ordinal + 1, cursor=page.cursor, page_size=size)
-        return replace(request, kind="delete", ordinal=0, cursor="")
+        if not page.cursor:
+            return replace(request, kind="delete", ordinal=0, cursor="")
+        size = request.page_size
+        if page.heads:
+            fitting = int(PAGE_BYTES / (len(answer.body) / len(page.heads)))
+            smallest = min(JOB_PAGE_ROWS_MIN, self.page_size)
+            size = max(smallest, min(self.page_size, fitting))
+        ordinal = request.ordinal + 1
+        return replace(request, ordinal=ordinal, cursor=page.cursor, page_size=size)
 
     def _count(self, request: Request) -> Call:
         interval = counted_intervals(request.slice)[request.ordinal]
-        # Without a count the coverage is `unproven`; that is no reason to fetch nothing.
-        return count_call(self.query, Probe(interval, request.slice.direction), frozenset({400, 403, 404}))
+        return count_call(self.query, Probe(interval), frozenset({400, 403, 404}))
 
     def _submit(self, request: Request) -> Call:
-        piece = request.slice
-        body = {"interval": str(piece.asked), **self.query.filters(piece.direction)}
-        if piece.asked == piece.interval:
+        slice_ = request.slice
+        body = {"interval": str(slice_.asked), **self.query.filters()}
+        if slice_.asked == slice_.interval:
             body["startOfDayIntervalMatching"] = True
-        return Call("POST", JOBS, body=json.dumps(body).encode(), endpoint=f"POST {JOBS}", tries=SUBMIT_TRIES)
+        endpoint = f"POST {JOBS}"
+        data = json.dumps(body).encode()
+        return Call("POST", JOBS, body=data, endpoint=endpoint, tries=SUBMIT_TRIES)
+
+
+def _after_count(request: Request, answer: Answer) -> Step:
+    if answer.status == 200:
+        _ = answer.page  # a count that cannot be read raises here, and the driver asks again
+    if request.ordinal + 1 < len(counted_intervals(request.slice)):
+        return replace(request, ordinal=request.ordinal + 1)
+    if request.kind == "count":
+        return replace(request, kind="submit", ordinal=0)
+    return Done("read")
 
 
 def _poll(request: Request, waited_s: float) -> Request:
     ordinal = request.ordinal if request.kind == "poll" else 0
     wait_s = POLL_WAITS_S[min(ordinal, len(POLL_WAITS_S) - 1)]
-    return replace(request, kind="poll", ordinal=ordinal + 1, wait_s=wait_s, waited_s=waited_s + wait_s)
+    waited_s += wait_s
+    return replace(request, kind="poll", ordinal=ordinal + 1, wait_s=wait_s, waited_s=waited_s)
 
 
-def _polled(request: Request, answer: Answer) -> Step:
+def _after_poll(request: Request, answer: Answer) -> Step:
     if answer.status in LOST:
         return Again(f"job {request.job} vanished before it was done")
     status = read_status(answer.body)
     if status.state in OVER:
-        return Again(f"job {request.job} ended as {status.state}" + (f": {status.error}" if status.error else ""))
+        error = f": {status.error}" if status.error else ""
+        return Again(f"job {request.job} ended as {status.state}{error}")
     if status.state == "FULFILLED":
         return replace(request, kind="results", ordinal=0, cursor="", wait_s=0.0)
     if request.waited_s >= POLL_S_MAX:
-        return Again(f"job {request.job} was still {status.state or 'running'} after {POLL_S_MAX / 3600:.0f} hours")
+        state = status.state or "running"
+        return Again(f"job {request.job} was still {state} after {POLL_S_MAX / 3600:.0f} hours")
     return _poll(request, request.waited_s)
-
-
-def _page_size(size: int, body_bytes: int, rows: int, largest: int) -> int:
-    if not rows:
-        return size
-    return max(min(JOB_PAGE_ROWS_MIN, largest), min(largest, int(PAGE_BYTES / (body_bytes / rows))))
 
 
 def _results(request: Request) -> Call:
     query = [("pageSize", str(request.page_size))]
     if request.cursor:
         query.append(("cursor", request.cursor))
-    # A 400 on the first page is passed on too: some deployments limit what a job gives as a whole.
+    # A 400 on the first page passes, too: some deployments limit what a job gives as a whole.
     return _job_call("GET", request.job, "/results", query=tuple(query), passes=LOST | {400})
 
 
 def _job_call(
-    method: str, job: str, rest: str, *, query: tuple[tuple[str, str], ...] = (), passes: frozenset[int]
+    method: str,
+    job: str,
+    rest: str = "",
+    *,
+    query: tuple[tuple[str, str], ...] = (),
+    passes: frozenset[int],
 ) -> Call:
-    return Call(
-        method, f"{JOBS}/{safe_id(job)}{rest}", query=query, endpoint=f"{method} {JOBS}/{{jobId}}{rest}", passes=passes
-    )
+    path = f"{JOBS}/{safe_id(job)}{rest}"
+    endpoint = f"{method} {JOBS}/{{jobId}}{rest}"
+    return Call(method, path, query=query, endpoint=endpoint, passes=passes)

@@ -1,27 +1,34 @@
-"""The page-number walk: `POST …/details/query`, newest first, to the first page that has no conversations.
+"""The page-number walk: `POST …/details/query`, newest first, to the first page without rows.
 
-`totalHits` is approximate and never ends a walk (docs/api.md, 3.2). A walk may stop before the absent page when a whole page
-lies beyond the slice and every page so far was in order: then nothing of the slice can follow. Newest first, threads that
-have been open for days come after everything the slice owns. A filter on segments is the exception: such a request looks
-past its slice's end, so it goes oldest first, or it would read a day of foreign rows before its own.
+`totalHits` is approximate and never ends a walk (docs/api.md, 3.2). A walk may stop before the
+absent page when a whole page lies beyond the slice and every page so far was in order: then nothing
+of the slice can follow. Newest first, threads that have been open for days come after everything
+the slice owns. A filter on segments is the exception: such a request looks past its slice's end, so
+it goes oldest first, or it would read a day of foreign rows before its own.
+
+    sign    the walk ended because          the gap is
+    ------  ------------------------------  --------------------------------------------------------
+    absent  a page had no conversations     the larger of the first and the last totalHits, less the
+                                            unique ids
+    beyond  a whole page lay beyond the     0 where totalHits did not move and no row came twice:
+            slice, all pages in order       whatever moved may have moved a row from a page to come
+                                            to one that had been read
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import ClassVar
 
-from lastpage.api.messages import DETAILS, Answer, Call
+from lastpage.api.messages import DETAILS, Answer, Call, Page
 from lastpage.planning.planner import ENDPOINT
-from lastpage.planning.slices import PAGE_ROWS_MAX, Slice
+from lastpage.planning.slices import PAGE_ROWS_MAX, WALL_ROWS, Slice
 from lastpage.query.interval import iso
 from lastpage.query.query import Query
-from lastpage.walks.walk import Done, Narrow, Request, Step
-
-#: `pageNumber x pageSize` beyond this is refused (docs/api.md, 2).
-WALL = 100_000
+from lastpage.walks.walk import Counted, Done, Narrow, Request, Sign, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +38,49 @@ class PagesWalk:
     query: Query
     page_size: int = PAGE_ROWS_MAX
 
-    def first(self, piece: Slice) -> Request:
-        return Request(piece, "page", ordinal=1, page_size=self.page_size)
+    page_size_usual: ClassVar[int] = PAGE_ROWS_MAX
+    page_size_max: ClassVar[int] = PAGE_ROWS_MAX
+    is_job: ClassVar[bool] = False
+    needs_watermark: ClassVar[bool] = False
+    #: Rows slide from page to page; after this long the pages are no longer one answer.
+    resumable_s: ClassVar[float] = 300.0
+    has_attributes: ClassVar[bool] = False
+    signs: ClassVar[Mapping[Sign, str]] = {
+        "absent": "counts agree",
+        "beyond": "read in order past its start",
+    }
+
+    def first(self, slice_: Slice) -> Request:
+        """Page 1."""
+        return Request(slice_, "page", ordinal=1, page_size=self.page_size)
 
     def after(self, request: Request, answer: Answer) -> Step:
+        """The next page, or the end."""
         if answer.status == 400:
             return Narrow(f"page {request.ordinal} was refused with 400")
         page = answer.page
         if not page.heads and not page.token:
             return Done("absent")
         starts = [head.start for head in page.known]
-        ordered = request.ordered and _in_order(starts, request.top, _newest_first(self.query))
+        ordered = request.ordered and _in_order(starts, request.top, self._newest_first)
         if ordered and starts and self._beyond(request.slice, starts):
             return Done("beyond")
-        if (request.ordinal + 1) * request.page_size > WALL:
-            return Narrow(f"page {request.ordinal + 1} would be beyond the {WALL:,} rows that a query gives")
+        if (request.ordinal + 1) * request.page_size > WALL_ROWS:
+            beyond = f"page {request.ordinal + 1} would be beyond the {WALL_ROWS:,} rows of a query"
+            return Narrow(beyond)
         top = iso(starts[0]) if starts else request.top
-        return replace(request, ordinal=request.ordinal + 1, top=top, ordered=ordered, token=page.token or "")
+        token = page.token or ""
+        ordinal = request.ordinal + 1
+        return replace(request, ordinal=ordinal, top=top, ordered=ordered, token=token)
 
     def call(self, request: Request) -> Call:
+        """One page of the details query (docs/api.md, 1.3)."""
         body = {
             "interval": str(request.slice.asked),
-            "order": "desc" if _newest_first(self.query) else "asc",
+            "order": "desc" if self._newest_first else "asc",
             "orderBy": "conversationStart",
             "paging": {"pageSize": request.page_size, "pageNumber": request.ordinal},
-            **self.query.filters(request.slice.direction),
+            **self.query.filters(),
         }
         return Call(
             "POST",
@@ -63,21 +88,56 @@ class PagesWalk:
             query=(("nextPageToken", request.token),) if request.token else (),
             body=json.dumps(body).encode(),
             endpoint=ENDPOINT,
-            # A 400 on the first page is a wrong request; on a later one it is a limit, and the walk's to answer.
+            # A 400 on the first page is a wrong query. On a later one it is a limit: `Narrow`.
             passes=frozenset({400}) if request.ordinal > 1 else frozenset(),
         )
 
-    def _beyond(self, piece: Slice, starts: Sequence[datetime]) -> bool:
-        if _newest_first(self.query):
-            return max(starts) < piece.interval.start
-        return min(starts) >= piece.interval.end
+    @staticmethod
+    def as_of(asked_at: datetime, watermark: datetime | None) -> datetime:
+        """The moment of the request: rows are as they were then."""
+        return asked_at
 
+    @staticmethod
+    def settled_until(watermark: datetime | None, planned: datetime | None) -> datetime | None:
+        """The watermark of the plan; what it reached since says nothing of rows read before."""
+        return planned
 
-def _newest_first(query: Query) -> bool:
-    return not query.sees_segments
+    @staticmethod
+    def doubt(slice_: Slice, watermark: datetime | None) -> str:
+        """Nothing: this route does not depend on the watermark."""
+        return ""
+
+    @staticmethod
+    def gap(sign: Sign, account: Counted) -> int | None:
+        """See the table at the top of this file."""
+        if not account.hits:
+            return None
+        first, last = account.hits[0], account.hits[-1]
+        if sign == "absent":
+            return max(first, last) - account.unique
+        return max(abs(last - first), account.duplicates)
+
+    @staticmethod
+    def continuation(request: Request, page: Page) -> int | str | None:
+        """A token if the API sent one, else the next page number."""
+        return page.token or (request.ordinal + 1 if page.heads else None)
+
+    @staticmethod
+    def cleanup(made: Sequence[Request]) -> Request | None:
+        """Nothing is left at the API."""
+        return None
+
+    @property
+    def _newest_first(self) -> bool:
+        return not self.query.sees_segments
+
+    def _beyond(self, slice_: Slice, starts: Sequence[datetime]) -> bool:
+        if self._newest_first:
+            return max(starts) < slice_.interval.start
+        return min(starts) >= slice_.interval.end
 
 
 def _in_order(starts: Sequence[datetime], top: str, newest_first: bool) -> bool:
     """Whether a page is sorted, and does not begin before the one in front of it began."""
-    begun = [*([top] if top else []), *map(iso, starts)]
-    return begun == sorted(begun, reverse=newest_first)
+    sequence = [*([top] if top else []), *map(iso, starts)]
+    return sequence == sorted(sequence, reverse=newest_first)

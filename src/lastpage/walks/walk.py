@@ -1,4 +1,4 @@
-"""A walk: how a route goes from its first request to its last page. Two pure questions, no state, no I/O.
+"""A walk: how a route goes from its first request to its last page. Two pure questions, no I/O.
 
     first(slice)           the first request
     after(request, answer) the next request, or how the walk ends:
@@ -6,30 +6,63 @@
                            Narrow  the slice is too large, take smaller ones
                            Again   this attempt is lost, begin another
 
-All state is in the request, so the ledger can store it, and a crash costs nothing: the next request is computed again from
-the last one and its answer. An asynchronous job (count, submit, poll, read, delete, count) is only a longer walk.
+All state is in the request, so the ledger can store it, and a crash costs nothing: the next request
+is computed again from the last one and its answer. An asynchronous job (count, submit, poll, read,
+delete, count) is only a longer walk.
+
+The two routes differ in more than their requests. Each walk answers for its route:
+
+    attribute          PagesWalk                      CursorWalk
+    -----------------  -----------------------------  --------------------------------------------
+    page_size_usual    100                            1,000; then it follows the size of the bodies
+    page_size_max      100                            10,000
+    is_job             no                             yes: it counts among the jobs in flight
+    needs_watermark    no                             yes, before the job is submitted
+    resumable_s        300: rows slide                without a limit: a job's rows do not change
+    has_attributes     no                             yes: participant attributes
+    as_of              when it was asked              the watermark
+    settled_until      the watermark of the plan      the watermark of this attempt
+    doubt              never                          no watermark, or one before what was asked for
+    signs              absent, beyond                 read
+    gap                totalHits against unique ids   the counts before and after against the rows
+    continuation       a page number or a token       a cursor
+    cleanup            nothing                        the job is deleted
+
+`drive` goes along any walk. It is the one home of the guards: no walk is endless, and none goes in
+circles. A step is: wait if the request says so, send, ask the walk what follows, keep request and
+answer. What follows is asked before anything is kept, so an answer that cannot be read never counts
+as progress.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from datetime import datetime
+from typing import Any, ClassVar, Literal, Protocol
 
-from lastpage.api.messages import UNREADABLE, Answer, Call, TransportError
+from lastpage.api.messages import UNREADABLE, Answer, Call, Page, TransportError
 from lastpage.api.responses import complain_unreadable
 from lastpage.planning.slices import Slice
 
-Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount", "named"]
+#: Requests in one walk. The largest job of ours has some hundred pages; two hours of polling are
+#: 250 requests.
+STEPS_MAX = 20_000
+#: How often an answer that cannot be read is asked for again; the fault may be a gateway's.
+UNREADABLE_MAX = 3
+
+Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount"]
 #: The kinds whose answers hold conversations.
-READS: frozenset[str] = frozenset({"page", "results", "named"})
+READS: frozenset[str] = frozenset({"page", "results"})
+#: By what a walk knows that it has reached its end.
+Sign = Literal["absent", "beyond", "read"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One step of a walk. It carries its slice and its ordinals; which fields matter depends on the kind."""
+    """One step of a walk. Which fields matter depends on the kind."""
 
     slice: Slice
     kind: Kind
@@ -56,27 +89,28 @@ class Request:
         }
 
     @classmethod
-    def from_record(cls, piece: Slice, record: Mapping[str, Any]) -> Request:
-        return cls(slice=piece, **record)
+    def from_record(cls, slice_: Slice, record: Mapping[str, Any]) -> Request:
+        """The reverse of `record`."""
+        return cls(slice=slice_, **record)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """The walk is at its true end; `how` says by what sign."""
 
-    how: Literal["absent", "beyond", "read"]
+    how: Sign
 
 
 @dataclass(frozen=True, slots=True)
 class Narrow:
-    """The API will not give this slice as one; smaller slices may do."""
+    """The API does not give this slice as a whole; smaller slices may work."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """This attempt is lost (a failed job, a vanished cursor, a loop); another may do."""
+    """This attempt is lost (a failed job, a vanished cursor, a loop); another one may work."""
 
     reason: str
 
@@ -84,27 +118,88 @@ class Again:
 Step = Request | Done | Narrow | Again
 
 
+class Counted(Protocol):
+    """The numbers of a slice's account that a gap is computed from (`coverage.tally.Account`)."""
+
+    @property
+    def hits(self) -> Sequence[int]:
+        """`totalHits` of each page, in the order of the pages."""
+
+    @property
+    def unique(self) -> int:
+        """Different ids, owned or not."""
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that repeat an id."""
+
+    @property
+    def deficits(self) -> Sequence[int]:
+        """For each count before and after a job: the conversations counted less those read."""
+
+
 class Walk(Protocol):
-    """The two questions, and how a request of this walk looks on the wire."""
+    """One route: its steps, how its requests look on the wire, and what is true of its rows."""
 
-    def first(self, piece: Slice) -> Request: ...
+    #: Rows a page unless another number is asked for, and the most that the API gives.
+    page_size_usual: ClassVar[int]
+    page_size_max: ClassVar[int]
+    #: Whether it is a job. The API limits how many may be in flight (docs/api.md, 2).
+    is_job: ClassVar[bool]
+    #: Whether the watermark has to be read before the first request.
+    needs_watermark: ClassVar[bool]
+    #: How many seconds after its first request an unfinished attempt is still worth resuming.
+    resumable_s: ClassVar[float]
+    #: Whether its rows have participant attributes.
+    has_attributes: ClassVar[bool]
+    #: The signs that it can end with, and what each of them proves.
+    signs: ClassVar[Mapping[Sign, str]]
 
-    def after(self, request: Request, answer: Answer) -> Step: ...
+    def first(self, slice_: Slice) -> Request:
+        """The first request."""
 
-    def call(self, request: Request) -> Call: ...
+    def after(self, request: Request, answer: Answer) -> Step:
+        """What follows. Raises one of `UNREADABLE` for an answer that cannot be read."""
 
+    def call(self, request: Request) -> Call:
+        """The request as the API takes it."""
 
-# PART fetch.drive
-# The one driver of every walk, and the one home of the guards: no walk is endless, none goes in circles.
-#
-# A step is: wait if the request says so, send, ask the walk what follows, keep request and answer. What follows is asked before
-# anything is kept, so an answer that cannot be read never counts as progress.
+    @staticmethod
+    def as_of(asked_at: datetime, watermark: datetime | None) -> datetime:
+        """How fresh the rows are.
 
+        `watermark` is the earliest one that is known of this attempt: read before it began, or
+        sent with its results.
+        """
 
-#: Requests in one walk. The largest job of ours has some hundred pages; two hours of polling are 250 requests.
-STEPS_MAX = 20_000
-#: How often an answer that cannot be read is asked for again; the fault may be a gateway's.
-UNREADABLE_MAX = 3
+    @staticmethod
+    def settled_until(watermark: datetime | None, planned: datetime | None) -> datetime | None:
+        """Up to when rows can be final: what was known of the watermark before they were read.
+
+        `watermark` is this attempt's, `planned` the one that was known when the run was planned.
+        """
+
+    @staticmethod
+    def doubt(slice_: Slice, watermark: datetime | None) -> str:
+        """Why this route cannot have read all of the slice, whatever the counts say; or nothing."""
+
+    @staticmethod
+    def gap(sign: Sign, account: Counted) -> int | None:
+        """How many conversations the API counts that were not read, after an end with this sign.
+
+        0 or less means none, None that there is no count.
+        """
+
+    @staticmethod
+    def continuation(request: Request, page: Page) -> int | str | None:
+        """What the page after this one is asked for with; None after the last page."""
+
+    @staticmethod
+    def cleanup(made: Sequence[Request]) -> Request | None:
+        """The request that removes what an abandoned attempt leaves at the API, if anything.
+
+        `made` are the attempt's requests so far.
+        """
 
 
 def drive(
@@ -114,29 +209,27 @@ def drive(
     send: Callable[[Request], Answer],
     keep: Callable[[Request, Answer], None],
     sleep: Callable[[float], None],
-    behind: Iterable[Request] = (),
+    made: Iterable[Request] = (),
 ) -> Done | Narrow | Again:
-    """Go from `step` to the end of the walk; `behind` are the requests an earlier process has already made."""
-    seen = {_key(request) for request in behind}
+    """Go from `step` to the end of the walk; `made` are the requests of an earlier process.
+
+    Raises `UnavailableError` where an answer cannot be read `UNREADABLE_MAX` times in a row.
+    """
+    seen = {_identity(request) for request in made}
     for _ in range(STEPS_MAX):
         if not isinstance(step, Request):
             return step
-        if _key(step) in seen and step.kind != "poll":
-            return Again(f"the API led back to a page already read ({step.kind} {step.ordinal})")
-        seen.add(_key(step))
+        if _identity(step) in seen and step.kind != "poll":
+            reason = f"the API led back to a page already read ({step.kind} {step.ordinal})"
+            return Again(reason)
+        seen.add(_identity(step))
         sleep(step.wait_s)
-        step = _taken(walk, step, send, keep)
+        answer, following = _ask(walk, step, send)
+        if not _polls_on(step, following):
+            keep(step, answer)
+        step = following
+        del answer  # its memory is free before the next page comes
     return Again(f"no end after {STEPS_MAX:,} requests")
-
-
-def _taken(
-    walk: Walk, request: Request, send: Callable[[Request], Answer], keep: Callable[[Request, Answer], None]
-) -> Step:
-    """Ask, keep the answer, say what follows. While the next answer is waited for, this one is nobody's any more."""
-    answer, following = _ask(walk, request, send)
-    if not _repeats(request, following):
-        keep(request, answer)
-    return following
 
 
 def _ask(walk: Walk, request: Request, send: Callable[[Request], Answer]) -> tuple[Answer, Step]:
@@ -150,12 +243,12 @@ def _ask(walk: Walk, request: Request, send: Callable[[Request], Answer]) -> tup
     raise AssertionError
 
 
-def _key(request: Request) -> tuple[str, str, str, str, int]:
-    """What makes two requests the same on the wire. A cursor or token is all there is to a position."""
-    place = 0 if request.cursor or request.token else request.ordinal
-    return request.kind, request.job, request.cursor, request.token, place
+def _identity(request: Request) -> tuple[str, str, str, str, int]:
+    """What makes two requests the same on the wire; a cursor or token says all of a position."""
+    ordinal = 0 if request.cursor or request.token else request.ordinal
+    return request.kind, request.job, request.cursor, request.token, ordinal
 
 
-def _repeats(request: Request, following: Step) -> bool:
+def _polls_on(request: Request, following: Step) -> bool:
     """A poll that is followed by a poll proved nothing; only the last one is kept."""
     return request.kind == "poll" and isinstance(following, Request) and following.kind == "poll"
