@@ -1,7 +1,7 @@
 """The tables of errors.md: what docs/api.md says can be answered, and what lastpage makes of it.
 
-Nothing here is written down twice: the answers are read from docs/api.md, 1.8, and decisions and sentences come from the functions
-that make them for the client.
+Nothing here is written down twice: the answers are read from docs/api.md, 1.8, the decisions from
+the table in `api/responses.py`, and every sentence is the one that is really made there.
 """
 
 from __future__ import annotations
@@ -17,20 +17,24 @@ from typing import Any, get_args
 from lastpage import errors
 from lastpage.api import auth
 from lastpage.api.messages import TRIES_MAX, Answer, Call, Fault, TransportError
-from lastpage.api.responses import Decision, complain, complain_fault, complain_tokenless, complain_unreadable, decide
+from lastpage.api.responses import (
+    RULES,
+    UNREADABLE_MAX,
+    Rule,
+    error_for,
+    rule_for,
+    tokenless,
+    unreadable,
+)
 from lastpage.errors import ApiError
 from lastpage.walks import pages
-from lastpage.walks.walk import UNREADABLE_MAX
 
 API = Path(__file__).with_name("api.md")
 QUERY = Call("POST", "/query", endpoint=pages.ENDPOINT)
 LOGIN = Call("POST", "/oauth/token", endpoint=auth.ENDPOINT)
 CORRELATION = "11111111-2222-3333-4444-555555555555"
-#: A cell of the table in docs/api.md that begins so is a remark, not a message.
+#: What stands in the place of a message in docs/api.md, 1.8, and is none.
 REMARKS = ("\N{EN DASH}", "text unknown", "the same")
-#: The walk decides it: an answer has to be read before this is known.
-UNREADABLE = Decision("retry", f"a gateway may have answered; {UNREADABLE_MAX} times while a slice is read, else once")
-TOKENLESS = Decision("give up", "that is not the login host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +43,23 @@ class Row:
 
     answered: str
     case: int | str
+    rule: Rule
     error: ApiError
 
-    @property
-    def decision(self) -> Decision:
-        if self.case != 200:
-            return decide(self.case)
-        return TOKENLESS if self.error.endpoint == LOGIN.endpoint else UNREADABLE
+    @classmethod
+    def of(cls, answered: str, call: Call, outcome: Answer | TransportError) -> Row:
+        """The row of an answer, or of none."""
+        rule = rule_for(call, outcome)
+        case = outcome.status if isinstance(outcome, Answer) else outcome.fault
+        tries = TRIES_MAX if rule.action == "retry" else 1
+        return cls(answered, case, rule, error_for(call, outcome, tries))
 
     def cells(self) -> tuple[str, ...]:
+        """The row as it stands in the table."""
         kind = type(self.error)
-        what = f"{self.decision.action}: {self.decision.why}"
-        return self.answered, f"`{kind.__name__}`", str(kind.exit_code), what, _shown(str(self.error))
+        decision = f"{self.rule.action}: {self.rule.why}"
+        sentence = _shown(str(self.error))
+        return self.answered, f"`{kind.__name__}`", str(kind.exit_code), decision, sentence
 
 
 def answers() -> str:
@@ -87,34 +96,35 @@ def listed() -> Iterator[Row]:
 
 
 def elsewhere() -> Iterator[Row]:
-    for word, said in (("invalid_client", "client not found"), ("invalid_client", "authentication failed")):
-        answer = _answer(400, {"error": word, "description": said, "error_description": said})
-        yield Row(f"login: 400 `{word}`, {said}", 400, complain(LOGIN, answer))
+    """The rows that docs/api.md, 1.8 does not have."""
+    for said in ("client not found", "authentication failed"):
+        answer = _answer(400, {"error": "invalid_client", "error_description": said})
+        yield Row.of(f"login: 400 `invalid_client`, {said}", LOGIN, answer)
     answer = _answer(400, {"error": "unsupported_grant_type"})
-    yield Row("login: 400, another word", 400, complain(LOGIN, answer))
-    yield Row("login: 200 without a token", 200, complain_tokenless(LOGIN, _answer(200, None)))
-    unreadable = complain_unreadable(QUERY, _answer(200, None), ValueError("JSON is malformed"), UNREADABLE_MAX)
-    yield Row("200 with a body that is not this API's", 200, unreadable)
-    for status, what in ((302, "a redirect"), (418, "a status that docs/api.md does not have")):
-        yield Row(f"{status}, {what}", status, complain(QUERY, _answer(status, None)))
+    yield Row.of("login: 400, another word", LOGIN, answer)
+    html = _answer(200, None)
+    error = tokenless(LOGIN, html)
+    yield Row("login: 200 without a token", 200, RULES["no token"], error)
+    error = unreadable(QUERY, html, ValueError("JSON is malformed"), UNREADABLE_MAX)
+    yield Row("200 with a body that is not this API's", 200, RULES["unreadable"], error)
+    yield Row.of("302, a redirect", QUERY, _answer(302, None))
+    yield Row.of("418, a status that docs/api.md does not have", QUERY, _answer(418, None))
     for status in (501, 502, 507):
-        error = complain(QUERY, _answer(status, None), _tries(status))
-        yield Row(f"{status} in HTML, by a gateway", status, error)
+        yield Row.of(f"{status} in HTML, by a gateway", QUERY, _answer(status, None))
 
 
 def unanswered() -> Iterator[Row]:
+    """The rows of the transport's faults."""
     for fault in get_args(Fault):
-        error = complain_fault(QUERY, TransportError(fault, "(what the network said)"), _tries(fault))
-        yield Row(f"`{fault}`", fault, error)
+        yield Row.of(f"`{fault}`", QUERY, TransportError(fault, "(what the network said)"))
 
 
 def _row(status: int, code: str, message: str) -> Row:
     params = re.findall(r"permissions[^\[]*\[([\w:]+)", message)
     body = {"status": status, "code": code, "message": message, "contextId": CORRELATION}
     more = {"messageParams": {"permissions": params[0]}} if params else {}
-    answer = _answer(status, {**body, **more})
     said = f", {' '.join(message.split()[:5])} …" if code == "bad.request" else ""
-    return Row(f"{status} `{code}`{said}", status, complain(QUERY, answer, _tries(status)))
+    return Row.of(f"{status} `{code}`{said}", QUERY, _answer(status, {**body, **more}))
 
 
 def _message(cell: str) -> str:
@@ -128,10 +138,6 @@ def _message(cell: str) -> str:
 def _answer(status: int, body: Any) -> Answer:
     raw = b"<html>" if body is None else json.dumps(body).encode()
     return Answer(status, {"inin-correlation-id": CORRELATION}, raw)
-
-
-def _tries(case: int | str) -> int:
-    return TRIES_MAX if decide(case).action == "retry" else 1
 
 
 def _table(rows: list[Row]) -> str:

@@ -111,8 +111,8 @@ def test_the_region_that_was_assumed() -> None:
     made = world()
     credentials = Credentials(made.sandbox.settings.client_id, "wrong")
     found = Cloud(credentials, transport=InProcess(made.sandbox), clock=made.clock).doctor()
-    assert "us-east-1 (assumed, for GENESYS_ENVIRONMENT is not set)" in found[0].text
-    assert "us-east-1 (assumed, for GENESYS_ENVIRONMENT is not set)" in found[-1].text
+    assert "us-east-1 (assumed, because GENESYS_ENVIRONMENT is not set)" in found[0].text
+    assert "us-east-1 (assumed, because GENESYS_ENVIRONMENT is not set)" in found[-1].text
     found = Cloud(credentials, "us-east-1", transport=InProcess(made.sandbox), clock=made.clock).doctor()
     assert "assumed" not in found[0].text + found[-1].text
 

@@ -8,7 +8,7 @@ from docs.errors_page import Row, elsewhere, listed, unanswered
 
 from lastpage import errors
 from lastpage.api.messages import Answer, Call, Fault, TransportError, read_page
-from lastpage.api.responses import complain, complain_fault, decoded
+from lastpage.api.responses import decoded, error_for
 from lastpage.errors import ApiError, LastpageError, RefusedError, RejectedError, UnavailableError
 
 REJECTED, REFUSED, UNAVAILABLE = (RejectedError, 2), (RefusedError, 4), (UnavailableError, 5)
@@ -16,17 +16,17 @@ REJECTED, REFUSED, UNAVAILABLE = (RejectedError, 2), (RefusedError, 4), (Unavail
 LISTED = [
     (400, "bad.request", *REJECTED, "give up", "check the filters"),
     (400, "invalid.value", *REJECTED, "give up", "check the filters"),
-    (400, "invalid.date", *REJECTED, "give up", "lastpage's to choose"),
+    (400, "invalid.date", *REJECTED, "give up", "lastpage chose this value"),
     (400, "general.bad.request", *REJECTED, "give up", "check the filters"),
     (400, "response.entity.too.large", *REJECTED, "give up", "--page-size"),
-    (400, "bad.request", *REJECTED, "give up", "results.); that was lastpage's to choose"),
-    (400, "bad.request", *REJECTED, "give up", "7 days); that was lastpage's to choose"),
+    (400, "bad.request", *REJECTED, "give up", "results.); lastpage chose this value"),
+    (400, "bad.request", *REJECTED, "give up", "7 days); lastpage chose this value"),
     (401, "bad.credentials", *REFUSED, "refresh", "GENESYS_CLIENT_SECRET"),
     (401, "authentication.required", *REFUSED, "refresh", "GENESYS_CLIENT_ID"),
     (401, "credentials.expired", *REFUSED, "refresh", "GENESYS_CLIENT_ID"),
-    (401, "ip.not.authorized", *REFUSED, "refresh", "this machine's address"),
+    (401, "ip.not.authorized", *REFUSED, "give up", "the address of this machine"),
     (401, "unauthorized", *REFUSED, "refresh", "GENESYS_CLIENT_ID"),
-    (403, "ip.not.authorized", *REFUSED, "give up", "this machine's address"),
+    (403, "ip.not.authorized", *REFUSED, "give up", "the address of this machine"),
     (403, "unauthorized", *REFUSED, "give up", "Admin >"),
     (403, "missing.any.permissions", *REFUSED, "give up", "lacks analytics:conversationDetail:view"),
     (403, "missing.permissions", *REFUSED, "give up", "lacks analytics:conversationDetail:view"),
@@ -73,7 +73,7 @@ def test_no_answer_is_untested() -> None:
 )
 def test_an_answer(row: Row, kind: type[ApiError], exit_code: int, action: str, words: str) -> None:
     """Every known answer, and every missing one, has its class, exit code, decision and advice."""
-    assert (type(row.error), row.error.exit_code, row.decision.action) == (kind, exit_code, action)
+    assert (type(row.error), row.error.exit_code, row.rule.action) == (kind, exit_code, action)
     assert words in str(row.error)
 
 
@@ -108,7 +108,7 @@ def test_a_server_that_repeats_our_headers() -> None:
     message = (
         b'{"message": "bad header Authorization: Bearer abcdefgh-12345678.xyz, sent by Basic QUJDREVGR0hJSktMTU5PUA=="}'
     )
-    told = str(complain(CALL, Answer(400, {}, message)))
+    told = str(error_for(CALL, Answer(400, {}, message)))
     assert "bad header Authorization: Bearer …, sent by Basic …" in told
     assert "abcdefgh" not in told
     assert "QUJD" not in told
@@ -124,5 +124,5 @@ def test_an_answer_that_is_not_the_apis(body: bytes) -> None:
 
 def test_no_answer_at_all() -> None:
     """A fault's sentence says how often it was tried, and what the network said."""
-    told = str(complain_fault(CALL, TransportError("reset", "the connection broke"), 8))
+    told = str(error_for(CALL, TransportError("reset", "the connection broke"), 8))
     assert told.startswith("GET /x did not answer after 8 tries: the connection broke; ")

@@ -7,7 +7,7 @@ import pytest
 
 from lastpage import UsageError, Verification
 from lastpage.coverage.ranges import Range
-from lastpage.coverage.verification import pieces, prove
+from lastpage.coverage.verification import held_days, prove
 from lastpage.query.interval import Interval
 from tests.inprocess import World, talk, world
 from tests.readback import ids
@@ -22,9 +22,9 @@ def version(first: int, last: int, coverage: str = "complete", finality: str = "
     return Range(interval, START, "cursor", coverage, finality, rows)
 
 
-def test_pieces() -> None:
+def test_held_days() -> None:
     """Ranges that touch are one piece, as good as the worst of them; a gap, or midnight, parts them."""
-    held = pieces(
+    held = held_days(
         {
             START.date(): [version(6, 12, "unproven", rows=2), version(0, 6), version(13, 24, finality="provisional")],
             (START + 24 * HOUR).date(): [version(24, 48)],
@@ -50,7 +50,7 @@ def test_pieces() -> None:
 )
 def test_a_proof(coverage: str, counted: int, state: str) -> None:
     """Counts agree within their error, or the day has changed; what was short stays short until it is read again."""
-    (held,) = pieces({START.date(): [version(0, 24, coverage, rows=5000)]})
+    (held,) = held_days({START.date(): [version(0, 24, coverage, rows=5000)]})
     assert prove(held, counted).state == state
 
 

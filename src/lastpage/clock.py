@@ -1,4 +1,4 @@
-"""Time as a parameter: the real clock, and one that only moves when somebody sleeps."""
+"""Time as a parameter: the real clock, and one that moves only when something sleeps."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from lastpage.errors import Interrupted
 
 
 class Clock(Protocol):
-    """What time it is (seconds since 1970, UTC) and a way to wait."""
+    """What time it is, and a way to wait; safe for threads."""
 
-    def now(self) -> float: ...
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
 
-    def sleep(self, seconds: float) -> None: ...
+    def sleep(self, seconds: float) -> None:
+        """Wait; raises `Interrupted` if `stop` is called meanwhile."""
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Wake all who sleep now. Later sleeps are not affected, so the next run can use it."""
 
 
 class RealClock:
-    """The machine's clock as it was at the beginning, and what has passed since: it goes on evenly where that is set anew.
+    """The machine's clock as it was at the beginning, plus what has passed since.
 
-    While the machine sleeps it may stand still; what matters is the API's time, which every answer tells.
-    `stop` wakes every sleeper with `Interrupted`, so that Ctrl-C need not wait.
+    So it goes on evenly where the machine's clock is set anew. While the machine sleeps it may
+    stand still; what matters is the API's time, which every answer tells.
     """
 
     def __init__(self) -> None:
@@ -31,33 +34,38 @@ class RealClock:
         self._zero = time.time() - time.monotonic()
 
     def now(self) -> float:
+        """See `Clock`."""
         return self._zero + time.monotonic()
 
     def sleep(self, seconds: float) -> None:
+        """See `Clock`."""
         if self._stopped.wait(max(seconds, 0.0)):
             raise Interrupted("stopped while waiting")
 
     def stop(self) -> None:
-        """Wake whoever sleeps now; who sleeps later sleeps as ever, so the clock serves the next run too."""
+        """See `Clock`."""
         stopped, self._stopped = self._stopped, threading.Event()
         stopped.set()
 
 
 class SimClock:
-    """A clock for tests and simulation: sleeping moves it, nothing else does. Hours pass in no time."""
+    """A clock for tests and simulation: sleeping moves it, and hours pass in no time."""
 
     def __init__(self, now: float = 0.0) -> None:
         self._now = now
         self._lock = threading.Lock()
+        #: Every sleep, in seconds.
         self.slept: list[float] = []
 
     def now(self) -> float:
+        """See `Clock`."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
+        """See `Clock`."""
         with self._lock:
             self._now += max(seconds, 0.0)
             self.slept.append(seconds)
 
     def stop(self) -> None:
-        """Nobody is ever asleep here."""
+        """See `Clock`: here nothing is ever asleep."""

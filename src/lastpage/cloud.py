@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from lastpage.api.auth import Auth, ClientCredentials, StaticToken
@@ -27,10 +26,11 @@ from lastpage.api.messages import Transport, decode_record
 from lastpage.api.names import Directory
 from lastpage.api.organization import JobWatermark, organization
 from lastpage.api.pace import Pace
+from lastpage.api.responses import SHORT_PATIENCE
 from lastpage.api.transport import Urllib3Transport
 from lastpage.checkup import Finding, examine
 from lastpage.clock import Clock, RealClock
-from lastpage.coverage.verification import AMISS, Proof, Verification, mended
+from lastpage.coverage.verification import Verification
 from lastpage.errors import UsageError
 from lastpage.files import Disk
 from lastpage.keywords import Asked, Wanted, When, at_least_one, query_from, selection_from
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
     from lastpage.extraction.delivery import Summary
     from lastpage.extraction.run import Fetching, Options
-    from lastpage.extraction.verifier import Extract
     from lastpage.reading import FetchedPage
 
 #: Seconds of silence after which the doctor has seen enough.
@@ -121,7 +120,7 @@ class Cloud:
                 print(finding.state, finding.check, finding.text)
         """
         transport = None if self._transport_given else Urllib3Transport(read_s=DOCTOR_READ_S)
-        return list(examine(self.client.hasty(transport)))
+        return list(examine(self.client.with_patience(SHORT_PATIENCE, transport)))
 
     def plan(self, interval: When, **keywords: Unpack[Asked]) -> list[Slice]:
         """The slices that `fetch` would take, in order, each with its interval, route and reason.
@@ -198,24 +197,15 @@ class Cloud:
             for proof in cloud.verify("conversations").changed:
                 print(proof.day, proof.conversations, proof.counted, proof.why)
         """
-        from lastpage.extraction.verifier import opened, spans
+        from lastpage.extraction.verifier import Verifier
 
         destination = Destination.parse(os.fspath(to))
         if (content or repair) and destination.grows:
             raise UsageError(
                 f"{destination.text} holds JSON lines; they are not compared or replaced"
             )
-        extract = opened(destination, self.organization, self._disk)
-        found = self._proofs(extract, destination if content else None)
-        pairs = zip(extract.held, found, strict=True)
-        changed = [held.interval for held, proof in pairs if proof.state in AMISS]
-        if not (repair and changed):
-            return Verification(found, [])
-        again = spans(changed)
-        for span in again:
-            self.fetch(span, to, query=extract.filters)
-        extract = opened(destination, self.organization, self._disk)
-        return Verification(self._proofs(extract, None), [str(span) for span in again])
+        verifier = Verifier(destination, self.client, self._disk, self.organization, self.fetch)
+        return verifier.verify(content=content, repair=repair)
 
     # To the caller --------------------------------------------------------------------------------
 
@@ -344,29 +334,13 @@ class Cloud:
         query = query_from(interval, keywords, directory or Directory(self.client))
         return reading(query, self.client, self._options(keywords), slices)
 
-    def _proofs(self, extract: Extract, compared: Destination | None) -> list[Proof]:
-        """What the API counts; with `compared`, what a second reading brings, too."""
-        from lastpage.extraction.verifier import differing, proofs, same_key, spans
-
-        if compared:
-            same_key(compared, extract)
-        found = proofs(extract, self.client)
-        if compared is None:
-            return found
-        columns = asdict(extract.selection)
-        with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
-            for span in spans(each.interval for each in extract.held):
-                self.fetch(span, folder, query=extract.filters, names=False, **columns)
-            second = Destination.parse(folder)
-            return mended(found, differing(compared, second, extract, self._disk))
-
 
 def _environment_of(
     credentials: Credentials | LoggedIn | str, named: Environment | str | None
 ) -> Environment:
     if named is None:
         if not isinstance(credentials, LoggedIn):
-            return environments.assumed()
+            return environments.default_environment()
         named = credentials.host
     return environments.environment(named) if isinstance(named, str) else named
 

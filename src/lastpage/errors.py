@@ -1,17 +1,19 @@
-"""One family of errors: whose fault it is decides the class, the class decides the exit code.
+"""One family of errors: whose fault it is decides the class, and the class decides the exit code.
 
     LastpageError
-    ├── UsageError           2    you: the request is wrong, nothing was asked of the API
+    ├── UsageError           2    the request is wrong; nothing was asked of the API
     ├── ShortError           3    evidence says that rows are missing
-    ├── ApiError                  the API's answer, with endpoint, status, code, correlation id
-    │   ├── RejectedError    2    it will not take this request however often it is sent
-    │   ├── RefusedError     4    credentials or role
-    │   └── UnavailableError 5    it did not answer, or not in time, or not sensibly
-    ├── DestinationError     6    the place to write to
-    │   └── InUseError       7    … another run holds it
-    └── Interrupted        130    you stopped it; running it again goes on
+    ├── ApiError                  an answer, with endpoint, status, code and correlation id
+    │   ├── RejectedError    2    the API rejects this request, however often it is sent
+    │   ├── RefusedError     4    the API refuses the credentials or the role
+    │   └── UnavailableError 5    the API did not answer, or not in time, or with nonsense
+    ├── DestinationError     6    the destination cannot be written
+    │   └── InUseError       7    another run writes to the destination
+    └── Interrupted        130    the run was stopped; running it again goes on
 
 Every message says what happened, whose fault it is, and what to do next. No message holds a secret.
+
+A new kind of API error is a class here, and the rules of `api/responses.py` that raise it.
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ class ShortError(LastpageError):
 class ApiError(LastpageError):
     """An answer of the API that ends a request.
 
-    `endpoint` is the method and the path without ids, `status` the HTTP status (None when there was no answer),
-    `code` the API's own word for the fault, `correlation_id` what the vendor's support asks for.
+    `endpoint` is the method and the path without ids, `status` the HTTP status (None when there was
+    no answer), `code` the API's own word for the fault, `correlation_id` what the vendor's support
+    asks for.
     """
 
     exit_code = 5
@@ -61,36 +64,36 @@ class ApiError(LastpageError):
 
 
 class RejectedError(ApiError):
-    """The API will not take this request, however often it is sent (400, 404, 413, 415)."""
+    """The API rejects this request, however often it is sent (400, 404, 413, 415)."""
 
     exit_code = 2
 
 
 class RefusedError(ApiError):
-    """Credentials or role: the API knows who asks, or does not, and says no."""
+    """The API refuses the credentials or the role (401, 403, a login)."""
 
     exit_code = 4
 
 
 class UnavailableError(ApiError):
-    """No sensible answer, after all the tries there are."""
+    """No sensible answer, after all tries (429, 5xx, the network)."""
 
     exit_code = 5
 
 
 class DestinationError(LastpageError):
-    """The place to write to is full, read-only, not ours, or of another shape."""
+    """The destination is full, read-only, not ours, or of another shape."""
 
     exit_code = 6
 
 
 class InUseError(DestinationError):
-    """Another run holds the destination."""
+    """Another run writes to the destination."""
 
     exit_code = 7
 
 
 class Interrupted(LastpageError):
-    """The run was stopped from outside; what was committed stays, the same command goes on."""
+    """The run was stopped from outside. What was committed stays; the same command goes on."""
 
     exit_code = 130

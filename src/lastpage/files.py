@@ -1,6 +1,10 @@
-"""Files that appear whole or not at all: written beside, flushed to the disk, renamed into place.
+"""Files that appear whole or not at all: written beside, flushed to the disk, renamed.
 
-`Disk` has the few steps that a crash can separate; tests replace it to stop, or to fail, at each of them.
+    write    bytes into FILE.new ─▶ fsync ─▶ replace
+    replace  rename in one step ─▶ fsync of the folder, and of the folders that were made for it
+
+`Disk` has the few steps that a crash can separate; tests give it a seam, to stop or to fail at each
+of them. `named_statements` reads SQL that stands in a file of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The durable steps. `seam` is called by name before each of them."""
+    """The durable steps. `seam` is called with a step's name before it is taken."""
 
     seam: Callable[[str], None] = lambda _name: None
 
@@ -26,23 +30,24 @@ class Disk:
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except PermissionError:
-            return  # a platform that cannot open folders has no need to
+            return  # a platform that cannot open folders does not need it
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
     def replace(self, source: Path, target: Path) -> None:
-        """Put a finished file into its place, in one step."""
+        """Give a finished file its final name, in one step; missing folders are made."""
         self.seam("file rename")
-        fresh = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
+        folders = (target.parent, *target.parent.parents)
+        made = [folder for folder in folders if not folder.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
-        for folder in (target.parent, *(each.parent for each in fresh)):
+        for folder in (target.parent, *(each.parent for each in made)):
             self.sync(folder)
 
     def write(self, target: Path, data: bytes) -> None:
-        """A small file, whole or not at all."""
+        """Write a small file, whole or not at all."""
         beside = target.with_name(target.name + ".new")
         self.seam("file write")
         beside.write_bytes(data)
@@ -50,7 +55,7 @@ class Disk:
         self.replace(beside, target)
 
     def remove(self, path: Path) -> None:
-        """A file or a folder; it may be gone already."""
+        """Remove a file or a folder; it may be gone already."""
         self.seam("file remove")
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -58,12 +63,8 @@ class Disk:
             path.unlink(missing_ok=True)
 
 
-# PART statements
-# SQL that stands in a `.sql` file of its own, each statement under a line `-- name: …`.
-
-
-def named(package: str, file: str) -> dict[str, str]:
-    """The statements of a file in a package, by name."""
+def named_statements(package: str, file: str) -> dict[str, str]:
+    """The statements of a `.sql` file in a package, by the names in its lines `-- name: …`."""
     text = resources.files(package).joinpath(file).read_text("utf-8")
     parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))

@@ -12,17 +12,21 @@ from lastpage.trace import place, tell
 
 @dataclass(slots=True)
 class Meter:
-    """Counts of one run. `expected` is the plan's estimate of conversations, None until there is a plan."""
+    """Counts of one run; safe for threads."""
 
+    #: The plan's estimate of conversations; None until there is a plan.
     expected: int | None = None
+    #: Conversations read so far, each once in a slice.
     conversations: int = 0
     pages: int = 0
     slices: int = 0
     slices_done: int = 0
+    #: What a person should know; each sentence once.
     notes: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def page(self, rows: int) -> None:
+        """A page was read, with so many rows that its slice did not have before."""
         with self._lock:
             self.conversations += rows
             self.pages += 1
@@ -33,14 +37,15 @@ class Meter:
             self.slices_done += 1
 
     def note_all(self, texts: Iterable[str]) -> None:
+        """Several notes."""
         for text in texts:
             self.note(text)
 
     def note(self, text: str) -> None:
-        """Something a person should know, once: shown above the progress and kept for the summary."""
+        """A sentence that is shown above the progress and kept for the summary."""
         with self._lock:
             if text not in self.notes:
                 self.notes.append(text)
-        # A note may have ids or the API's own words in it; a trace has the line of code that wrote it instead.
+        # A note may hold ids or the API's own words, so a trace has the line of code that wrote it.
         here = inspect.currentframe()
         tell("note", at=place(here and here.f_back))

@@ -245,5 +245,5 @@ def test_a_token_that_is_none() -> None:
         client(Script(Answer(200, {}, b'{"token":"x"}')), token=None).send(CALL)
     with pytest.raises(RefusedError, match="without a token"):
         client(Script(Answer(200, {}, b'{"access_token":"a\\r\\nX: y"}')), token=None).send(CALL)
-    with pytest.raises(UsageError, match="the token is none"):
+    with pytest.raises(UsageError, match="the token is not valid"):
         client(Script(), token="a\r\nX: y")

@@ -1,17 +1,22 @@
-"""The pace, in simulated time, against a server with fixed windows of 60 seconds."""
+"""The pace, in simulated time, against a server with fixed windows of 60 seconds; and the turns."""
 
 import itertools
 
 import pytest
+from tests.simulation.backfill import NOW, Moment
 
-from lastpage.api.pace import Pace
+from lastpage.api.pace import TURN_S_MAX, Pace, Position, Turns
 from lastpage.clock import SimClock
+from lastpage.planning.slices import Slice
+from lastpage.query.interval import DAY, Interval
 
 
 class Windows:
     """A server's allowance: a fixed window that begins with the first request after the last one's end."""
 
-    def __init__(self, clock: SimClock, allowed: int, *, headers: bool = True, offset: float = 0.0) -> None:
+    def __init__(
+        self, clock: SimClock, allowed: int, *, headers: bool = True, offset: float = 0.0
+    ) -> None:
         self.clock, self.allowed, self.headers = clock, allowed, headers
         self.began, self.count, self.refused, self.served = clock.now() - offset, 0, 0, 0
 
@@ -123,7 +128,13 @@ def test_used_up() -> None:
     """When nothing is left of a window, the next request goes out with the next window."""
     clock = SimClock(1000.0)
     pace = Pace(clock)
-    pace.learn({"inin-ratelimit-count": "300", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "40"})
+    pace.learn(
+        {
+            "inin-ratelimit-count": "300",
+            "inin-ratelimit-allowed": "300",
+            "inin-ratelimit-reset": "40",
+        }
+    )
     pace.wait()
     assert 1040 <= clock.now() <= 1041
 
@@ -132,5 +143,73 @@ def test_used_up() -> None:
 def test_nonsense_headers(value: str) -> None:
     """Headers that make no sense teach nothing."""
     pace = Pace(SimClock(1000.0))
-    pace.learn({"inin-ratelimit-allowed": value, "inin-ratelimit-count": value, "inin-ratelimit-reset": value})
+    pace.learn(
+        {
+            "inin-ratelimit-allowed": value,
+            "inin-ratelimit-count": value,
+            "inin-ratelimit-reset": value,
+        }
+    )
     assert pace.per_minute == 300
+
+
+# Turns ------------------------------------------------------------------------------------------
+
+BEGUN = 1000.0
+
+
+def piece(number: int, day: int) -> Position:
+    whole = Interval(NOW + day * DAY, NOW + (day + 1) * DAY)
+    return Slice(number, whole, whole, "cursor", "test").position
+
+
+EARLY, LATE = piece(1, 1), piece(2, 5)
+
+
+def queueing() -> tuple[Moment, Pace, Turns]:
+    """A moment at which others stand in line already."""
+    clock = Moment(BEGUN)
+    pace = Pace(clock)
+    for _ in range(3):
+        pace.wait()
+    return clock, pace, Turns(pace, clock)
+
+
+def test_the_earliest_goes_first() -> None:
+    """Where others stand in line only the earliest slice joins them, whoever came first; once it is done, the next one."""
+    _, _, order = queueing()
+    with order.walking(LATE):
+        with order.walking(EARLY):
+            assert order.has_turn(EARLY, BEGUN)
+            assert not order.has_turn(LATE, BEGUN)
+        assert order.has_turn(LATE, BEGUN)
+
+
+def test_slack() -> None:
+    """As time goes on the line is gone, and everybody may ask; while all have to wait, nobody else does."""
+    clock, pace, order = queueing()
+    with order.walking(EARLY), order.walking(LATE):
+        clock.at += 1.0
+        assert order.has_turn(LATE, clock.at)
+        pace.hold(30.0)
+        assert not order.has_turn(LATE, clock.at)
+
+
+def test_nobody_gives_way_for_long() -> None:
+    """A cursor that has been opened may end: after a few seconds a later slice goes like the first."""
+    clock, pace, order = queueing()
+    with order.walking(EARLY), order.walking(LATE):
+        pace.hold(60.0)
+        clock.at += TURN_S_MAX - 0.1
+        assert not order.has_turn(LATE, BEGUN)
+        clock.at += 0.2
+        assert order.has_turn(LATE, BEGUN)
+
+
+def test_parts_stand_where_their_whole_stood() -> None:
+    """A slice that was cut in mid-run has parts with the highest numbers; they are early all the same."""
+    _, _, order = queueing()
+    part = piece(9, 0)
+    with order.walking(EARLY), order.walking(part):
+        assert order.has_turn(part, BEGUN)
+        assert not order.has_turn(EARLY, BEGUN)

@@ -178,7 +178,7 @@ def test_a_proxy_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy of another kind is the user's to mend."""
+    """A proxy of another kind is the user's to fix."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
     with pytest.raises(UsageError, match="HTTPS_PROXY"):
         Urllib3Transport().send("https://api.mypurecloud.de", CALL, {})

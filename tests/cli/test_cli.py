@@ -184,7 +184,7 @@ def test_plan_on_a_narrow_terminal(
         (["fetch", INTERVAL, "--to", "x.csv"], "no destination"),
         (["fetch", INTERVAL, "--to", ""], "cannot write"),
         (["fetch", INTERVAL, "--query", "missing.json"], "missing.json"),
-        (["fetch", INTERVAL, "--tz", "Mars/Olympus"], "no time zone"),
+        (["fetch", INTERVAL, "--tz", "Mars/Olympus"], "not a time zone"),
         (["fetch", INTERVAL, "--nonsense"], "nonsense"),
         (["fetch", INTERVAL, "extra"], "extra"),
         (["fetch", INTERVAL, "voice"], "voice"),

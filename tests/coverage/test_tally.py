@@ -51,6 +51,19 @@ def verdict(
     return judge(sums, as_of=LATER, settled=settled, **facts)
 
 
+def test_a_job_whose_counts_agree() -> None:
+    """Counts before and after, the watermark past the end, all ended: complete and final."""
+    result = verdict(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2)), "read")
+    assert (result.coverage, result.finality, result.conversations) == ("complete", "final", 2)
+
+
+def test_the_larger_count_rules() -> None:
+    """Of the counts before and after the larger one has to be met; a surplus is no fault."""
+    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 5))
+    assert gap(sums, "read") == 3
+    assert gap(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(1, 1)), "read") == -1
+
+
 @pytest.mark.invariant("Truthful")
 def test_a_small_gap_that_stays() -> None:
     """The same rows again, and a gap within the counts' error: `complete`, and the gap is told."""

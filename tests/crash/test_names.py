@@ -9,7 +9,7 @@ import pytest
 
 from lastpage.tables.names import LISTS
 from tests.crash.steps import Crash, Stepping, Steps
-from tests.crash.test_steps import EVERY, SPAN, small
+from tests.crash.test_steps import SPAN, small
 from tests.inprocess import World
 from tests.readback import everything
 
@@ -25,20 +25,21 @@ def held(place: Path) -> Any:
     return everything(place), [pq.read_table(place / kind / "part.parquet").to_pylist() for kind in LISTS]
 
 
-def interesting(names: list[str]) -> Iterator[int]:
+def interesting(names: list[str], every: int) -> Iterator[int]:
     """From the first request to the plan, and from the last commit of data to the end: there a few, for each costs two runs."""
     yield from range(1, names.index("ledger plan") + 2)
-    yield from range(names.index("ledger commit") + 1, len(names) + 1, min(EVERY, 3))
+    yield from range(names.index("ledger commit") + 1, len(names) + 1, every)
 
 
 @pytest.mark.invariant("Names")
-def test_a_crash_among_names(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])
+def test_a_crash_among_names(tmp_path: Path, every: int) -> None:
     """Killed among the names and run again: the same tables, the same lists, the same names."""
     steps = Steps()
     fetch(small(), tmp_path / "untouched", steps)
     wanted = held(tmp_path / "untouched")
     assert {row["first_queue"] for row in wanted[0]["conversation_overview"]} == {"Sales"}
-    tried = list(interesting(steps.names))
+    tried = list(interesting(steps.names, every))
     assert len(tried) > 15
     for at in tried:
         place, made, crashing = tmp_path / str(at), small(), Steps(at)

@@ -5,7 +5,10 @@ import pytest
 from lastpage.errors import UsageError
 from lastpage.query.environment import REGIONS, Credentials, credentials_from_env, environment
 
-GOOD = {"GENESYS_CLIENT_ID": "11111111-2222-3333-4444-555555555555", "GENESYS_CLIENT_SECRET": "s3cret-Value_x"}
+GOOD = {
+    "GENESYS_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
+    "GENESYS_CLIENT_SECRET": "s3cret-Value_x",
+}
 
 
 @pytest.mark.parametrize(("region", "domain"), REGIONS.items())
@@ -34,7 +37,13 @@ def test_there_are_eighteen() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["http://127.0.0.1:8025", "http://localhost:8025/", "http://[::1]:8025", "https://gateway.example/genesys"]
+    "text",
+    [
+        "http://127.0.0.1:8025",
+        "http://localhost:8025/",
+        "http://[::1]:8025",
+        "https://gateway.example/genesys",
+    ],
 )
 def test_urls(text: str) -> None:
     """A URL is taken as it is, login and api alike, with its path."""
@@ -43,26 +52,26 @@ def test_urls(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "fix"),
     [
         ("us-east-9", "did you mean us-east-"),
         ("mypurecloud.con", "did you mean mypurecloud.com"),
-        ("", "no environment"),
+        ("", "not an environment"),
         ("http://api.mypurecloud.de", "in clear"),
-        ("ftp://api.mypurecloud.de", "no URL of an API"),
-        ("https://", "no URL of an API"),
+        ("ftp://api.mypurecloud.de", "not the URL of an API"),
+        ("https://", "not the URL of an API"),
         ("https://me:secret@api.mypurecloud.de", "belong in"),
         ("me:secret@api.mypurecloud.de", "belong in"),
         ("ftp://me:secret@api.mypurecloud.de", "belong in"),
-        ("http://127.0.0.1:port", "no URL of an API"),
-        ("http://127.0.0.1:99999", "no URL of an API"),
-        ("http://[::1", "no URL of an API"),
+        ("http://127.0.0.1:port", "not the URL of an API"),
+        ("http://127.0.0.1:99999", "not the URL of an API"),
+        ("http://[::1", "not the URL of an API"),
         ("https://api.mypurecloud.de?x=1", "remove the rest"),
     ],
 )
-def test_no_environment(text: str, mend: str) -> None:
-    """What is no environment is refused with the mend, and the variable is named."""
-    with pytest.raises(UsageError, match=mend) as refused:
+def test_no_environment(text: str, fix: str) -> None:
+    """What is not an environment is refused with the fix, and the variable is named."""
+    with pytest.raises(UsageError, match=fix) as refused:
         environment(text)
     assert "GENESYS_ENVIRONMENT" in str(refused.value)
     assert "secret@" not in str(refused.value)
@@ -87,7 +96,10 @@ def test_credentials() -> None:
     assert where.name == "us-east-1"
     assert credentials == Credentials(GOOD["GENESYS_CLIENT_ID"], GOOD["GENESYS_CLIENT_SECRET"])
     assert GOOD["GENESYS_CLIENT_SECRET"] not in repr(credentials)
-    assert credentials_from_env({**GOOD, "GENESYS_ENVIRONMENT": "eu-central-1"})[1].name == "eu-central-1"
+    assert (
+        credentials_from_env({**GOOD, "GENESYS_ENVIRONMENT": "eu-central-1"})[1].name
+        == "eu-central-1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +126,10 @@ def test_bad_variables(name: str, value: str) -> None:
 
 def test_swapped_variables() -> None:
     """An id where the secret should be is recognised, and neither is echoed."""
-    swapped = {"GENESYS_CLIENT_ID": GOOD["GENESYS_CLIENT_SECRET"], "GENESYS_CLIENT_SECRET": GOOD["GENESYS_CLIENT_ID"]}
+    swapped = {
+        "GENESYS_CLIENT_ID": GOOD["GENESYS_CLIENT_SECRET"],
+        "GENESYS_CLIENT_SECRET": GOOD["GENESYS_CLIENT_ID"],
+    }
     with pytest.raises(UsageError, match="swapped") as refused:
         credentials_from_env(swapped)
     assert GOOD["GENESYS_CLIENT_SECRET"] not in str(refused.value)

@@ -40,27 +40,31 @@ def test_relative() -> None:
     relative = parse_interval("24h")
     assert relative == Relative(timedelta(hours=24))
     assert isinstance(relative, Relative)
-    assert relative.until(at("2023-10-02T12:00")) == Interval(at("2023-10-01T12:00"), at("2023-10-02T12:00"))
+    assert relative.until(at("2023-10-02T12:00")) == Interval(
+        at("2023-10-01T12:00"), at("2023-10-02T12:00")
+    )
     assert parse_interval("7d") == Relative(timedelta(days=7))
 
 
 def test_plain_dates_of_a_zone() -> None:
     """With a zone, plain dates are that zone's days, also on the day the clocks change."""
     berlin = ZoneInfo("Europe/Berlin")
-    assert parse_interval("2023-10-29", berlin) == Interval(at("2023-10-28T22:00"), at("2023-10-29T23:00"))
+    assert parse_interval("2023-10-29", berlin) == Interval(
+        at("2023-10-28T22:00"), at("2023-10-29T23:00")
+    )
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "fix"),
     [
         ("2023-10-01T08:00/2023-10-01T09:00", "time zone"),
         ("yesterday", "an interval is"),
-        ("2023-13", "no month"),
-        ("2023-02-30", "no date"),
+        ("2023-13", "not a month"),
+        ("2023-02-30", "not a date"),
         ("2023-10-08/2023-10-01", "empty"),
         ("2023-10-01/2023-10-01", "empty"),
         ("0h", "empty"),
-        ("1999-01-01", "no such API"),
+        ("1999-01-01", "did not exist"),
         ("2023-10-01/", "cannot read"),
         ("/2023-10-01", "cannot read"),
         ("", "an interval is"),
@@ -70,9 +74,9 @@ def test_plain_dates_of_a_zone() -> None:
         ("2023-10-01/2023-10-02/2023-10-03", "cannot read"),
     ],
 )
-def test_bad_forms(text: str, mend: str) -> None:
-    """What is not an interval is refused with the mend."""
-    with pytest.raises(UsageError, match=mend):
+def test_bad_forms(text: str, fix: str) -> None:
+    """What is not an interval is refused with the fix."""
+    with pytest.raises(UsageError, match=fix):
         parse_interval(text)
 
 

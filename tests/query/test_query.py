@@ -33,7 +33,10 @@ def test_media_and_direction() -> None:
             }
         ],
         "conversationFilters": [
-            {"type": "or", "predicates": [{"dimension": "originatingDirection", "value": "inbound"}]}
+            {
+                "type": "or",
+                "predicates": [{"dimension": "originatingDirection", "value": "inbound"}],
+            }
         ],
     }
     assert query.sees_segments
@@ -47,12 +50,6 @@ def test_ids() -> None:
     assert filters["conversationFilters"][0]["predicates"][0]["dimension"] == "divisionId"
 
 
-def test_cut_by_direction() -> None:
-    """A cut of the plan's is one more filter; the remainder is those without a direction."""
-    cut = Query(DAY, media=("voice",)).filters("none")["conversationFilters"]
-    assert cut == [{"type": "and", "predicates": [{"dimension": "originatingDirection", "operator": "notExists"}]}]
-
-
 def test_direction_alone_sees_no_segments() -> None:
     """A filter on the conversation needs no look past the slice's end."""
     assert not Query(DAY, direction="outbound").sees_segments
@@ -60,14 +57,18 @@ def test_direction_alone_sees_no_segments() -> None:
 
 def test_body() -> None:
     """A body's filters are kept and joined with ours."""
-    body = {"segmentFilters": [{"type": "and", "predicates": [{"dimension": "wrapUpCode", "operator": "exists"}]}]}
+    body = {
+        "segmentFilters": [
+            {"type": "and", "predicates": [{"dimension": "wrapUpCode", "operator": "exists"}]}
+        ]
+    }
     query = Query(DAY, media=("voice",), body={**body, "interval": str(DAY)})
     assert len(query.filters()["segmentFilters"]) == 2
     assert body["segmentFilters"] == query.filters()["segmentFilters"][:1]
 
 
 @pytest.mark.parametrize(
-    ("wrong", "mend"),
+    ("wrong", "fix"),
     [
         ({"media": ("voise",)}, "did you mean voice"),
         ({"direction": "in"}, "is not known; the API has: inbound, outbound"),
@@ -83,9 +84,9 @@ def test_body() -> None:
         ({"body": {"segmentFilters": [{"type": "and"}]}}, "no predicates"),
     ],
 )
-def test_refused(wrong: dict[str, Any], mend: str) -> None:
+def test_refused(wrong: dict[str, Any], fix: str) -> None:
     """What the API would misread is refused before anything is sent."""
-    with pytest.raises(UsageError, match=mend):
+    with pytest.raises(UsageError, match=fix):
         Query(DAY, **wrong)
 
 

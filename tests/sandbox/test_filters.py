@@ -196,7 +196,7 @@ QUICK = {
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_quick_answers_are_true(data: st.DataObject) -> None:
     """What the skeleton answers is what the rendered record answers, at any moment of any conversation."""
     key = data.draw(st.sampled_from(sorted(QUICK)))

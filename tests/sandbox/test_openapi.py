@@ -248,9 +248,7 @@ class Fuzz:
         self.client.box.faults.clear()
 
 
-@settings(
-    max_examples=max(REQUESTS // IN_A_ROW, 1), database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
-)  # fmt: skip
+@settings(max_examples=max(REQUESTS // IN_A_ROW, 1))
 @given(seed=st.integers(0, 2**32))
 def test_whatever_is_asked(seed: int) -> None:
     """7(c): no request drawn from the description leads to a 5xx, or to an answer that is not as described."""
@@ -271,7 +269,7 @@ def test_schemathesis_agrees(label: str) -> None:
     )
     client = Client(per_day=2, retention_days=90)
 
-    @settings(max_examples=100, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def ask(case: Any) -> None:
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {client.token}"}

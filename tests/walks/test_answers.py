@@ -1,4 +1,4 @@
-"""What each walk answers for its route: freshness, finality, proof, cost, and what it leaves behind."""
+"""What each walk answers for its route: freshness, finality, proof, and what it leaves behind."""
 
 import math
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class Numbers:
     deficits: tuple[int, ...] = ()
 
 
-def slice_of(route: Route, expected: int | None = None, interval: Interval = DAY) -> Slice:
-    return Slice(1, interval, interval, route, "test", expected)
+def slice_of(route: Route) -> Slice:
+    return Slice(1, DAY, DAY, route, "test")
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -26,7 +26,10 @@ UUID = "0f0e0d0c-0000-0000-0000-000000000001"
 def page(*minutes: float, **more: Any) -> Answer:
     """A page whose conversations start so many minutes after the slice's start."""
     rows = [
-        {"conversationId": f"c{minute}", "conversationStart": iso(START + timedelta(minutes=minute))}
+        {
+            "conversationId": f"c{minute}",
+            "conversationStart": iso(START + timedelta(minutes=minute)),
+        }
         for minute in minutes
     ]
     body = ({"conversations": rows} if rows else {}) | {"totalHits": 7} | more
@@ -133,7 +136,9 @@ def test_a_token_is_followed() -> None:
 
 def test_what_a_page_request_says() -> None:
     """Paging stands inside `paging`, where the API reads it."""
-    call = PagesWalk(Query(HOUR, direction="inbound")).call(Request(PIECE, "page", ordinal=3, page_size=100))
+    call = PagesWalk(Query(HOUR, direction="inbound")).call(
+        Request(PIECE, "page", ordinal=3, page_size=100)
+    )
     body = json.loads(call.body or b"")
     assert (call.method, call.path) == ("POST", f"{DETAILS}/query")
     assert body["paging"] == {"pageSize": 100, "pageNumber": 3}
@@ -185,15 +190,24 @@ def test_what_a_job_request_says() -> None:
     walk = CursorWalk(Query(WEEKS))
     call = walk.call(Request(JOB, "submit"))
     assert (call.method, call.path) == ("POST", JOBS)
-    assert json.loads(call.body or b"") == {"interval": str(WEEKS), "startOfDayIntervalMatching": True}
+    assert json.loads(call.body or b"") == {
+        "interval": str(WEEKS),
+        "startOfDayIntervalMatching": True,
+    }
     ahead = Slice(1, WEEKS, Interval(WEEKS.start, WEEKS.end + DAY), "cursor", "test")
-    assert "startOfDayIntervalMatching" not in json.loads(walk.call(Request(ahead, "submit")).body or b"")
+    assert "startOfDayIntervalMatching" not in json.loads(
+        walk.call(Request(ahead, "submit")).body or b""
+    )
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELLED", "EXPIRED"])
 def test_jobs_that_end_badly(state: str) -> None:
     """A job that will never have results is lost, with the API's reason; nobody polls it for ever."""
-    end = go(CursorWalk(Query(WEEKS)), Request(JOB, "poll", job=UUID), answer(state=state, errorMessage="too bad"))
+    end = go(
+        CursorWalk(Query(WEEKS)),
+        Request(JOB, "poll", job=UUID),
+        answer(state=state, errorMessage="too bad"),
+    )
     assert isinstance(end, Again)
     assert "too bad" in end.reason
 
@@ -221,12 +235,17 @@ def test_polling_is_bounded_and_slows_down() -> None:
 @pytest.mark.parametrize("kind", ["poll", "results"])
 def test_a_job_that_vanished(kind: Any, status: int) -> None:
     """A job that is not there any more is submitted again."""
-    assert isinstance(go(CursorWalk(Query(WEEKS)), Request(JOB, kind, job=UUID), answer(status)), Again)
+    assert isinstance(
+        go(CursorWalk(Query(WEEKS)), Request(JOB, kind, job=UUID), answer(status)), Again
+    )
 
 
 def test_a_refused_cursor_is_a_limit() -> None:
     """A 400 in the middle of the cursor means that one job gives no more: a smaller slice."""
-    assert isinstance(go(CursorWalk(Query(WEEKS)), Request(JOB, "results", job=UUID, cursor="x"), answer(400)), Narrow)
+    assert isinstance(
+        go(CursorWalk(Query(WEEKS)), Request(JOB, "results", job=UUID, cursor="x"), answer(400)),
+        Narrow,
+    )
 
 
 def test_page_size_follows_the_bodies() -> None:
@@ -242,7 +261,10 @@ def test_page_size_follows_the_bodies() -> None:
 def test_a_deleted_job_may_be_gone() -> None:
     """Whatever the API says to the deletion, what was read stays read."""
     for status in (204, 404, 409):
-        assert go(CursorWalk(Query(WEEKS)), Request(JOB, "delete", job=UUID), answer(status)).kind == "recount"
+        assert (
+            go(CursorWalk(Query(WEEKS)), Request(JOB, "delete", job=UUID), answer(status)).kind
+            == "recount"
+        )
 
 
 def test_requests_survive_the_ledger() -> None:

@@ -96,7 +96,11 @@ def test_unreadable_answers_are_asked_again_and_never_kept() -> None:
     kept: list[Answer] = []
     step = Request(PIECE, "recount")
     assert drive(
-        WALK, step, send=lambda _: next(answers), keep=lambda _, a: kept.append(a), sleep=lambda _: None
+        WALK,
+        step,
+        send=lambda _: next(answers),
+        keep=lambda _, a: kept.append(a),
+        sleep=lambda _: None,
     ) == Done("read")
     assert len(kept) == 1
     with pytest.raises(UnavailableError, match="proxy"):

@@ -15,6 +15,7 @@ from typing import Any
 from lastpage.coverage.tally import WORST
 from lastpage.errors import UsageError
 from lastpage.query.interval import Interval, iso, parse_iso
+from lastpage.walks import ROUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def beats(old: Range, new: Range) -> bool:
         return False
     if _settled(new) and not _settled(old):
         return False
-    if _settled(old) and new.route == "pages":
+    if _settled(old) and not _has_attributes(new):
         return True
     return old.as_of > new.as_of
 
@@ -99,7 +100,13 @@ def _lacks(new: Range, old: Range) -> bool:
 
 
 def _settled(version: Range) -> bool:
-    return version.route == "cursor" and version.finality == "final"
+    return _has_attributes(version) and version.finality == "final"
+
+
+def _has_attributes(version: Range) -> bool:
+    """Whether its rows came with participant attributes."""
+    walk = ROUTES.get(version.route)
+    return walk is not None and walk.has_attributes
 
 
 def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:

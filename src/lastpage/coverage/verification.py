@@ -1,13 +1,21 @@
-"""Proving an extract again, later: what a destination says it holds, against what the API counts now. Pure.
+"""Proving an extract again: what a destination holds, against what the API counts now. Pure.
 
-Conversations change for days after they end, some arrive late, some are deleted; a count tells most of it for one request a day.
-What a count cannot tell (a row exchanged for another, a wrap-up that came later) a second reading can: `--content`.
+    counted now, against the rows held           state      read again by --repair
+    -------------------------------------------  ---------  ----------------------
+    it was `short` when it was fetched           short      yes
+    more, or fewer, beyond the counts' error     changed    yes
+    the same, but it was never proved complete   unproven   no
+    the same, or within the counts' error        same       no
+
+Conversations change for days after they end, some arrive late, some are deleted. A count shows most
+of it for one request a day. What a count cannot show (a row exchanged for another, a wrap-up that
+came later) a second reading can: `--content`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from typing import Literal
@@ -15,14 +23,12 @@ from typing import Literal
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.tally import tolerance
 
-#: States of a piece that should be read again.
-AMISS = ("changed", "short")
 State = Literal["same", "changed", "unproven", "short"]
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One piece held against the API: `counted` is what it counts now."""
+    """One day, or a part of it, held against the API: `counted` is what it counts now."""
 
     day: str
     interval: str
@@ -31,6 +37,10 @@ class Proof:
     state: State
     finality: str
     why: str
+
+    @property
+    def needs_repair(self) -> bool:
+        return self.state in ("changed", "short")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +52,18 @@ class Verification:
 
     @property
     def changed(self) -> list[Proof]:
-        return [proof for proof in self.proofs if proof.state in AMISS]
+        return [proof for proof in self.proofs if proof.needs_repair]
 
 
-def pieces(days: Mapping[date, Sequence[Range]]) -> list[Range]:
+def held_days(days: Mapping[date, Sequence[Range]]) -> list[Range]:
     """What a destination holds, ranges that touch within a day joined."""
     held: list[Range] = []
     for version in sorted(chain(*days.values()), key=lambda each: each.interval):
-        touches = (
-            held and held[-1].day == version.day and held[-1].interval.end == version.interval.start
-        )
-        held.append(held.pop().joined(version) if touches else version)
+        last = held[-1] if held else None
+        if last and last.day == version.day and last.interval.end == version.interval.start:
+            held[-1] = last.joined(version)
+        else:
+            held.append(version)
     return held
 
 
@@ -64,24 +75,16 @@ def prove(held: Range, counted: int) -> Proof:
 
 
 def _state(held: Range, counted: int) -> tuple[State, str]:
-    gap = counted - held.conversations
+    more, error = counted - held.conversations, tolerance(held.conversations)
     if held.coverage == "short":
         return "short", "it was incomplete when it was fetched"
-    if gap > tolerance(held.conversations):
-        return "changed", f"{gap:,} more are counted now: they arrived after it was fetched"
-    if -gap > tolerance(held.conversations):
-        return (
-            "changed",
-            f"{-gap:,} fewer are counted now: they were deleted, or this client may see less than before",
+    if more > error:
+        return "changed", f"{more:,} more are counted now: they arrived after it was fetched"
+    if -more > error:
+        return "changed", (
+            f"{-more:,} fewer are counted now: "
+            "they were deleted, or this client may see less than before"
         )
     if held.coverage != "complete":
         return "unproven", "counts agree; when it was fetched, completeness could not be proved"
-    return "same", "counts agree" if not gap else f"counts agree within their error ({gap:+,})"
-
-
-def mended(proofs: Iterable[Proof], differing: Mapping[str, str]) -> list[Proof]:
-    """Proofs after a second reading; `differing` says of a day what is not the same."""
-    return [
-        replace(each, state="changed", why=differing[each.day]) if each.day in differing else each
-        for each in proofs
-    ]
+    return "same", "counts agree" if not more else f"counts agree within their error ({more:+,})"

@@ -1,21 +1,27 @@
-"""`verify` with its answers: what a destination holds, the API's counts for it, and a second reading where one is asked for."""
+"""`verify`: what a destination holds, against what the API counts now, or against a second reading.
+
+    open the destination ─▶ count each of its days ─▶ (content) read all again, compare the tables
+                                                  └─▶ (repair) fetch the days that changed
+
+The rule is in coverage/verification.py. What is compared are tables that come from the API's own
+records; those that follow from others follow them in this, too, and names are as they are today.
+"""
 
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import cast
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, cast
 
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range
-from lastpage.coverage.verification import Proof, pieces, prove
+from lastpage.coverage.verification import Proof, Verification, held_days, prove
 from lastpage.errors import UsageError
 from lastpage.extraction.delivery import shredder_for, taken_up
 from lastpage.files import Disk
@@ -29,6 +35,9 @@ from lastpage.tables.schema import KEY, TABLES
 from lastpage.tables.selection import Selection
 from lastpage.trace import tell
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 @dataclass(frozen=True, slots=True)
 class Extract:
@@ -38,98 +47,130 @@ class Extract:
     held: list[Range]
 
     @property
-    def filters(self) -> dict[str, object]:
-        filters: dict[str, object] = json.loads(self.identity.filters)
+    def filters(self) -> dict[str, Any]:
+        filters: dict[str, Any] = json.loads(self.identity.filters)
         return filters
 
     @property
     def selection(self) -> Selection:
         return taken_up(self.identity)
 
-    def query(self) -> Query:
-        span = Interval(self.held[0].interval.start, self.held[-1].interval.end)
-        return Query(span, body=self.filters)
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Verifies one destination. `fetch` is `Cloud.fetch`: it reads again, here or beside."""
+
+    destination: Destination
+    client: Client
+    disk: Disk
+    organization: Callable[[], str]
+    fetch: Callable[..., object]
+
+    def verify(self, *, content: bool, repair: bool) -> Verification:
+        """Count every day; with `content` read it again and compare; with `repair` fetch it again.
+
+        Raises `UsageError` where there is nothing to verify, or it is another's, and as `fetch`.
+        """
+        extract = self._open()
+        proofs = self._count(extract)
+        if content:
+            proofs = self._compare(extract, proofs)
+        changed = [
+            each.interval
+            for each, proof in zip(extract.held, proofs, strict=True)
+            if proof.needs_repair
+        ]
+        if not (repair and changed):
+            return Verification(proofs, [])
+        again = joined(changed)
+        for interval in again:
+            self.fetch(interval, self.destination.text, query=extract.filters)
+        return Verification(self._count(self._open()), [str(interval) for interval in again])
+
+    def _open(self) -> Extract:
+        """Read what the destination holds; the API is asked whose it is once it holds anything."""
+        text = self.destination.text
+        if not Path(text).exists():
+            raise UsageError(f"nothing was fetched into {text} yet; there is nothing to verify")
+        with (
+            self.destination.held() as state,
+            self.destination.sink(state, self.disk) as sink,
+        ):
+            held = held_days(sink.committed())
+            if sink.known is None or not held:
+                raise UsageError(f"{text} holds nothing yet; there is nothing to verify")
+            replace(sink.known, organization=self.organization()).check(sink.known, text)
+            return Extract(sink.known, held)
+
+    def _count(self, extract: Extract) -> list[Proof]:
+        """Every day against what the API counts now: one or two requests a day."""
+        span = Interval(extract.held[0].interval.start, extract.held[-1].interval.end)
+        query, watermark = Query(span, body=extract.filters), JobWatermark(self.client)
+        planner = Planner(query, self.client, watermark, Meter(), "auto")
+        proofs = [prove(each, planner.count(each.interval)) for each in extract.held]
+        for proof in proofs:
+            tell("proof", **asdict(proof))
+        return proofs
+
+    def _compare(self, extract: Extract, proofs: Iterable[Proof]) -> list[Proof]:
+        """The proofs after a second reading: a day whose tables differ has changed."""
+        key = shredder_for(extract.selection).key_print
+        # Another key would make other hashes of the same texts.
+        replace(extract.identity, key=key).check(extract.identity, self.destination.text)
+        with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
+            for interval in joined(each.interval for each in extract.held):
+                columns = asdict(extract.selection)
+                self.fetch(interval, folder, query=extract.filters, names=False, **columns)
+            differ = self._differing(Destination.parse(folder), extract)
+        return [
+            replace(proof, state="changed", why=f"a second reading differs in {differ[proof.day]}")
+            if proof.day in differ
+            else proof
+            for proof in proofs
+        ]
+
+    def _differing(self, second: Destination, extract: Extract) -> dict[str, str]:
+        """The tables that differ, by day."""
+        names = [name for name in extract.selection.schemas if name in TABLES]
+        differ = {}
+        with self._tables(self.destination, extract) as ours, self._tables(second, extract) as new:
+            for day in sorted({each.day for each in extract.held}):
+                if found := [name for name in names if not _same(ours, new, name, day)]:
+                    differ[str(day)] = ", ".join(found)
+        return differ
+
+    @contextmanager
+    def _tables(self, destination: Destination, extract: Extract) -> Iterator[Tabular]:
+        with destination.held() as state, destination.sink(state, self.disk) as sink:
+            sink.claim(extract.identity, shredder_for(extract.selection))
+            yield cast("Tabular", sink)
 
 
-def opened(place: Destination, organization: Callable[[], str], disk: Disk) -> Extract:
-    """Read what a destination holds; raises `UsageError` where there is nothing to verify, or it is another's.
-
-    The API is asked for the `organization` once there is something to verify.
-    """
-    if not Path(place.text).exists():
-        raise UsageError(f"nothing was fetched into {place.text} yet; there is nothing to verify")
-    with place.held() as state, place.sink(state, disk) as sink:
-        held = pieces(sink.committed())
-        if sink.known is None or not held:
-            raise UsageError(f"{place.text} holds nothing yet; there is nothing to verify")
-        replace(sink.known, organization=organization()).check(sink.known, place.text)
-        return Extract(sink.known, held)
-
-
-def same_key(place: Destination, extract: Extract) -> None:
-    """Raises `UsageError` where another key would make other hashes of the same texts."""
-    key = shredder_for(extract.selection).key_print
-    replace(extract.identity, key=key).check(extract.identity, place.text)
-
-
-def proofs(extract: Extract, client: Client) -> list[Proof]:
-    """Every piece against what the API counts now: one or two requests a day."""
-    planning = Planner(extract.query(), client, JobWatermark(client), Meter(), "auto")
-    found = [prove(each, planning.count(each.interval)) for each in extract.held]
-    for proof in found:
-        tell("proof", **asdict(proof))
+def joined(intervals: Iterable[Interval]) -> list[Interval]:
+    """Intervals joined where they touch: what is read again in one go."""
+    found: list[Interval] = []
+    for interval in sorted(intervals):
+        if found and found[-1].end == interval.start:
+            found[-1] = Interval(found[-1].start, interval.end)
+        else:
+            found.append(interval)
     return found
 
 
-def spans(days: Iterable[Interval]) -> list[Interval]:
-    """Pieces of days joined where they touch: what is read again in one go."""
-    joined: list[Interval] = []
-    for piece in sorted(days):
-        if joined and joined[-1].end == piece.start:
-            piece = Interval(joined.pop().start, piece.end)  # noqa: PLW2901 - it grows
-        joined.append(piece)
-    return joined
+def _same(one: Tabular, other: Tabular, name: str, day: date) -> bool:
+    """Whether both have the same rows of a table and day, in whatever order."""
+    first, second = _sorted(one, name, day), _sorted(other, name, day)
+    if first is None or second is None:
+        return not first and not second
+    return bool(first.equals(second))
 
 
-def differing(
-    ours: Destination, fresh: Destination, extract: Extract, disk: Disk
-) -> dict[str, str]:
-    """Of each day that is not what a second reading brought: the tables that differ, of those that do not follow from others."""
-    found = {}
-    with _tables(ours, extract, disk) as one, _tables(fresh, extract, disk) as other:
-        for day in sorted({each.day for each in extract.held}):
-            names = [name for name in extract.selection.schemas if name in TABLES]
-            if tables := [
-                name for name in names if not _same(_read(one, name, day), _read(other, name, day))
-            ]:
-                found[str(day)] = f"a second reading differs in {', '.join(tables)}"
-    return found
+def _sorted(sink: Tabular, name: str, day: date) -> pa.Table | None:
+    import pyarrow as pa  # noqa: PLC0415 - only a second reading needs it
 
-
-@contextmanager
-def _tables(place: Destination, extract: Extract, disk: Disk) -> Iterator[Tabular]:
-    with place.held() as state, place.sink(state, disk) as sink:
-        sink.claim(extract.identity, shredder_for(extract.selection))
-        yield cast("Tabular", sink)
-
-
-def _same(one: pa.Table | None, other: pa.Table | None) -> bool:
-    if one is None or other is None:
-        return not one and not other
-    return bool(_sorted(one).equals(_sorted(other)))
-
-
-def _read(sink: Tabular, table: str, day: date) -> pa.Table | None:
-    parts = list(sink.read(table, day))
-    return pa.concat_tables(parts) if parts else None
-
-
-def _sorted(table: pa.Table) -> pa.Table:
-    keys = [
-        name for name in table.column_names if name == KEY or name.endswith("_no") or name == "name"
-    ]
-    return (
-        table.replace_schema_metadata()
-        .sort_by([(name, "ascending") for name in keys])
-        .combine_chunks()
-    )
+    parts = list(sink.read(name, day))
+    if not parts:
+        return None
+    table = pa.concat_tables(parts).replace_schema_metadata()
+    keys = [each for each in table.column_names if each in (KEY, "name") or each.endswith("_no")]
+    return table.sort_by([(key, "ascending") for key in keys]).combine_chunks()

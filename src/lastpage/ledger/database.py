@@ -19,13 +19,13 @@ from contextlib import closing
 from pathlib import Path
 
 from lastpage.errors import DestinationError, UsageError
-from lastpage.files import named
+from lastpage.files import named_statements
 
 #: The schema's version, and the mark that tells our file from other SQLite files ("lpag").
 VERSION = 2
 APPLICATION = 0x6C706167
 #: Every statement of `ledger.sql`, by its name.
-SQL = named("lastpage.ledger", "ledger.sql")
+SQL = named_statements("lastpage.ledger", "ledger.sql")
 #: The versions that are known, each with the columns that it had and this one does not.
 COLUMNS_GONE: dict[int, set[str]] = {1: {"slice.direction"}, VERSION: set()}
 

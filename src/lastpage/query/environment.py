@@ -1,4 +1,17 @@
-"""Which organisation: environment names to hosts, and credentials from the environment's variables."""
+"""Which organisation, and how it is logged in to: environments, credentials, the SDK's objects.
+
+    an environment is written as                          it means
+    ----------------------------------------------------  ------------------------------------------
+    a region: eu-central-1                                its domain (docs/api.md, 6)
+    a domain: mypurecloud.de, or a host of it             https://login.… and https://api.… of it
+    a URL of the vendor: https://apps.mypurecloud.de/…    the same; the path means nothing
+    another URL: http://127.0.0.1:8025, https://gateway…  that host for the API and for the login
+    a URL with api. in front                              login. in front for the login
+
+Plain http is for this machine only, since the secret would be sent in clear. Objects of the
+official Python SDK are known by their shape, and the SDK is never imported: its models have
+`attribute_map`, from their own names to the API's; its `ApiClient` has `access_token` and `host`.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +48,9 @@ REGIONS = {
 }
 DEFAULT = "us-east-1"
 ID, SECRET, ENVIRONMENT = "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"
+#: No region has a longer name. Longer texts without a dot may be a secret, and are not shown.
 NAME_MAX = 20
-_ROLES = ("api.", "login.", "apps.")
+_SUBDOMAINS = ("api.", "login.", "apps.")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -47,11 +61,12 @@ class Environment:
     name: str
     login_url: str
     api_url: str
-    #: Whether nobody named it, so that the default stands.
+    #: Whether it is the default, because no environment was named.
     assumed: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.name} (assumed, for {ENVIRONMENT} is not set)" if self.assumed else self.name
+        reason = f" (assumed, because {ENVIRONMENT} is not set)" if self.assumed else ""
+        return self.name + reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,98 +77,41 @@ class Credentials:
     client_secret: str = field(repr=False)
 
 
+# Environments -----------------------------------------------------------------------------------
+
+
 def environment(text: str) -> Environment:
-    """A region name, a domain, or a URL as an `Environment`; raises `UsageError` with the mend."""
+    """A region name, a domain, or a URL as an `Environment`; raises `UsageError`."""
     text = text.strip()
     if not text.isprintable() or " " in text:
-        raise UsageError(f"{ENVIRONMENT} has spaces, control characters or a line break in it; write it again")
+        raise UsageError(
+            f"{ENVIRONMENT} has spaces, control characters or a line break in it; write it again"
+        )
     if "@" in text:
-        raise UsageError(f"{ENVIRONMENT} has a name or password in it; they belong in {ID} and {SECRET}")
+        raise UsageError(
+            f"{ENVIRONMENT} has a name or password in it; they belong in {ID} and {SECRET}"
+        )
     if "://" in text:
         return _from_url(text)
     name = text.lower()
     if name in REGIONS:
-        return _of_domain(name, REGIONS[name])
-    domain = _without_role(name)
+        return _of_region(name)
+    domain = _without_subdomain(name)
     for region, known in REGIONS.items():
         if domain == known:
-            return _of_domain(region, domain)
-    # Variables get mixed up; a secret has no dots, and is longer than any region's name.
-    shown = repr(text) if "." in text or len(text) < NAME_MAX else "holds something that"
-    raise UsageError(f"{ENVIRONMENT} {shown} is no environment; {_nearest(domain)}")
+            return _of_region(region)
+    shown = f" {text!r}" if "." in text or len(text) < NAME_MAX else ""
+    near = difflib.get_close_matches(domain, [*REGIONS, *REGIONS.values()], 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise UsageError(
+        f"{ENVIRONMENT}{shown} is not an environment: a region ({', '.join(REGIONS)}), "
+        f"a domain such as mypurecloud.de, or a URL{hint}"
+    )
 
 
-def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Environment]:
-    """Credentials and environment from the three variables; raises `UsageError` naming the one to mend."""
-    client_id = _variable(variables, ID)
-    secret = _variable(variables, SECRET)
-    if not _UUID.fullmatch(client_id):
-        swapped = f"; {SECRET} does look like one: are the two swapped?" if _UUID.fullmatch(secret) else ""
-        raise UsageError(
-            f"{ID} is no client id: it should look like 11111111-2222-3333-4444-555555555555 "
-            f"(Admin > Integrations > OAuth, column Client ID){swapped}"
-        )
-    named = variables.get(ENVIRONMENT, "").strip()
-    return Credentials(client_id, secret), environment(named) if named else assumed()
-
-
-def assumed() -> Environment:
-    """Where an organisation is if nobody says."""
+def default_environment() -> Environment:
+    """The environment where none is named."""
     return replace(environment(DEFAULT), assumed=True)
-
-
-def _variable(variables: Mapping[str, str], name: str) -> str:
-    value = variables.get(name, "")
-    if not value:
-        raise UsageError(
-            f"the variable {name} is not set; create an OAuth client with the grant Client Credentials "
-            f"(Admin > Integrations > OAuth) and export {name}=…"
-        )
-    if value != value.strip() or any(char in value for char in " \t\r\n\"'") or not value.isprintable():
-        raise UsageError(f"the variable {name} has spaces, quotes or a line break in it; copy the bare value again")
-    if not value.isascii():
-        raise UsageError(f"the variable {name} has characters that no client id or secret has; copy it again")
-    return value
-
-
-def _of_domain(name: str, domain: str) -> Environment:
-    return Environment(name, f"https://login.{domain}", f"https://api.{domain}")
-
-
-def _without_role(host: str) -> str:
-    return next((host.removeprefix(role) for role in _ROLES if host.startswith(role)), host)
-
-
-def _from_url(text: str) -> Environment:
-    scheme, host, port, path = _split(text)
-    if scheme == "http" and not is_loopback(host):
-        raise UsageError(
-            f"{ENVIRONMENT} {text!r} would send the secret in clear; use https (http is for this machine only)"
-        )
-    domain = _without_role(host)
-    if domain in REGIONS.values() and port in (None, 443):
-        # The vendor's hosts have no path before the API's own, so one that was pasted along means nothing.
-        return environment(domain)
-    place = f"[{host}]" if ":" in host else host
-    place += f":{port}" if port else ""
-    api = f"{scheme}://{place}{path}"
-    login = api.replace("://api.", "://login.", 1) if host.startswith("api.") else api
-    return Environment(place, login, api)
-
-
-def _split(text: str) -> tuple[str, str, int | None, str]:
-    """Scheme, host, port and path prefix of a URL that has no more than these."""
-    try:
-        url = urlsplit(text)
-        scheme, host, port = url.scheme.lower(), url.hostname or "", url.port
-    except ValueError:
-        scheme, host, port = "", "", None
-    if scheme not in ("http", "https") or not host:
-        raise UsageError(f"{ENVIRONMENT} {text!r} is no URL of an API; write it as https://api.mypurecloud.de")
-    if url.query or url.fragment:
-        # What was pasted along may be a token.
-        raise UsageError(f"{ENVIRONMENT} {scheme}://{host}… has more than scheme, host, port and path; remove the rest")
-    return scheme, host, port, url.path.rstrip("/")
 
 
 def is_loopback(host: str) -> bool:
@@ -166,55 +124,134 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _nearest(domain: str) -> str:
-    near = difflib.get_close_matches(domain, [*REGIONS, *REGIONS.values()], 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{hint}It is a region ({', '.join(REGIONS)}), a domain such as mypurecloud.de, or a URL"
+def _of_region(region: str) -> Environment:
+    domain = REGIONS[region]
+    return Environment(region, f"https://login.{domain}", f"https://api.{domain}")
 
 
-# PART sdk
-# Objects of the official Python SDK, taken by their shape; the SDK itself is never imported.
-#
-# Its models carry `attribute_map`, from their own names to the API's; its `ApiClient` carries `access_token` and `host`.
+def _without_subdomain(host: str) -> str:
+    return next((host.removeprefix(sub) for sub in _SUBDOMAINS if host.startswith(sub)), host)
+
+
+def _from_url(text: str) -> Environment:
+    scheme, host, port, path = _split(text)
+    if scheme == "http" and not is_loopback(host):
+        raise UsageError(
+            f"{ENVIRONMENT} {text!r} would send the secret in clear; "
+            "use https (http is for this machine only)"
+        )
+    domain = _without_subdomain(host)
+    if domain in REGIONS.values() and port in (None, 443):
+        return environment(domain)
+    netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    api = f"{scheme}://{netloc}{path}"
+    login = api.replace("://api.", "://login.", 1) if host.startswith("api.") else api
+    return Environment(netloc, login, api)
+
+
+def _split(text: str) -> tuple[str, str, int | None, str]:
+    """Scheme, host, port and path prefix of a URL that has no more than these."""
+    try:
+        url = urlsplit(text)
+        scheme, host, port = url.scheme.lower(), url.hostname or "", url.port
+    except ValueError:
+        scheme, host, port = "", "", None
+    if scheme not in ("http", "https") or not host:
+        raise UsageError(
+            f"{ENVIRONMENT} {text!r} is not the URL of an API; "
+            "write it as https://api.mypurecloud.de"
+        )
+    if url.query or url.fragment:
+        # What was pasted along may be a token, so it is not shown.
+        raise UsageError(
+            f"{ENVIRONMENT} {scheme}://{host}… has more than scheme, host, port and path; "
+            "remove the rest"
+        )
+    return scheme, host, port, url.path.rstrip("/")
+
+
+# Credentials ------------------------------------------------------------------------------------
+
+
+def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Environment]:
+    """Credentials and environment from the three variables.
+
+    Raises `UsageError`, which names the variable and shows no secret.
+    """
+    client_id = _variable(variables, ID)
+    secret = _variable(variables, SECRET)
+    if not _UUID.fullmatch(client_id):
+        swapped = f"; {SECRET} does: are the two swapped?"
+        raise UsageError(
+            f"{ID} is not a client id: one looks like 11111111-2222-3333-4444-555555555555 "
+            "(Admin > Integrations > OAuth, column Client ID)"
+            + (swapped if _UUID.fullmatch(secret) else "")
+        )
+    named = variables.get(ENVIRONMENT, "").strip()
+    where = environment(named) if named else default_environment()
+    return Credentials(client_id, secret), where
+
+
+def _variable(variables: Mapping[str, str], name: str) -> str:
+    value = variables.get(name, "")
+    if not value:
+        raise UsageError(
+            f"the variable {name} is not set; create an OAuth client with the grant "
+            f"Client Credentials (Admin > Integrations > OAuth) and export {name}=…"
+        )
+    quoted = any(char in value for char in " \t\r\n\"'")
+    if value != value.strip() or quoted or not value.isprintable():
+        raise UsageError(
+            f"the variable {name} has spaces, quotes or a line break in it; copy it again"
+        )
+    if not value.isascii():
+        raise UsageError(
+            f"the variable {name} has characters that no client id or secret has; copy it again"
+        )
+    return value
+
+
+# The official SDK's objects ---------------------------------------------------------------------
 
 
 @runtime_checkable
 class LoggedIn(Protocol):
-    """What of an `ApiClient` is needed: a token that was obtained already, and the API's host."""
+    """What is needed of an `ApiClient`: a token that it has already, and the API's host."""
 
     access_token: str
     host: str
 
 
 def token_of(client: LoggedIn | str) -> str:
-    """A token as it is, or the client's; raises `UsageError` where there can be none, or nobody has logged in yet."""
+    """A token as it is, or the client's; raises `UsageError` where there is none."""
     if isinstance(client, str):
         return client
     if not isinstance(client, LoggedIn):
         raise UsageError(
-            f"credentials are an id and a secret, a token, or the official SDK's ApiClient; not {type(client).__name__}"
+            "credentials are an id and a secret, a token, or the official SDK's ApiClient; "
+            f"not {type(client).__name__}"
         )
     if not client.access_token:
         raise UsageError(
-            "the ApiClient has no token yet; call its get_client_credentials_token(id, secret) first, "
-            "or give lastpage the credentials"
+            "the ApiClient has no token yet; call its get_client_credentials_token(id, secret) "
+            "first, or give lastpage the credentials"
         )
     return client.access_token
 
 
 def body_of(query: Any) -> Mapping[str, Any]:
-    """The body of a details query, from a dict or a `ConversationQuery`; raises `UsageError` for anything else."""
+    """The body of a details query, from a dict or a `ConversationQuery`; raises `UsageError`."""
     body = plain(query)
     if not isinstance(body, Mapping):
         raise UsageError(
-            f"query must be a dict with the body of a details query, or the official SDK's ConversationQuery, "
-            f"not {type(query).__name__}"
+            "query must be a dict with the body of a details query, or the official SDK's "
+            f"ConversationQuery, not {type(query).__name__}"
         )
     return body
 
 
 def plain(value: Any) -> Any:
-    """A model and what hangs from it as the API's own JSON values; what is not set is left out."""
+    """An SDK's model, and all that it holds, as the API's JSON values; None is left out."""
     names = getattr(value, "attribute_map", None)
     if isinstance(names, Mapping):
         pairs = ((name, plain(getattr(value, attribute))) for attribute, name in names.items())

@@ -1,4 +1,14 @@
-"""Ranges of time: half-open, UTC, to the millisecond; read from what people write, cut where the API needs it."""
+"""Ranges of time: half-open, UTC, to the millisecond; read from what people write.
+
+    written                                    means
+    -----------------------------------------  -----------------------------------------------------
+    24h, 7d                                    a length that ends now: `Relative`
+    2023-10-01, 2023-10                        a day, a month of the time zone (UTC by default)
+    2023-10-01/2023-10-08                      from the first day up to the second, without it
+    2023-10-01T08:00Z/2023-10-01T17:30+02:00   date-times; each needs a zone
+
+Nothing here asks what time it is.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +24,29 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 MS = timedelta(milliseconds=1)
-#: The API's own retention ends long before this; anything earlier is a typing error.
+#: Genesys Cloud has no older data; anything earlier is a typing error.
 EARLIEST = datetime(2006, 1, 1, tzinfo=UTC)
-#: … and anything longer, or later: that far from the ends of the calendar, every sum of ours is a date.
+#: So is anything longer, or later. Within these limits every sum of ours is a valid date.
 LONGEST, LATEST = 10_000 * DAY, datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Interval:
-    """`[start, end)`: aware UTC date-times of millisecond precision, start before end."""
+    """`[start, end)`: aware UTC date-times of millisecond precision, start before end.
+
+    Raises `UsageError` for ends that are not in UTC or not in order.
+    """
 
     start: datetime
     end: datetime
 
     def __post_init__(self) -> None:
         if self.start.utcoffset() != timedelta(0) or self.end.utcoffset() != timedelta(0):
-            raise UsageError(f"the interval {self.start} to {self.end} is not in UTC; give both ends in UTC")
-        if self.start >= self.end:
             raise UsageError(
-                f"the interval {iso(self.start)}/{iso(self.end)} is empty: its start must lie before its end"
+                f"the interval {self.start} to {self.end} is not in UTC; give both ends in UTC"
             )
+        if self.start >= self.end:
+            raise UsageError(f"the interval {self} is empty: its start must lie before its end")
 
     def __str__(self) -> str:
         """As the API wants it: `2023-10-01T00:00:00.000Z/2023-10-02T00:00:00.000Z`."""
@@ -44,20 +57,22 @@ class Interval:
 
     @property
     def length(self) -> timedelta:
+        """End less start."""
         return self.end - self.start
 
     def clip(self, other: Interval) -> Interval | None:
-        """The part both have, or None."""
+        """The part that both have, or None."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Interval(start, end) if start < end else None
 
     def split(self, at: datetime) -> tuple[Interval, Interval]:
+        """The parts before and after a moment inside."""
         return Interval(self.start, at), Interval(at, self.end)
 
     def days(self) -> Iterator[tuple[date, Interval]]:
-        """The cells it touches, each with the part of the interval that lies in it."""
-        for piece in self.pieces(1):
-            yield piece.start.date(), piece
+        """The UTC days that it touches, each with the part of the interval that lies in it."""
+        for part in self.pieces(1):
+            yield part.start.date(), part
 
     def pieces(self, days: int) -> Iterator[Interval]:
         """Cut at midnights into parts of at most so many days."""
@@ -78,41 +93,50 @@ class Relative:
         return f"the last {self.length / HOUR:g} hours"
 
     def until(self, end: datetime) -> Interval:
+        """The interval of this length that ends then."""
         return Interval(end - self.length, end)
 
 
 def iso(moment: datetime) -> str:
     """`2023-10-01T00:00:00.000Z`, the only form this project sends and prints."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return (
+        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    )
 
 
 def parse_iso(text: str) -> datetime:
-    """The reverse of `iso`, for what we wrote ourselves."""
+    """The reverse of `iso`."""
     return datetime.fromisoformat(text)
 
 
 def floor_day(moment: datetime) -> datetime:
+    """The beginning of its day, in its own time zone."""
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def floor_hour(moment: datetime) -> datetime:
+    """The beginning of its hour, in its own time zone."""
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def floor_minute(moment: datetime) -> datetime:
+    """The beginning of its minute, in its own time zone."""
     return moment.replace(second=0, microsecond=0)
 
 
 def from_unix(seconds: float) -> datetime:
-    """A date-time of whole milliseconds."""
+    """Seconds since 1970 as a UTC date-time of whole milliseconds."""
     return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
 
 
 _RELATIVE = re.compile(r"([0-9]{1,18})([hd])")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: Python reads more than this as a time (week dates, dates without hyphens); what few write is more likely a slip.
-_TIME = re.compile(_DAY.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?")
+#: Python reads more forms (week dates, dates without hyphens), but few people write them; here they
+#: are more likely a typing error.
+_TIME = re.compile(
+    _DAY.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
 _FORMS = (
     "an interval is 2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, "
     "or two date-times with a zone such as 2023-10-01T08:00Z/2023-10-01T17:30Z"
@@ -122,25 +146,25 @@ _FORMS = (
 def parse_interval(text: str, tz: tzinfo = UTC) -> Interval | Relative:
     """Read an interval as people write it; plain dates mean days of `tz`.
 
-    Raises `UsageError` with the mend. Nothing here asks what time it is: `24h` stays relative.
+    Returns a `Relative` for a length such as `24h`. Raises `UsageError`.
     """
     try:
-        return _parsed(text.strip(), tz)
+        return _parse(text.strip(), tz)
     except OverflowError:
         raise UsageError(f"the interval {text!r} is at the end of the calendar; {_FORMS}") from None
 
 
 def zone(name: str | tzinfo) -> tzinfo:
-    """A time zone by its name; raises `UsageError` for what is none."""
+    """A time zone by its name; raises `UsageError`."""
     if isinstance(name, tzinfo):
         return name
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError):
-        raise UsageError(f"--tz {name!r} is no time zone; write it as Europe/Berlin") from None
+        raise UsageError(f"--tz {name!r} is not a time zone; write it as Europe/Berlin") from None
 
 
-def _parsed(text: str, tz: tzinfo) -> Interval | Relative:
+def _parse(text: str, tz: tzinfo) -> Interval | Relative:
     if match := _RELATIVE.fullmatch(text):
         return _relative(int(match[1]), match[2])
     if "/" in text:
@@ -159,7 +183,10 @@ def _relative(count: int, unit: str) -> Relative:
         raise UsageError(f"the interval 0{unit} is empty; give a length such as 24h or 7d")
     length = HOUR if unit == "h" else DAY
     if count > LONGEST / length:
-        raise UsageError(f"the last {count}{unit} begin before there was such an API; give a length such as 24h or 7d")
+        raise UsageError(
+            f"the last {count}{unit} begin before Genesys Cloud existed; "
+            "give a length such as 24h or 7d"
+        )
     return Relative(count * length)
 
 
@@ -167,7 +194,7 @@ def _month(text: str, year: int, month: int, tz: tzinfo) -> Interval:
     try:
         first = date(year, month, 1)
     except ValueError:
-        raise UsageError(f"{text!r} is no month; write it as 2023-10") from None
+        raise UsageError(f"{text!r} is not a month; write it as 2023-10") from None
     following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     return _checked(_midnight(first, tz), _midnight(following, tz), text)
 
@@ -193,7 +220,7 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{text!r} is no date; write it as 2023-10-01") from None
+        raise UsageError(f"{text!r} is not a date; write it as 2023-10-01") from None
 
 
 def _midnight(day: date, tz: tzinfo) -> datetime:
@@ -203,10 +230,16 @@ def _midnight(day: date, tz: tzinfo) -> datetime:
 def _checked(start: datetime, end: datetime, text: str) -> Interval:
     if start < EARLIEST:
         raise UsageError(
-            f"the interval {text!r} starts before {EARLIEST.year}, when there was no such API; write a date as 2023-10-01"
+            f"the interval {text!r} starts before {EARLIEST.year}, "
+            "when Genesys Cloud did not exist; write a date as 2023-10-01"
         )
     if end > LATEST:
-        raise UsageError(f"the interval {text!r} ends in the year {end.year}; write a date as 2023-10-01")
+        raise UsageError(
+            f"the interval {text!r} ends in the year {end.year}; write a date as 2023-10-01"
+        )
     if start >= end:
-        raise UsageError(f"the interval {text!r} is empty: the start must lie before the end, which is not included")
+        raise UsageError(
+            f"the interval {text!r} is empty: "
+            "the start must lie before the end, which is not included"
+        )
     return Interval(start, end)

@@ -1,8 +1,17 @@
-"""What is asked: an interval and filters, checked before anything is sent, and the filter part of every body.
+"""What is asked: an interval and filters, checked before anything is sent.
 
-Where a filter belongs is the API's to say (docs/api.md, 1.3): media, queue and user are facts of a segment,
-direction and division of the conversation. The filter arrays are ANDed, and each element of `segmentFilters` has to be
-met by *some* segment, so `--media voice --queue Q` means: has a voice segment, and has a segment in Q.
+The API decides where a filter belongs (docs/api.md, 1.3): media, queue and user are facts of a
+segment, direction and division of the conversation. The filter arrays are ANDed, and each element
+of `segmentFilters` has to be met by *some* segment, so `--media voice --queue Q` means: has a voice
+segment, and has a segment in Q.
+
+    option                body
+    --------------------  --------------------------------------------------------------------------
+    --media               segmentFilters, mediaType
+    --queue, --user       segmentFilters, queueId and userId
+    --direction           conversationFilters, originatingDirection
+    --division            conversationFilters, divisionId
+    --query FILE          all five arrays, joined with these
 """
 
 from __future__ import annotations
@@ -18,8 +27,8 @@ from lastpage.errors import UsageError
 from lastpage.query.interval import Interval, Relative
 
 Json = dict[str, Any]
-#: How a slice may be cut where time cannot cut it: one value a conversation, and a remainder.
-#: docs/api.md, 1.9. The API's enums are open; a media type newer than this list can be asked for with a body.
+#: docs/api.md, 1.9. The API's enums are open; a media type newer than this list can be asked for
+#: with a body.
 MEDIA = (
     "callback", "chat", "cobrowse", "email", "internalmessage", "message",
     "screenmonitoring", "screenshare", "unknown", "video", "voice",
@@ -31,7 +40,7 @@ FILTER_KEYS = (
     "surveyFilters",
     "resolutionFilters",
 )
-#: What lastpage decides itself; a body that says otherwise would break the walk or its proof.
+#: What lastpage decides itself; a body with another value would break the walk or its proof.
 OURS = (
     "interval", "paging", "limit", "order", "orderBy", "aggregations", "startOfDayIntervalMatching",
 )  # fmt: skip
@@ -39,7 +48,11 @@ OURS = (
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """An interval and filters. Frozen, checked, and the same on every machine."""
+    """An interval and filters. Frozen, checked, and the same on every machine.
+
+    Media are those of `MEDIA`; queues, users and divisions are ids. `body` is the body of a details
+    query; only its filters count. Raises `UsageError` for what the API would reject or misread.
+    """
 
     interval: Interval | Relative
     media: tuple[str, ...] = ()
@@ -51,16 +64,17 @@ class Query:
 
     def __post_init__(self) -> None:
         for name in self.media:
-            _one_of("--media", name, MEDIA)
+            _check_word("--media", name, MEDIA)
         if self.direction is not None:
-            _one_of("--direction", self.direction, ("inbound", "outbound"))
-        for option, ids in (
-            ("--queue", self.queues),
-            ("--user", self.users),
-            ("--division", self.divisions),
-        ):
-            for text in ids:
-                _check_id(option, text)
+            _check_word("--direction", self.direction, ("inbound", "outbound"))
+        ids = {"--queue": self.queues, "--user": self.users, "--division": self.divisions}
+        for option, texts in ids.items():
+            for text in texts:
+                if not is_id(text):
+                    raise UsageError(
+                        f"{option} {text!r} is not an id; "
+                        "give the UUID that the admin page shows in its address bar"
+                    )
         _check_body(self.body, self.interval)
 
     def filters(self) -> Json:
@@ -76,7 +90,7 @@ class Query:
 
     @property
     def sees_segments(self) -> bool:
-        """Whether a filter looks inside conversations, where the interval may limit what it sees (docs/api.md, 11)."""
+        """Whether a filter looks at segments; the interval may limit which (docs/api.md, 11)."""
         return any(key != "conversationFilters" for key in self.filters())
 
     @property
@@ -86,50 +100,20 @@ class Query:
 
 
 def read_body(text: str | bytes, source: str) -> Json:
-    """A query body from a file's text, as the vendor's query builder makes it."""
+    """A query body from a file's text, as the vendor's query builder makes it.
+
+    `source` is what messages call the file. Raises `UsageError`.
+    """
+    advice = "save the body from the query builder"
     try:
-        body = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        body = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except RecursionError:
-        raise UsageError(f"{source} is nested too deep; save the body from the query builder") from None
+        raise UsageError(f"{source} is nested too deep; {advice}") from None
     except ValueError as problem:
-        raise UsageError(f"{source} is not JSON ({problem}); save the body from the query builder") from None
+        raise UsageError(f"{source} is not JSON ({problem}); {advice}") from None
     if not isinstance(body, dict):
         raise UsageError(f'{source} must hold one JSON object, such as {{"segmentFilters": […]}}')
     return body
-
-
-def _once(pairs: Sequence[tuple[str, Any]]) -> Json:
-    """A key that stands twice would silently drop the filters of the first."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
-
-
-def _any_of(dimension: str, values: Sequence[str]) -> list[Json]:
-    predicates = [{"dimension": dimension, "value": value} for value in values]
-    return [{"type": "or", "predicates": predicates}] if predicates else []
-
-
-def _has_predicate(item: Mapping[str, Any]) -> bool:
-    return bool(item.get("predicates")) or any(clause.get("predicates") for clause in item.get("clauses") or ())
-
-
-def _are_objects(array: Any) -> bool:
-    return isinstance(array, list) and all(isinstance(item, dict) for item in array)
-
-
-def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
-    if not isinstance(value, str):
-        raise UsageError(f"{option} takes words, not {value!r}; the API has: {', '.join(allowed)}")
-    if value not in allowed:
-        near = difflib.get_close_matches(value.lower(), allowed, 1)
-        hint = f"did you mean {near[0]}? The" if near else "the"
-        raise UsageError(f"{option} {value!r} is not known; {hint} API has: {', '.join(allowed)}")
 
 
 def is_id(text: str) -> bool:
@@ -140,9 +124,32 @@ def is_id(text: str) -> bool:
         return False
 
 
-def _check_id(option: str, text: str) -> None:
-    if not is_id(text):
-        raise UsageError(f"{option} {text!r} is no id; give the UUID that the admin page shows in its address bar")
+def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> Json:
+    """A key that stands twice would silently drop the filters of the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _any_of(dimension: str, values: Sequence[str]) -> list[Json]:
+    predicates = [{"dimension": dimension, "value": value} for value in values]
+    return [{"type": "or", "predicates": predicates}] if predicates else []
+
+
+def _check_word(option: str, value: str, allowed: Sequence[str]) -> None:
+    if not isinstance(value, str):
+        raise UsageError(f"{option} takes words, not {value!r}; the API has: {', '.join(allowed)}")
+    if value not in allowed:
+        near = difflib.get_close_matches(value.lower(), allowed, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(
+            f"{option} {value!r} is not known; the API has: {', '.join(allowed)}{hint}"
+        )
 
 
 def _check_body(body: Mapping[str, Any], interval: Interval | Relative) -> None:
@@ -150,18 +157,20 @@ def _check_body(body: Mapping[str, Any], interval: Interval | Relative) -> None:
         if key not in FILTER_KEYS and key not in OURS:
             raise UsageError(f"the query body has {key!r}, which no details query has; remove it")
     for key in OURS:
-        if body.get(key) is None or (key == "interval" and body[key] == str(interval)):
-            continue
-        raise UsageError(
-            f"the query body sets {key!r}, which lastpage decides itself; remove it"
-            + (" and give the interval on the command line" if key == "interval" else "")
-        )
+        same = key == "interval" and body.get(key) == str(interval)
+        if body.get(key) is not None and not same:
+            more = " and give the interval on the command line" if key == "interval" else ""
+            raise UsageError(
+                f"the query body sets {key!r}, which lastpage decides itself; remove it{more}"
+            )
     for key in FILTER_KEYS:
         _check_filters(key, body.get(key))
     try:
         json.dumps(body)
     except (TypeError, ValueError, RecursionError) as problem:
-        raise UsageError(f"the query body cannot be written as JSON ({problem}); give plain lists and dicts") from None
+        raise UsageError(
+            f"the query body cannot be written as JSON ({problem}); give plain lists and dicts"
+        ) from None
 
 
 def _check_filters(key: str, array: Any) -> None:
@@ -175,5 +184,10 @@ def _check_filters(key: str, array: Any) -> None:
         for part in ("predicates", "clauses"):
             if item.get(part) is not None and not _are_objects(item[part]):
                 raise UsageError(f"{part} of {key} in the query body must be a list of objects")
-        if not _has_predicate(item):
+        clauses = item.get("clauses") or ()
+        if not item.get("predicates") and not any(clause.get("predicates") for clause in clauses):
             raise UsageError(f"an element of {key} in the query body has no predicates; remove it")
+
+
+def _are_objects(array: Any) -> bool:
+    return isinstance(array, list) and all(isinstance(item, dict) for item in array)

@@ -18,14 +18,14 @@ import pyarrow as pa
 
 from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError, InUseError, UsageError
-from lastpage.files import Disk, named
+from lastpage.files import Disk, named_statements
 from lastpage.query.interval import Interval
 from lastpage.sinks.day import Change, batched
 from lastpage.sinks.sink import Identity, Pages, Unread
 from lastpage.tables.build import Shredder
 from lastpage.tables.names import Names
 
-SQL = named("lastpage.sinks", "duckdb.sql")
+SQL = named_statements("lastpage.sinks", "duckdb.sql")
 #: The version of what the database says of itself.
 VERSION = 1
 #: Every DuckDB since 1.0 reads files of this shape.

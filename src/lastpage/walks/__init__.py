@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lastpage.planning.slices import Route
 from lastpage.walks.cursor import CursorWalk
 from lastpage.walks.pages import PagesWalk
 
-ROUTES: Mapping[Route, type[PagesWalk | CursorWalk]] = {"pages": PagesWalk, "cursor": CursorWalk}
+ROUTES: Mapping[str, type[PagesWalk | CursorWalk]] = {"pages": PagesWalk, "cursor": CursorWalk}

@@ -44,14 +44,12 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
 from lastpage.api.messages import UNREADABLE, Answer, Call, Page, TransportError
-from lastpage.api.responses import complain_unreadable
+from lastpage.api.responses import UNREADABLE_MAX, unreadable
 from lastpage.planning.slices import Slice
 
 #: Requests in one walk. The largest job of ours has some hundred pages; two hours of polling are
 #: 250 requests.
 STEPS_MAX = 20_000
-#: How often an answer that cannot be read is asked for again; the fault may be a gateway's.
-UNREADABLE_MAX = 3
 
 Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount"]
 #: The kinds whose answers hold conversations.
@@ -239,7 +237,7 @@ def _ask(walk: Walk, request: Request, send: Callable[[Request], Answer]) -> tup
             return answer, walk.after(request, answer)
         except (*UNREADABLE, TransportError) as problem:
             if tries == UNREADABLE_MAX:
-                raise complain_unreadable(walk.call(request), answer, problem, tries) from None
+                raise unreadable(walk.call(request), answer, problem, tries) from None
     raise AssertionError
 
 
