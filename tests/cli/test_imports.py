@@ -1,10 +1,12 @@
 """What a command imports: only what it uses. Arrow alone takes longer than all the rest of a help text."""
 
+import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 #: Packages that take long to import, and that some verb needs.
@@ -16,6 +18,9 @@ HEAVY = frozenset(
         *("cyclopts", "rich", "importlib.metadata"),  # the command line
     }
 )
+POOL = "ARROW_DEFAULT_MEMORY_POOL"
+#: The allocator that Arrow would take by itself.
+USUAL = pa.supported_memory_backends()[0]
 HELP = frozenset({"cyclopts", "rich"})
 
 
@@ -57,3 +62,23 @@ def test_the_version_both_ways(capfd: pytest.CaptureFixture[str], tmp_path: Path
     assert run(["--version"]) == 0
     subprocess.run([sys.executable, "-m", "lastpage", "--version"], cwd=tmp_path, check=True)
     assert capfd.readouterr().out.split() == [version("lastpage")] * 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "pool"), [({}, "system"), ({POOL: USUAL}, USUAL)], ids=["default", "chosen"]
+)
+def test_the_allocator(chosen: dict[str, str], pool: str) -> None:
+    """A command's Arrow gives memory back to the system, unless the user chose another allocator."""
+    lines = (
+        "from lastpage.cli.app import return_memory\nreturn_memory()\n"
+        "import pyarrow\nprint(pyarrow.default_memory_pool().backend_name)"
+    )
+    others = {name: value for name, value in os.environ.items() if name != POOL}
+    done = subprocess.run(
+        [sys.executable, "-c", lines],
+        env={**others, **chosen},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [pool]
