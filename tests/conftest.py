@@ -1,19 +1,32 @@
-"""How every test runs: examples are drawn the same way each time, nothing is timed, and no test waits for a disk."""
+"""How every test runs: examples are drawn the same way each time, nothing is timed, and nobody waits for a clock or a disk."""
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from lastpage.clock import RealClock
 
 # A busy machine is not a fault: an example may take as long as it takes.
 settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
-#: A folder in memory, where the platform has one. Most of a run's wall time would go into flushing small files to a disk,
-#: and no test can cut the power: what a crash leaves is the same in memory.
+#: A folder in memory, where the platform has one. Half of a run's wall time would go into flushing small files to a disk, and
+#: no test can cut the power: what a crash leaves is the same in memory.
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30
 
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nobody_waits() -> Iterator[None]:
+    """A client with the machine's clock asks for a job's progress at once, and tries again at once."""
+    sleep = RealClock.sleep
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RealClock, "sleep", lambda clock, seconds: sleep(clock, min(seconds, 0.001)))
+        yield

@@ -24,7 +24,6 @@ from tests.cli.planted import (
 from tests.inprocess import NOW
 
 from lastpage.cli.app import run
-from lastpage.clock import RealClock
 from lastpage_sandbox import Sandbox, Settings
 
 QUEUE, VALUE = "ca0a12ca-0000-4000-8000-00000000cafe", "canary-value"
@@ -56,13 +55,6 @@ REFUSALS = [
 ]
 
 
-class Hasty(RealClock):
-    """Nobody waits for retries that are bound to fail."""
-
-    def sleep(self, seconds: float) -> None:
-        super().sleep(0.0)
-
-
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Planted]:
     """The planted organisation, its variables, a query body with a planted value, and an extract to verify."""
@@ -74,7 +66,6 @@ def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Planted
         monkeypatch.setenv("GENESYS_ENVIRONMENT", url)
         monkeypatch.setenv("LASTPAGE_HASH_KEY", HASH_KEY)
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr("lastpage.cloud.RealClock", Hasty)
         predicates = [
             {"dimension": "queueId", "value": QUEUE},
             {"dimension": "ani", "value": VALUE},

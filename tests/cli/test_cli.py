@@ -1,12 +1,10 @@
 """The command line: what is typed, what is printed, how it ends. Against the sandbox on a socket, as a user would."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,7 +106,7 @@ def test_stdout(box: Sandbox, capfdbinary: pytest.CaptureFixture[bytes]) -> None
 
 def test_a_closed_pipe(box: Sandbox) -> None:
     """A reader that closes the pipe ends it without an error."""
-    command = f"{sys.executable} -m lastpage fetch {INTERVAL} --to - -q | head -n 1"
+    command = f"{sys.executable} -m lastpage fetch {INTERVAL} --paginate pages --to - -q | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, timeout=60, check=False)
     assert json.loads(done.stdout)
     assert b"Traceback" not in done.stderr
@@ -252,12 +250,12 @@ def test_strict(box: Sandbox) -> None:
 @pytest.mark.invariant("Crash-safe")
 def test_interrupted(box: Sandbox, tmp_path: Path) -> None:
     """Ctrl-C leaves at once with 130 and says how to go on; running it again finishes the job."""
+    stalled, stall = threading.Event(), box._sleep
+    box._sleep = lambda seconds: stalled.set() or stall(seconds)  # type: ignore[func-returns-value]
     box.faults.put("jobs.results", "stall-30s")
     command = [sys.executable, "-m", "lastpage", "fetch", INTERVAL, "--to", "out"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not box.faults.receipts and time.monotonic() < deadline:
-        os.sched_yield()
+    assert stalled.wait(30)
     process.send_signal(signal.SIGINT)
     _, printed = process.communicate(timeout=20)
     assert process.returncode == 130

@@ -43,9 +43,7 @@ def gap(sums: Account, sign: Any) -> int | None:
     return ROUTES[sums.slice.route].gap(sign, sums)
 
 
-def verdict(
-    sums: Account, sign: Any, mark: datetime | None = LATER, settled: datetime | None = LATER
-) -> Verdict:
+def verdict(sums: Account, sign: Any, mark: datetime | None = LATER, settled: datetime | None = LATER) -> Verdict:
     walk = ROUTES[sums.slice.route]
     facts = {"missing": gap(sums, sign), "doubt": walk.doubt(sums.slice, mark), "proof": walk.signs[sign]}
     return judge(sums, as_of=LATER, settled=settled, **facts)

@@ -119,9 +119,7 @@ DENSE = Interval(datetime(2023, 9, 1, 10, 0, tzinfo=UTC), datetime(2023, 9, 1, 1
 
 def test_a_dense_minute() -> None:
     """Time is cut no further than a minute, and a minute may hold anything below the wall."""
-    slices, _ = planned(
-        DENSE, lambda probe: 99_999 if probe.interval.end == DENSE.end else 0, paginate="pages"
-    )
+    slices, _ = planned(DENSE, lambda probe: 99_999 if probe.interval.end == DENSE.end else 0, paginate="pages")
     assert [(each.interval, each.expected) for each in slices] == [(DENSE, 99_999)]
 
 
