@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lastpage.api.client import Client
 from lastpage.api.messages import Raw, decode_record
 from lastpage.errors import ShortError
-from lastpage.extraction.rows import fresh
+from lastpage.extraction.rows import undelivered
 from lastpage.extraction.run import Fetching, Options
 from lastpage.ledger.ledger import Ledger
 from lastpage.planning.slices import Slice
@@ -54,8 +54,8 @@ def reading(
 ) -> Iterator[Fetching]:
     """A run over the interval of a query, or over `slices` of it."""
     # A thread may still write into the folder when the caller has seen enough and it is removed.
-    place = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)
-    with place as folder, closing(Ledger(Path(folder))) as ledger:
+    temporary = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)
+    with temporary as folder, closing(Ledger(Path(folder))) as ledger:
         yield Fetching.begin(str(query.interval), query, client, ledger, options, Meter(), slices)
 
 
@@ -63,7 +63,7 @@ def raw_pages(run: Fetching) -> Iterator[Sequence[Raw]]:
     """The raw records of each page; raises `ShortError` at the end where rows are missing."""
     for group in run.groups():
         for page in group.pages():
-            yield fresh(group, page)
+            yield undelivered(group, page)
         run.commit(group)
     _raise_if_short(run)
 
@@ -75,7 +75,7 @@ def fetched_pages(run: Fetching) -> Iterator[FetchedPage]:
             for request, page, records in rows.views():
                 yield FetchedPage(
                     rows.planned.slice,
-                    [decode_record(raw) for raw in fresh(group, records)],
+                    [decode_record(raw) for raw in undelivered(group, records)],
                     len(page.heads or ()),
                     page.total_hits,
                     ROUTES[request.slice.route].continuation(request, page),

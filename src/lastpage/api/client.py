@@ -1,10 +1,12 @@
 """One call to one answer: pace, token, transport, retry. Used by all threads at once.
 
-send(call) ─▶ wait for the pace ─▶ token ─▶ transport ─▶ learn from the headers ─▶ whole?
-▲                                                               │
-└── retry, or refresh the token, by the rule in responses.py ◀──┤
-▼
-a wanted answer, or an `ApiError`
+    send(call) ─▶ wait for the pace ─▶ token ─▶ transport ─▶ learn from the headers
+        ▲                                                              │
+        └── retry, or renew the token, by the rule in responses.py ◀───┤
+                                                                       ▼
+                                            an answer that is wanted, or an `ApiError`
+
+An answer whose body is cut short counts as one that never came.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """What the API says of an organisation: who it is, how long it keeps data, how far its jobs reach.
 
-fact             endpoint (docs/api.md)              where the API refuses (403, 404)
----------------  ----------------------------------  -------------------------------------------
-id and name      organizations/me (1.7)              the client's own id stands for it
-retention        dataretention/settings (1.7)        nothing is assumed to be deleted
-job watermark    details/jobs/availability (1.4, 7)  a lag is assumed; coverage is `unproven`
+    fact             endpoint (docs/api.md)              where the API refuses (403, 404)
+    ---------------  ----------------------------------  -------------------------------------------
+    id and name      organizations/me (1.7)              the client's own id stands for it
+    retention        dataretention/settings (1.7)        nothing is assumed to be deleted
+    job watermark    details/jobs/availability (1.4, 7)  a lag is assumed; coverage is `unproven`
+
+The watermark is read once a minute at most and shared by all threads.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     arguments ─▶ app.parse_args ─▶ verb(options) ─▶ its exit code
                       └ CycloptsError    └ exception ─▶ Ending: exit code, sentence on stderr
 
-Whatever happens, nobody sees a traceback: an error of `lastpage.errors` is its own sentence, and
+Whatever happens, a user sees no traceback: an error of `lastpage.errors` is its own sentence, and
 every other one is a fault of lastpage, told by its class, because its text may hold anything.
 """
 

@@ -4,7 +4,7 @@
     stdout   a summary or a table; one JSON value with --json
 
 Text is for people. With `--log-format json` each line on stderr is one JSON object, for machines.
-Whatever is printed is printed as it is: brackets in a name are no markup, and no line is cut.
+Text is printed as it is: brackets in a name are not markup, and no line is cut.
 """
 
 from __future__ import annotations

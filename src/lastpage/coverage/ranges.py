@@ -1,8 +1,19 @@
-"""Which of two versions of a range wins, and what is left of the other. Pure.
+"""What a destination holds of a day, by start ranges; which of two versions stays. Pure.
 
-Rows that are known to be incomplete never replace complete ones. What the lake had settled by the time of a job replaces what
-was provisional, and is not replaced by page numbers, which have no attributes. Otherwise the fresher version stays: also that of a
-job that found a thread open again.
+Of an old and a new version of the same hours, the first line that fits decides:
+
+    old                                 new                                     stays
+    ----------------------------------  --------------------------------------  -----
+    complete                            short, or unproven and smaller          old
+    short                               not short                               new
+    provisional, or by page numbers     final, with attributes (by job)         new
+    final, with attributes (by job)     without attributes (by page numbers)    old
+    fresher (`as_of`)                   -                                       old
+    -                                   as fresh, or fresher                    new
+
+So rows that are known to be incomplete never replace complete ones, and participant attributes,
+which only jobs bring, are not lost once a day is final. The last line also lets a later job win
+that found a thread open again.
 """
 
 from __future__ import annotations
@@ -34,22 +45,28 @@ class Range:
     def day(self) -> date:
         return self.interval.start.date()
 
+    @property
+    def has_attributes(self) -> bool:
+        """Whether its rows have participant attributes."""
+        return any(walk.has_attributes for name, walk in ROUTES.items() if name == self.route)
+
     def joined(self, other: Range) -> Range:
-        """Two that touch, or are of the same hours, as one: as fresh and as sure as the worse of them."""
-        ends = (
-            min(self.interval.start, other.interval.start),
-            max(self.interval.end, other.interval.end),
-        )
+        """Two that touch as one: as fresh and as sure as the worse of them."""
+        provisional = "provisional" in (self.finality, other.finality)
         return Range(
-            Interval(*ends),
+            Interval(
+                min(self.interval.start, other.interval.start),
+                max(self.interval.end, other.interval.end),
+            ),
             min(self.as_of, other.as_of),
             self.route,
             max(self.coverage, other.coverage, key=WORST.index),
-            "provisional" if "provisional" in (self.finality, other.finality) else "final",
+            "provisional" if provisional else "final",
             self.conversations + other.conversations,
         )
 
     def record(self) -> dict[str, Any]:
+        """As plain values, for the destination's metadata."""
         return {
             "start": iso(self.interval.start),
             "end": iso(self.interval.end),
@@ -62,55 +79,42 @@ class Range:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Range:
+        """The reverse of `record`; raises `KeyError` or `ValueError` for anything else."""
         interval = Interval(parse_iso(record["start"]), parse_iso(record["end"]))
         facts = (record["route"], record["coverage"], record["finality"], record["conversations"])
         return cls(interval, parse_iso(record["as_of"]), *facts)
 
 
-def accepted(old: Iterable[Range], new: Iterable[Range]) -> list[Interval]:
-    """The parts of the new ranges that are to be written, in order."""
-    stronger = list(old)
-    parts: list[Interval] = []
-    for version in new:
-        pieces = [version.interval]
-        for other in stronger:
-            if beats(other, version):
-                pieces = [part for piece in pieces for part in without(piece, other.interval)]
-        parts += pieces
-    return sorted(parts)
-
-
-def beats(old: Range, new: Range) -> bool:
-    """Whether what is there stays."""
-    if old.coverage == "complete" and _lacks(new, old):
+def stays(old: Range, new: Range) -> bool:
+    """Whether the old version stays: the table at the top of this file."""
+    smaller = new.interval == old.interval and new.conversations < old.conversations
+    lacks = new.coverage == "short" or (new.coverage == "unproven" and smaller)
+    if old.coverage == "complete" and lacks:
         return True
     if old.coverage == "short" and new.coverage != "short":
         return False
-    if _settled(new) and not _settled(old):
+    old_is_settled, new_is_settled = (
+        each.finality == "final" and each.has_attributes for each in (old, new)
+    )
+    if new_is_settled and not old_is_settled:
         return False
-    if _settled(old) and not _has_attributes(new):
+    if old_is_settled and not new.has_attributes:
         return True
     return old.as_of > new.as_of
 
 
-def _lacks(new: Range, old: Range) -> bool:
-    """Whether a version is known to have less than a complete one: it is short, or not proved and smaller."""
-    smaller = new.interval == old.interval and new.conversations < old.conversations
-    return new.coverage == "short" or (new.coverage == "unproven" and smaller)
-
-
-def _settled(version: Range) -> bool:
-    return _has_attributes(version) and version.finality == "final"
-
-
-def _has_attributes(version: Range) -> bool:
-    """Whether its rows came with participant attributes."""
-    walk = ROUTES.get(version.route)
-    return walk is not None and walk.has_attributes
+def accepted(old: Iterable[Range], new: Iterable[Range]) -> list[Interval]:
+    """The parts of the new ranges that are to be written, in order."""
+    held = list(old)
+    parts: list[Interval] = []
+    for version in new:
+        staying = [other.interval for other in held if stays(other, version)]
+        parts += minus(version.interval, staying)
+    return sorted(parts)
 
 
 def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:
-    """What the destination holds afterwards; counts of cut ranges are for the writer to take anew."""
+    """What the destination holds afterwards; the writer counts the rows of cut ranges anew."""
     old, new = list(old), list(new)
     taken = accepted(old, new)
     ranges = [
@@ -121,34 +125,35 @@ def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:
     ranges += [
         replace(version, interval=part)
         for version in new
-        for piece in taken
-        if (part := version.interval.clip(piece)) is not None
+        for accepted_part in taken
+        if (part := version.interval.clip(accepted_part)) is not None
     ]
     return sorted(ranges, key=lambda version: version.interval)
 
 
-def minus(piece: Interval, taken: Sequence[Interval]) -> list[Interval]:
+def minus(whole: Interval, others: Sequence[Interval]) -> list[Interval]:
     """What is left of an interval without several others."""
-    parts = [piece]
-    for other in taken:
-        parts = [left for part in parts for left in without(part, other)]
-    return parts
+    left = [whole]
+    for other in others:
+        left = [part for each in left for part in _without(each, other)]
+    return left
 
 
-def without(piece: Interval, other: Interval) -> list[Interval]:
-    """What is left of an interval without another."""
-    cut = piece.clip(other)
+def _without(whole: Interval, other: Interval) -> list[Interval]:
+    cut = whole.clip(other)
     if cut is None:
-        return [piece]
-    ends = ((piece.start, cut.start), (cut.end, piece.end))
+        return [whole]
+    ends = ((whole.start, cut.start), (cut.end, whole.end))
     return [Interval(start, end) for start, end in ends if start < end]
 
 
-def refuse_overlap(held: Iterable[Range], interval: Interval, place: object) -> None:
-    """What cannot be replaced is not fetched again; raises `UsageError`."""
+def refuse_overlap(held: Iterable[Range], interval: Interval, destination: object) -> None:
+    """Raises `UsageError` where a destination that cannot replace has some of these hours."""
     for version in held:
         if part := version.interval.clip(interval):
             raise UsageError(
-                f"{place} has the conversations of {part} already, and JSON lines cannot replace; "
-                "give another file, an interval that is not there yet, or a folder (Parquet), which can"
+                f"{destination} has the conversations of {part} already, "
+                "and JSON lines cannot replace; "
+                "give another file, an interval that is not there yet, or a folder (Parquet), "
+                "which can"
             )

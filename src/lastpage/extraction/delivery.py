@@ -29,7 +29,7 @@ from lastpage.api.client import Client
 from lastpage.api.names import Directory
 from lastpage.coverage.ranges import refuse_overlap
 from lastpage.coverage.tally import WORST, Coverage, Finality
-from lastpage.extraction.rows import Group, fresh
+from lastpage.extraction.rows import Group, undelivered
 from lastpage.extraction.run import Fetching, Options
 from lastpage.files import Disk
 from lastpage.ledger.ledger import Ledger
@@ -166,7 +166,7 @@ class Extracting:
             if group.delivered is None:
                 sink.append(group.ranges(day), group.pages(day))
             else:
-                late = (fresh(group, page) for page in group.pages(day))
+                late = (undelivered(group, page) for page in group.pages(day))
                 sink.append_late(group.ranges(day), late)
 
         return self._deliver(self._fetching(ledger, admit), write, began)

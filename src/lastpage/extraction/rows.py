@@ -144,7 +144,7 @@ class Group:
                     yield rows, part
 
 
-def fresh(group: Group, page: Sequence[Raw]) -> Sequence[Raw]:
+def undelivered(group: Group, page: Sequence[Raw]) -> Sequence[Raw]:
     """The rows of a page that were not handed over before, for destinations that only grow."""
     if group.delivered is None:
         return page

@@ -1,9 +1,12 @@
 """A run: a query becomes a plan, slices are settled in threads, groups are handed to a consumer.
 
-begin: resume, or plan ─▶ settle slices (threads) ─▶ a group is whole ─▶ consumer ─▶ commit
-                                   ▲
-                                   └─ at the end: what one slice saw and its owner lacks
-                                      is evidence, and the owner is settled again
+    begin: resume, or plan ─▶ settle slices (threads) ─▶ a group is whole ─▶ consumer ─▶ commit
+                                     ▲
+                                     └─ at the end: what one slice saw and its owner lacks
+                                        is evidence, and the owner is settled again
+
+The plan is committed before anything is fetched, so a run that was stopped goes on with the same
+slices.
 """
 
 from __future__ import annotations

@@ -38,15 +38,15 @@ class Digests:
     def __len__(self) -> int:
         return len(self._packed) // DIGEST_BYTES
 
-    def __getitem__(self, place: int) -> bytes:
-        return self._packed[place * DIGEST_BYTES : (place + 1) * DIGEST_BYTES]
+    def __getitem__(self, position: int) -> bytes:
+        return self._packed[position * DIGEST_BYTES : (position + 1) * DIGEST_BYTES]
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(_apart(self._packed))
 
     def __contains__(self, one: bytes) -> bool:
-        place = bisect_left(range(len(self)), one, key=self.__getitem__)
-        return place < len(self) and self[place] == one
+        position = bisect_left(range(len(self)), one, key=self.__getitem__)
+        return position < len(self) and self[position] == one
 
 
 class Log:
@@ -83,5 +83,5 @@ class Log:
 
 
 def _apart(packed: bytes) -> list[bytes]:
-    places = range(0, len(packed), DIGEST_BYTES)
-    return [packed[place : place + DIGEST_BYTES] for place in places]
+    positions = range(0, len(packed), DIGEST_BYTES)
+    return [packed[position : position + DIGEST_BYTES] for position in positions]

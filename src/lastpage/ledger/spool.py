@@ -43,7 +43,7 @@ class Spool:
     def append(self, attempt: int, raw: bytes) -> Frame:
         """Write one frame at the segment's end and wait until the disk has it."""
         path = self._path(attempt)
-        fresh = not path.exists()
+        is_new = not path.exists()
         try:
             self.seam("spool write")
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -54,7 +54,7 @@ class Spool:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            if fresh:
+            if is_new:
                 Disk(self.seam).sync(self.folder)
         except OSError as problem:
             raise DestinationError(

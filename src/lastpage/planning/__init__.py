@@ -1,0 +1,6 @@
+"""Which slices an interval is read in, and what that costs.
+
+`slices` has the rules and is pure; `planner` asks the API what the rules need to know.
+
+    Query ─▶ planner ─▶ slices: Probe ─▶ (a count) ─▶ slices … ─▶ [Slice, Slice, …]
+"""

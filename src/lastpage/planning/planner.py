@@ -1,8 +1,10 @@
 """The plan with its answers: the interval by the server's clock, a count for every probe, the cost.
 
-resolve   what the interval means now, and how far each route reaches
-plan      slices (`slices.py` asks, the API counts)
-Forecast  what a plan costs, in requests and minutes
+    resolve   what the interval means now, and how far each route reaches
+    plan      slices (`slices.py` asks, the API counts)
+    Forecast  what a plan costs, in requests and minutes
+
+Only the watermark and counts are asked for; no conversation is read.
 """
 
 from __future__ import annotations

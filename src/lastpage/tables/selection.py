@@ -219,7 +219,7 @@ def _cells(option: str, names: Sequence[str], tables: Mapping[str, Columns]) -> 
 def _unknown(option: str, text: str, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(text.rpartition(".")[2], sorted(known), 3)
     hint = f"did you mean {' or '.join(near)}?" if near else "docs/tables.md lists them all"
-    return UsageError(f"{option} {text!r} is no table or column that lastpage has; {hint}")
+    return UsageError(f"{option} {text!r} is not a table or column of lastpage; {hint}")
 
 
 #: Everything, as it came.

@@ -94,9 +94,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The walk is at its true end; `how` says by what sign."""
+    """The walk is at its true end; `sign` says how that is known."""
 
-    how: Sign
+    sign: Sign
 
 
 @dataclass(frozen=True, slots=True)
