@@ -42,7 +42,9 @@ def interval(days: int) -> str:
 
 def template() -> list[bytes]:
     """The pages of one day, as the sandbox's job gives them."""
-    box = Sandbox(Settings(seed=1, per_day=PER_DAY, orphans=0.0), now=(DAY + timedelta(days=9)).timestamp)
+    box = Sandbox(
+        Settings(seed=1, per_day=PER_DAY, orphans=0.0), now=(DAY + timedelta(days=9)).timestamp
+    )
     records = list(box.truth(DAY, DAY + timedelta(days=1)).values())[:PER_DAY]
     assert len(records) == PER_DAY
     encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -58,7 +60,9 @@ class Replay:
             work = ((pages[number % len(pages)], number) for number in range(days * len(pages)))
             self._pages = pool.starmap(moved, work, chunksize=8)
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
+    def answer(
+        self, method: str, path: str, query: dict[str, list[str]], body: Any
+    ) -> tuple[int, Any]:
         """Status, and JSON or the bytes of a page."""
         match method, path.removeprefix(DETAILS).strip("/").split("/"):
             case "POST", ["oauth", "token"]:
@@ -94,7 +98,9 @@ class Replay:
     def _last(self, number: int) -> bytes:
         """The same page without a cursor."""
         page = gzip.decompress(self._pages[number])
-        return gzip.compress(page.replace(f'"cursor":"{number + 1}",'.encode(), b""), LEVEL, mtime=0)
+        return gzip.compress(
+            page.replace(f'"cursor":"{number + 1}",'.encode(), b""), LEVEL, mtime=0
+        )
 
 
 def moved(page: bytes, number: int) -> bytes:

@@ -29,7 +29,9 @@ GOAL = 15_000
 
 def serve(pipe: Connection) -> None:
     per_day = round(CONVERSATIONS / 5 / 1.15)
-    settings = Settings(seed=1, per_day=per_day, requests_per_minute=10_000_000, job_polls=0, orphans=0.0)
+    settings = Settings(
+        seed=1, per_day=per_day, requests_per_minute=10_000_000, job_polls=0, orphans=0.0
+    )
     with Sandbox(settings, now=lambda: NOW).serve() as server:
         pipe.send((server.url, settings.client_id, settings.client_secret))
         pipe.recv()
@@ -42,8 +44,13 @@ class Reader:
         self._pool = urllib3.PoolManager(maxsize=READERS, retries=False)
         self._url = url
         basic = base64.b64encode(f"{client}:{secret}".encode()).decode()
-        headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
-        token = self._pool.request("POST", f"{url}/oauth/token", body="grant_type=client_credentials", headers=headers)
+        headers = {
+            "Authorization": f"Basic {basic}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        token = self._pool.request(
+            "POST", f"{url}/oauth/token", body="grant_type=client_credentials", headers=headers
+        )
         self._headers = {
             "Authorization": f"Bearer {token.json()['access_token']}",
             "Content-Type": "application/json",
@@ -52,13 +59,17 @@ class Reader:
 
     def ask(self, method: str, path: str, body: Any = None, *, inflate: bool = True) -> bytes:
         data = None if body is None else json.dumps(body)
-        answer = self._pool.request(method, self._url + path, body=data, headers=self._headers, decode_content=inflate)
+        answer = self._pool.request(
+            method, self._url + path, body=data, headers=self._headers, decode_content=inflate
+        )
         if answer.status >= 400:
             raise SystemExit(f"the sandbox answered {answer.status}")
         return answer.data
 
     def submitted(self) -> str:
-        name = json.loads(self.ask("POST", JOBS, {"interval": INTERVAL, "startOfDayIntervalMatching": True}))["jobId"]
+        name = json.loads(
+            self.ask("POST", JOBS, {"interval": INTERVAL, "startOfDayIntervalMatching": True})
+        )["jobId"]
         while json.loads(self.ask("GET", f"{JOBS}/{name}"))["state"] != "FULFILLED":
             pass
         return str(name)
@@ -85,7 +96,11 @@ def told(words: str, rows: int, seconds: float) -> float:
 def rendered(reader: Reader) -> list[tuple[str, int]]:
     name, begun = reader.submitted(), time.perf_counter()
     pages = reader.read(name)
-    told("rendered, compressed, sent and inflated", sum(rows for _, rows in pages), time.perf_counter() - begun)
+    told(
+        "rendered, compressed, sent and inflated",
+        sum(rows for _, rows in pages),
+        time.perf_counter() - begun,
+    )
     return pages
 
 

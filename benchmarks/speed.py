@@ -86,7 +86,9 @@ def official_sdk(url: str, size: int) -> int:
     client = sdk.api_client.ApiClient().get_client_credentials_token("client", "secret")
     api, rows, cursor = sdk.AnalyticsApi(client), [], {}
     while len(rows) < size:
-        page = api.get_analytics_conversations_details_job_results(f"0-{size // PAGE}", page_size=PAGE, **cursor)
+        page = api.get_analytics_conversations_details_job_results(
+            f"0-{size // PAGE}", page_size=PAGE, **cursor
+        )
         rows += page.conversations
         cursor = {"cursor": page.cursor} if page.cursor else {}
     return len(rows)
@@ -110,7 +112,10 @@ def download_only(url: str, size: int) -> int:
     pool = urllib3.PoolManager()
     for page in range(size // PAGE):
         answer = pool.request(
-            "GET", f"{_results(url, size)}?cursor={page}", headers={"Accept-Encoding": "gzip"}, decode_content=False
+            "GET",
+            f"{_results(url, size)}?cursor={page}",
+            headers={"Accept-Encoding": "gzip"},
+            decode_content=False,
         )
         assert len(answer.data) > PAGE
     return size
@@ -129,7 +134,9 @@ def arro3_alone(url: str, size: int) -> tuple[int, float]:
 
 def parse_only(url: str, size: int) -> tuple[int, float]:
     """The same as lastpage does it: records that were sliced out of the page before, a few hundred at a time."""
-    return _timed(lambda page: len(parse(page)), [split_records(body) for body in _bodies(url, size)])
+    return _timed(
+        lambda page: len(parse(page)), [split_records(body) for body in _bodies(url, size)]
+    )
 
 
 def _bodies(url: str, size: int) -> list[bytes]:
@@ -207,11 +214,15 @@ def verdicts(found: dict[str, Measured]) -> None:
         _goal("times the official SDK's loop", ours.rate / sdk.rate, TIMES_SDK)
     if alone and parsed:
         _goal("of what arro3 alone parses on one core", ours.rate / alone.rate, SHARE_OF_PARSE)
-        print(f"  {ours.rate / parsed.rate:.2f} of what it parses on one core the way lastpage feeds it")
+        print(
+            f"  {ours.rate / parsed.rate:.2f} of what it parses on one core the way lastpage feeds it"
+        )
 
 
 def _goal(what: str, value: float, goal: float) -> None:
-    print(f"  {value:.2f} {what}; the goal of {goal:g} is {'reached' if value >= goal else 'NOT reached'}")
+    print(
+        f"  {value:.2f} {what}; the goal of {goal:g} is {'reached' if value >= goal else 'NOT reached'}"
+    )
 
 
 def growth(url: str) -> None:
@@ -222,13 +233,27 @@ def growth(url: str) -> None:
         result = measured(lastpage, url, size)
         assert result
         peaks.append(result.peak_mib)
-        print(f"  {size:>13,} {result.seconds:>8.1f} {result.seconds / size * 1e6:>8.0f} {result.peak_mib:>9.0f}")
-    print(f"  the goal of a peak under {PEAK_MIB:g} MiB is {'reached' if max(peaks) < PEAK_MIB else 'NOT reached'}\n")
+        print(
+            f"  {size:>13,} {result.seconds:>8.1f} {result.seconds / size * 1e6:>8.0f} {result.peak_mib:>9.0f}"
+        )
+    print(
+        f"  the goal of a peak under {PEAK_MIB:g} MiB is {'reached' if max(peaks) < PEAK_MIB else 'NOT reached'}\n"
+    )
 
 
 def machine() -> str:
-    names = ("lastpage", "pyarrow", "arro3-io", "msgspec", "urllib3", "PureCloudPlatformClientV2", "requests")
-    return f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, " + ", ".join(map(_version, names))
+    names = (
+        "lastpage",
+        "pyarrow",
+        "arro3-io",
+        "msgspec",
+        "urllib3",
+        "PureCloudPlatformClientV2",
+        "requests",
+    )
+    return f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, " + ", ".join(
+        map(_version, names)
+    )
 
 
 def _version(name: str) -> str:
@@ -242,9 +267,14 @@ def main() -> None:
     print(f"Speed: rendered job pages of {PAGE:,} over loopback\n  {machine()}")
     with serving(max(GROWTH) // PER_DAY) as url:
         page = urllib3.request(
-            "GET", f"{_results(url, PAGE)}?cursor=0", headers={"Accept-Encoding": "gzip"}, decode_content=False
+            "GET",
+            f"{_results(url, PAGE)}?cursor=0",
+            headers={"Accept-Encoding": "gzip"},
+            decode_content=False,
         ).data
-        print(f"  a page: {len(gzip.decompress(page)) / 1e6:.1f} MB of JSON, {len(page) / 1e6:.1f} MB compressed")
+        print(
+            f"  a page: {len(gzip.decompress(page)) / 1e6:.1f} MB of JSON, {len(page) / 1e6:.1f} MB compressed"
+        )
         verdicts(compared(url))
         growth(url)
 

@@ -24,19 +24,36 @@ REPEATED = 3
 def main() -> None:
     pages = [moved(page, number) for number, page in enumerate(template())]
     rows = len(pages) * PAGE
-    print(f"Where the time goes: processor seconds for {rows:,} conversations, the least of {REPEATED} readings")
-    bodies = _told("inflate (once to judge, once to write)", lambda page: decompress(page, "gzip"), pages, times=2)
+    print(
+        f"Where the time goes: processor seconds for {rows:,} conversations, the least of {REPEATED} readings"
+    )
+    bodies = _told(
+        "inflate (once to judge, once to write)",
+        lambda page: decompress(page, "gzip"),
+        pages,
+        times=2,
+    )
     seen = _told("ids, starts and ends of every record", read_page, bodies)
-    _told("the account: a digest of every id", lambda page: [digest(head.id) for head in page.known], seen)
+    _told(
+        "the account: a digest of every id",
+        lambda page: [digest(head.id) for head in page.known],
+        seen,
+    )
     records = _told("slice the records out of a page", split_records, bodies)
     arrays = _told("parse (arrow-rs)", parse, records)
     tables = _told("take apart into tables", take_apart, arrays)
     _told("the overview", overview, tables)
-    _told("write all tables as Parquet, zstd", _written, _pairs([Shredder()(page) for page in records]))
+    _told(
+        "write all tables as Parquet, zstd",
+        _written,
+        _pairs([Shredder()(page) for page in records]),
+    )
     print()
 
 
-def _told(stage: str, work: Callable[[Any], Any], items: Iterable[Any], times: int = 1) -> list[Any]:
+def _told(
+    stage: str, work: Callable[[Any], Any], items: Iterable[Any], times: int = 1
+) -> list[Any]:
     items, least = list(items), float("inf")
     for _ in range(REPEATED):
         begun = time.process_time()

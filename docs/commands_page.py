@@ -58,5 +58,10 @@ def _choices(hint: Any) -> Iterator[str]:
 def _default(argument: Any) -> str:
     """Empty where there is nothing to say: an option that is off, or a list without an element."""
     default = argument.field_info.default
-    empty = default is argument.field_info.empty or default is None or default is False or default in ([], ())
+    empty = (
+        default is argument.field_info.empty
+        or default is None
+        or default is False
+        or default in ([], ())
+    )
     return "" if empty else f"`{default}`"

@@ -36,7 +36,9 @@ MARKED = re.compile(r"<!-- (?P<name>\w+: [^>]*?) -->\n(.*?)<!-- end -->", re.DOT
 
 def rewritten(text: str) -> str:
     """A page with its blocks as they should be; KeyError for a mark that names no block."""
-    return MARKED.sub(lambda found: f"<!-- {found['name']} -->\n{BLOCKS[found['name']]()}\n<!-- end -->", text)
+    return MARKED.sub(
+        lambda found: f"<!-- {found['name']} -->\n{BLOCKS[found['name']]()}\n<!-- end -->", text
+    )
 
 
 def main() -> None:

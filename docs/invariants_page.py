@@ -40,7 +40,9 @@ def promises() -> str:
         for test, section in _marked(ast.parse(path.read_text("utf-8"))):
             where, promise = f"{path.relative_to(ROOT).as_posix()}::{test.name}", _promise(test)
             if section not in sections or not promise:
-                raise ValueError(f"{where} needs a docstring, and a section of {', '.join(SECTIONS)}")
+                raise ValueError(
+                    f"{where} needs a docstring, and a section of {', '.join(SECTIONS)}"
+                )
             sections[section].append(f"| {promise} | `{where}` |")
     return "\n\n".join(_section(name, rows) for name, rows in sections.items())
 

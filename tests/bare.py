@@ -30,14 +30,25 @@ class Client:
 
     def __init__(self, **settings: Any) -> None:
         self.clock = Clock()
-        settings = {"seed": 3, "per_day": 400, "requests_per_minute": 100_000, "job_polls": 1, **settings}
+        settings = {
+            "seed": 3,
+            "per_day": 400,
+            "requests_per_minute": 100_000,
+            "job_polls": 1,
+            **settings,
+        }
         self.box = Sandbox(Settings(**settings), now=self.clock.now, sleep=self.clock.sleep)
         self.token = self.log_in()[1]["access_token"]
 
     def log_in(
-        self, client: str | None = None, secret: str | None = None, body: bytes = b"grant_type=client_credentials"
+        self,
+        client: str | None = None,
+        secret: str | None = None,
+        body: bytes = b"grant_type=client_credentials",
     ) -> tuple[int, Any]:
-        pair = f"{client or self.box.settings.client_id}:{secret or self.box.settings.client_secret}"
+        pair = (
+            f"{client or self.box.settings.client_id}:{secret or self.box.settings.client_secret}"
+        )
         headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
         status, _, answer = self.box.request("POST", "/oauth/token", None, headers, body)
         return status, json.loads(answer)
@@ -47,13 +58,19 @@ class Client:
         self.clock.sleep(seconds)
         self.token = self.log_in()[1]["access_token"]
 
-    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> tuple[int, Any, dict[str, str]]:
+    def ask(
+        self, method: str, path: str, body: Any = None, **query: Any
+    ) -> tuple[int, Any, dict[str, str]]:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
-        status, answered, raw = self.box.request(method, path, {k: str(v) for k, v in query.items()}, headers, data)
+        status, answered, raw = self.box.request(
+            method, path, {k: str(v) for k, v in query.items()}, headers, data
+        )
         return status, json.loads(raw) if raw else None, answered
 
-    def query(self, interval: str = DAY, size: int = 100, number: int = 1, **more: Any) -> tuple[int, Any]:
+    def query(
+        self, interval: str = DAY, size: int = 100, number: int = 1, **more: Any
+    ) -> tuple[int, Any]:
         body = {"interval": interval, "paging": {"pageSize": size, "pageNumber": number}, **more}
         return self.ask("POST", f"{DETAILS}/query", body)[:2]
 
@@ -62,7 +79,10 @@ class Client:
         rows, cursor = [], ""
         while True:
             page = self.ask(
-                "GET", f"{DETAILS}/jobs/{name}/results", pageSize=70, **({"cursor": cursor} if cursor else {})
+                "GET",
+                f"{DETAILS}/jobs/{name}/results",
+                pageSize=70,
+                **({"cursor": cursor} if cursor else {}),
             )[1]
             rows += page.get("conversations", [])
             cursor = page.get("cursor")
@@ -79,7 +99,13 @@ class Client:
 def at(day: int, hour: float, minutes: float, number: int, **more: Any) -> Skeleton:
     start = datetime(2023, 10, day, tzinfo=UTC) + timedelta(hours=hour)
     begun = round(start.timestamp() * 1000)
-    return Skeleton(f"{number:08x}-0000-4000-8000-000000000000", begun, begun + round(minutes * 60_000), begun, **more)
+    return Skeleton(
+        f"{number:08x}-0000-4000-8000-000000000000",
+        begun,
+        begun + round(minutes * 60_000),
+        begun,
+        **more,
+    )
 
 
 def placed(*skeletons: Skeleton, **settings: Any) -> Client:

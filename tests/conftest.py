@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, settings
 from lastpage.clock import RealClock
 
 # A busy machine is not a fault: an example may take as long as it takes.
-settings.register_profile("tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "tests", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("tests")
 
 #: A folder in memory, where the platform has one. Half of a run's wall time would go into flushing small files to a disk, and

@@ -26,7 +26,9 @@ class InProcess:
 
     def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
         try:
-            status, answered, body = self.sandbox.request(call.method, call.path, dict(call.query), headers, call.body)
+            status, answered, body = self.sandbox.request(
+                call.method, call.path, dict(call.query), headers, call.body
+            )
         except IncompleteBody as cut:
             raise TransportError("truncated", str(cut)) from None
         except ConnectionResetError as reset:
@@ -46,7 +48,12 @@ class World:
         """A fresh client, as a new process would have it."""
         settings = self.sandbox.settings
         credentials = Credentials(settings.client_id, settings.client_secret)
-        options = {"transport": InProcess(self.sandbox), "clock": self.clock, "threads": self.threads, **options}
+        options = {
+            "transport": InProcess(self.sandbox),
+            "clock": self.clock,
+            "threads": self.threads,
+            **options,
+        }
         return Cloud(credentials, URL, rng=random.Random(1), **options)
 
     def truth(self, start: datetime, end: datetime) -> set[str]:
@@ -56,7 +63,14 @@ class World:
 def world(now: datetime = NOW, threads: int = 1, **settings: Any) -> World:
     """An organisation at a moment; quick unless the settings say otherwise."""
     clock = SimClock(now.timestamp())
-    settings = {"seed": 7, "per_day": 300, "requests_per_minute": 1_000_000, "job_polls": 1, "orphans": 0.0, **settings}
+    settings = {
+        "seed": 7,
+        "per_day": 300,
+        "requests_per_minute": 1_000_000,
+        "job_polls": 1,
+        "orphans": 0.0,
+        **settings,
+    }
     return World(Sandbox(Settings(**settings), now=clock.now, sleep=clock.sleep), clock, threads)
 
 
@@ -64,4 +78,6 @@ def talk(name: int, start: datetime, minutes: float | None = 5, **more: Any) -> 
     """A conversation by hand; `minutes` None never ends."""
     begun = round(start.timestamp() * 1000)
     end = None if minutes is None else begun + round(minutes * 60_000)
-    return Skeleton(f"{name:08x}-0000-4000-8000-000000000000", begun, end, more.pop("arrival_ms", begun), **more)
+    return Skeleton(
+        f"{name:08x}-0000-4000-8000-000000000000", begun, end, more.pop("arrival_ms", begun), **more
+    )

@@ -55,7 +55,10 @@ def table(folder: Path, name: str = "conversations") -> list[dict[str, Any]]:
 
 def by_keys(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(
-        rows, key=lambda row: str([row[key] for key in row if key == "conversation_id" or key.endswith("_no")])
+        rows,
+        key=lambda row: str(
+            [row[key] for key in row if key == "conversation_id" or key.endswith("_no")]
+        ),
     )
 
 
@@ -78,7 +81,9 @@ def database(path: Path) -> dict[str, list[dict[str, Any]]]:
                 shutil.copy(file, folder)
         with duckdb.connect(Path(folder) / path.name, read_only=True) as db:
             db.execute("set timezone = 'UTC'")
-            names = db.execute("select table_name from duckdb_tables() where not starts_with(table_name, 'lastpage_')")
+            names = db.execute(
+                "select table_name from duckdb_tables() where not starts_with(table_name, 'lastpage_')"
+            )
             return {
                 name: by_keys(_without_day(db.sql(f'from "{name}"').to_arrow_table().to_pylist()))
                 for (name,) in names.fetchall()

@@ -11,7 +11,9 @@ from lastpage_sandbox import Sandbox, Settings
 
 
 @contextmanager
-def served(settings: Settings, now: datetime, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Sandbox]:
+def served(
+    settings: Settings, now: datetime, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> Iterator[Sandbox]:
     """An organisation as these settings have it, at this moment, for as long as the block runs."""
     box = Sandbox(settings, now=now.timestamp)
     with box.serve() as server:

@@ -45,7 +45,9 @@ def file(name: str, content: bytes | str) -> Callable[[Path], None]:
     return make
 
 
-def fetched(to: str = "out", then: Callable[[Path], None] = lambda _: None, **asked: Any) -> Callable[[Path], None]:
+def fetched(
+    to: str = "out", then: Callable[[Path], None] = lambda _: None, **asked: Any
+) -> Callable[[Path], None]:
     """A destination with a day in it; `then` something happens to it."""
 
     def make(folder: Path) -> None:
@@ -75,7 +77,9 @@ def facts(**changed: Any) -> Callable[[Path], None]:
         for path in (folder / "out").glob("conversations/day=*/part.parquet"):
             table = pq.read_table(path)
             metadata = json.loads(pq.read_metadata(path).metadata[b"lastpage"]) | changed
-            pq.write_table(table.replace_schema_metadata({b"lastpage": json.dumps(metadata).encode()}), path)
+            pq.write_table(
+                table.replace_schema_metadata({b"lastpage": json.dumps(metadata).encode()}), path
+            )
         (folder / "out/.lastpage/ledger.sqlite").unlink()
 
     return change
@@ -124,7 +128,11 @@ def interval(text: str, says: str, **more: Any) -> Case:
 
 def body(content: bytes | str, says: str, query: Any = None, **more: Any) -> Case:
     return Case(
-        "--query b.json", says, None if query is None else {"query": query}, there=file("b.json", content), **more
+        "--query b.json",
+        says,
+        None if query is None else {"query": query},
+        there=file("b.json", content),
+        **more,
     )
 
 
@@ -194,7 +202,9 @@ OPTIONS = [
     Case(None, "give a text or a list of texts", {"media": 3}),
     Case("--direction up", "inbound, outbound", {"direction": "up"}),
     Case(
-        "--direction inbound --direction outbound", "multiple times|takes words", {"direction": ["inbound", "outbound"]}
+        "--direction inbound --direction outbound",
+        "multiple times|takes words",
+        {"direction": ["inbound", "outbound"]},
     ),
     Case("--queue ''", "neither a name nor an id", {"queue": ""}),
     Case(f"--queue '{ID}\n'", "neither a name nor an id", {"queue": f"{ID}\n"}),
@@ -203,8 +213,15 @@ OPTIONS = [
     Case("--queue Nowhere", "is not among the", {"queue": "Nowhere"}, asked=LISTS),
     Case(f"--queue {ID}/../x", "is not among the", {"queue": f"{ID}/../x"}, asked=LISTS),
     Case(f"--queue {{{ID}}}", "is not among the", {"queue": f"{{{ID}}}"}, asked=LISTS),
-    Case(f"--user {ID.replace('-', '')}", "is not among the", {"user": ID.replace("-", "")}, asked=LISTS),
-    Case(f"--user '{ID},{OTHER_ID}'", "is not among the", {"user": f"{ID},{OTHER_ID}"}, asked=LISTS),
+    Case(
+        f"--user {ID.replace('-', '')}",
+        "is not among the",
+        {"user": ID.replace("-", "")},
+        asked=LISTS,
+    ),
+    Case(
+        f"--user '{ID},{OTHER_ID}'", "is not among the", {"user": f"{ID},{OTHER_ID}"}, asked=LISTS
+    ),
     Case("--division '*'", "is not among the", {"division": "*"}, asked=LISTS),
     Case("--paginate both", "paginate", {"paginate": "both"}),
     Case("--page-size 0", "at least 1", {"page_size": 0}),
@@ -285,9 +302,17 @@ ENVIRONMENTS = [
     variable(PLACE, "http://127.0.0.1:99999", "not the URL of an API"),
     variable(PLACE, "https://exa mple.com", "GENESYS_ENVIRONMENT has spaces"),
     Case(
-        "", "HTTPS_PROXY", {}, variables={PLACE: "eu-central-1", "HTTPS_PROXY": "socks5://127.0.0.1:1", "NO_PROXY": ""}
+        "",
+        "HTTPS_PROXY",
+        {},
+        variables={PLACE: "eu-central-1", "HTTPS_PROXY": "socks5://127.0.0.1:1", "NO_PROXY": ""},
     ),
-    Case("", "HTTPS_PROXY", {}, variables={PLACE: "eu-central-1", "HTTPS_PROXY": "http://[::1", "NO_PROXY": ""}),
+    Case(
+        "",
+        "HTTPS_PROXY",
+        {},
+        variables={PLACE: "eu-central-1", "HTTPS_PROXY": "http://[::1", "NO_PROXY": ""},
+    ),
     Case("doctor", "", code=4, variables={SECRET: "wrong"}, asked={"token"}),
 ]
 DESTINATIONS = [
@@ -317,7 +342,12 @@ DESTINATIONS = [
     Case("verify -", "unknown option"),
 ]
 LEDGERS = [
-    place("out", "file is not a database", 6, there=file("out/.lastpage/ledger.sqlite", b"garbage" * 1000)),
+    place(
+        "out",
+        "file is not a database",
+        6,
+        there=file("out/.lastpage/ledger.sqlite", b"garbage" * 1000),
+    ),
     place("out", "was not written by lastpage", 6, there=foreign_ledger),
     place("out", "newer lastpage", there=fetched(then=newer_ledger)),
     place("out", "newer lastpage", there=fetched(then=facts(version=99))),
@@ -325,7 +355,12 @@ LEDGERS = [
     place("out", "another filters|other filters", there=fetched(media="voice")),
     place("out", "another filters|other filters", there=fetched(then=facts(filters='{"x":[]}'))),
     place("out", "another organization", there=fetched(then=others("somebody else")), asked=WHO),
-    place("out", "another organization", there=fetched(then=facts(organization="somebody else")), asked=WHO),
+    place(
+        "out",
+        "another organization",
+        there=fetched(then=facts(organization="somebody else")),
+        asked=WHO,
+    ),
     place("x.jsonl", "another filters|other filters", there=fetched("x.jsonl", media="voice")),
     place("x.jsonl", "newer lastpage", there=fetched("x.jsonl", newer_lines)),
     place("x.jsonl", "cannot be read", 6, there=file("x.jsonl.lastpage/jsonl.json", "[" * 100_000)),
@@ -333,10 +368,18 @@ LEDGERS = [
     # What lines there are already shows once the interval is known, before a count is asked for.
     place("x.jsonl", "cannot replace; give another file", there=fetched("x.jsonl"), asked=WHEN),
     Case(
-        "fetch 2023-10-09/2023-10-10T00:00:00.001Z --to x.jsonl", "cannot replace", there=fetched("x.jsonl"), asked=WHEN
+        "fetch 2023-10-09/2023-10-10T00:00:00.001Z --to x.jsonl",
+        "cannot replace",
+        there=fetched("x.jsonl"),
+        asked=WHEN,
     ),
     Case("verify out", "newer lastpage", there=fetched(then=facts(version=99))),
-    Case("verify out", "another organization", there=fetched(then=facts(organization="somebody else")), asked=WHO),
+    Case(
+        "verify out",
+        "another organization",
+        there=fetched(then=facts(organization="somebody else")),
+        asked=WHO,
+    ),
 ]
 KEEPING = [
     Case("--tables segmnts", "did you mean segments", {"tables": "segmnts"}),
@@ -350,13 +393,23 @@ KEEPING = [
     Case("--hash ani --drop ani", "choose one", {"hash": "ani", "drop": "ani"}),
     Case("--keep-raw --drop ani", "whole records", {"keep_raw": True, "drop": "ani"}),
     Case("--hash ani", "LASTPAGE_HASH_KEY", {"hash": "ani"}, variables={"LASTPAGE_HASH_KEY": ""}),
-    Case("--hash ani", "at least 16 characters", {"hash": "ani"}, variables={"LASTPAGE_HASH_KEY": "guessed"}),
+    Case(
+        "--hash ani",
+        "at least 16 characters",
+        {"hash": "ani"},
+        variables={"LASTPAGE_HASH_KEY": "guessed"},
+    ),
     Case("--to - --tables segments", "one a line, untouched", {"to": "-", "tables": "segments"}),
     Case("--to x.jsonl --drop ani", "one a line, untouched", {"to": "x.jsonl", "drop": "ani"}),
     Case("--to x.jsonl --format csv", "is not a folder", {"to": "x.jsonl", "format": "csv"}),
     Case("--to x.duckdb --format csv", "is not a folder", {"to": "x.duckdb", "format": "csv"}),
     Case("--to out --format avro", "avro"),
-    Case("--to out --format csv", "one folder has one format", {"to": "out", "format": "csv"}, there=fetched()),
+    Case(
+        "--to out --format csv",
+        "one folder has one format",
+        {"to": "out", "format": "csv"},
+        there=fetched(),
+    ),
     Case(
         "--to out --drop dnis",
         "another selection",
@@ -364,7 +417,12 @@ KEEPING = [
         there=fetched(drop="ani"),
         asked=WHO | LISTS,
     ),
-    place("x.duckdb", "is no DuckDB|not a DuckDB|DuckDB", 6, there=file("x.duckdb", b"years of work" * 1000)),
+    place(
+        "x.duckdb",
+        "is no DuckDB|not a DuckDB|DuckDB",
+        6,
+        there=file("x.duckdb", b"years of work" * 1000),
+    ),
     Case("--debug no/such/folder/trace", "no/such/folder", None),
     Case("--queue ''", "--queue", {"queue": ""}),
 ]
@@ -381,7 +439,11 @@ def test_the_table() -> None:
 def served() -> Iterator[tuple[Sandbox, str]]:
     """One organisation for all rows; what each row asked of it is counted."""
     released = threading.Event()
-    box = Sandbox(Settings(seed=7, per_day=20, requests_per_minute=6_000), now=NOW.timestamp, sleep=released.wait)
+    box = Sandbox(
+        Settings(seed=7, per_day=20, requests_per_minute=6_000),
+        now=NOW.timestamp,
+        sleep=released.wait,
+    )
     with box.serve() as server:
         yield box, server.url
         released.set()
@@ -433,24 +495,30 @@ class Watched:
         """The sentence, and that nothing happened."""
         assert any(says in printed.lower() for says in self.case.says.lower().split("|"))
         assert "Traceback" not in printed
-        asked = {name for name, count in self.box.counters.items() if count > self.counted.get(name, 0)}
+        asked = {
+            name for name, count in self.box.counters.items() if count > self.counted.get(name, 0)
+        }
         assert asked <= self.case.asked
         assert snapshot(self.folder) == self.before
 
 
 def name_of(case: Case) -> str:
-    return (case.typed if case.typed is not None else str(case.python)).encode("unicode_escape").decode()[
-        :40
-    ] or "variables"
+    return (case.typed if case.typed is not None else str(case.python)).encode(
+        "unicode_escape"
+    ).decode()[:40] or "variables"
 
 
 @pytest.mark.invariant("Safe")
 @pytest.mark.parametrize("case", [case for case in CASES if case.typed is not None], ids=name_of)
-def test_typed(box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_typed(
+    box: Sandbox, case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Bad input is one sentence and an exit code; nothing is sent, made or changed."""
     watched = Watched.arrange(box, case, monkeypatch)
     words = shlex.split(case.typed or "")
-    assert run(words if words[:1] and words[0] in VERBS else ["fetch", DAY, *words, "-q"]) == case.code
+    assert (
+        run(words if words[:1] and words[0] in VERBS else ["fetch", DAY, *words, "-q"]) == case.code
+    )
     printed = capsys.readouterr()
     if words[:1] != ["doctor"] or case.code == 2:
         assert printed.err.startswith("lastpage: ")

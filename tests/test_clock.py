@@ -49,7 +49,9 @@ def test_the_machines_clock_is_set_anew(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_clock_that_is_wrong(tmp_path: Path, wrong_s: float) -> None:
     """`24h` means the last 24 hours of the API, and the result is what a right clock gets."""
     made, right = world(), world()
-    summary = made.cloud(clock=Wrong(made.clock, wrong_s)).fetch("24h", tmp_path / "out", names=False)
+    summary = made.cloud(clock=Wrong(made.clock, wrong_s)).fetch(
+        "24h", tmp_path / "out", names=False
+    )
     wanted = right.cloud().fetch("24h", tmp_path / "right", names=False)
     assert (summary.coverage, summary.interval) == (wanted.coverage, wanted.interval)
     assert sorted(ids(tmp_path / "out")) == sorted(ids(tmp_path / "right"))
@@ -58,7 +60,9 @@ def test_a_clock_that_is_wrong(tmp_path: Path, wrong_s: float) -> None:
 @pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("route", ["pages", "cursor"])
 @pytest.mark.parametrize("wrong_s", [-26 * HOUR, HOUR, 26 * HOUR])
-def test_a_clock_that_jumps_between_two_processes(tmp_path: Path, wrong_s: float, route: str) -> None:
+def test_a_clock_that_jumps_between_two_processes(
+    tmp_path: Path, wrong_s: float, route: str
+) -> None:
     """Killed, and taken up by a process with another clock: the same result."""
     made = world(per_day=60)
     crashing = Steps(at=60)

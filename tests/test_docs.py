@@ -32,7 +32,9 @@ def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_python_runs(box: Sandbox, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every block of Python, one after the other, as a reader would paste them."""
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / name).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / name).read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, name, "exec"), names)
@@ -43,7 +45,9 @@ def test_python_runs(box: Sandbox, name: str, capsys: pytest.CaptureFixture[str]
 def test_the_example(box: Sandbox) -> None:
     """The example prints a line a day, and its errors are lastpage's sentences."""
     command = [sys.executable, str(ROOT / "examples" / "abandoned.py")]
-    done = subprocess.run([*command, "2023-10-10/2023-10-12"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*command, "2023-10-10/2023-10-12"], capture_output=True, text=True, check=True
+    )
     assert [line[:10] for line in done.stdout.splitlines()] == ["2023-10-10", "2023-10-11"]
     wrong = subprocess.run([*command, "yesterday"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stderr[:4]) == (2, "cann")
@@ -60,7 +64,11 @@ def test_sql_runs(box: Sandbox) -> None:
     """Every statement of the guide finds rows in a DuckDB file that was fetched just now."""
     Cloud.from_env().fetch("2023-10-19/2023-10-20T12:00Z", "x.duckdb")
     guide = (ROOT / "docs" / "guide.md").read_text("utf-8")
-    statements = "".join(re.findall(r"^```sql\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)).strip("; \n").split(";\n")
+    statements = (
+        "".join(re.findall(r"^```sql\n(.*?)^```", guide, re.MULTILINE | re.DOTALL))
+        .strip("; \n")
+        .split(";\n")
+    )
     assert len(statements) == 3
     with duckdb.connect("x.duckdb", read_only=True) as db:
         for statement in statements:

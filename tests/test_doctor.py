@@ -25,7 +25,16 @@ def test_all_is_well() -> None:
     found = findings(made)
     assert {state for state, _ in found.values()} == {"ok"}
     assert list(found) == [
-        *("environment", "network", "credentials", "organization", "role", "clock", "watermark", "retention"),
+        *(
+            "environment",
+            "network",
+            "credentials",
+            "organization",
+            "role",
+            "clock",
+            "watermark",
+            "retention",
+        ),
         *("names", "allowance"),
     ]
     assert "queues, users, wrap-up codes, divisions" in found["names"][1]
@@ -47,8 +56,13 @@ def test_a_missing_permission() -> None:
 
 def test_a_list_that_may_not_be_read() -> None:
     """Names are a help: a list without its permission is a warning that names it, and nothing fails."""
-    found = findings(world(permissions=Settings().permissions - {"routing:queue:view", "directory:user:view"}))
-    assert {check for check, (state, _) in found.items() if state == "warning"} == {"queues", "users"}
+    found = findings(
+        world(permissions=Settings().permissions - {"routing:queue:view", "directory:user:view"})
+    )
+    assert {check for check, (state, _) in found.items() if state == "warning"} == {
+        "queues",
+        "users",
+    }
     assert "routing:queue:view" in found["queues"][1]
     assert "directory:user:view" in found["users"][1]
     assert found["names"] == ("ok", "may read wrap-up codes, divisions")
@@ -68,7 +82,9 @@ def test_wrong_credentials() -> None:
     """A wrong secret is a failed check that names its variable."""
     made = world()
     client = made.sandbox.settings.client_id
-    cloud = Cloud(Credentials(client, "wrong"), URL, transport=InProcess(made.sandbox), clock=made.clock)
+    cloud = Cloud(
+        Credentials(client, "wrong"), URL, transport=InProcess(made.sandbox), clock=made.clock
+    )
     last = cloud.doctor()[-1]
     assert (last.check, last.state) == ("credentials", "failed")
     assert "GENESYS_CLIENT_SECRET" in last.text
@@ -85,7 +101,9 @@ class Cut:
         raise TransportError(self.fault, "it does not work")
 
 
-@pytest.mark.parametrize(("fault", "fix"), [("connect", "HTTPS_PROXY"), ("tls", "certificate"), ("proxy", "NO_PROXY")])
+@pytest.mark.parametrize(
+    ("fault", "fix"), [("connect", "HTTPS_PROXY"), ("tls", "certificate"), ("proxy", "NO_PROXY")]
+)
 def test_no_network(fault: str, fix: str) -> None:
     """Reachability, TLS and the proxy are the network's line."""
     last = world().cloud(transport=Cut(fault)).doctor()[-1]
@@ -113,7 +131,9 @@ def test_the_region_that_was_assumed() -> None:
     found = Cloud(credentials, transport=InProcess(made.sandbox), clock=made.clock).doctor()
     assert "us-east-1 (assumed, because GENESYS_ENVIRONMENT is not set)" in found[0].text
     assert "us-east-1 (assumed, because GENESYS_ENVIRONMENT is not set)" in found[-1].text
-    found = Cloud(credentials, "us-east-1", transport=InProcess(made.sandbox), clock=made.clock).doctor()
+    found = Cloud(
+        credentials, "us-east-1", transport=InProcess(made.sandbox), clock=made.clock
+    ).doctor()
     assert "assumed" not in found[0].text + found[-1].text
 
 
@@ -128,7 +148,10 @@ def test_a_wrong_clock() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"availability": "403"}, "unproven"), ({"watermark_lag_s": 90 * 3600.0}, "unusually far behind")],
+    [
+        ({"availability": "403"}, "unproven"),
+        ({"watermark_lag_s": 90 * 3600.0}, "unusually far behind"),
+    ],
 )
 def test_the_watermark(settings: dict[str, Any], words: str) -> None:
     """A watermark that is refused or far behind is a warning with its consequence."""
@@ -141,7 +164,9 @@ def test_the_proxys_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> No
     """A proxy with a password is named without it."""
     monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@proxy.example:8080")
     monkeypatch.delenv("NO_PROXY", raising=False)
-    cloud = Cloud(Credentials("i", "s"), "eu-central-1", transport=Cut("proxy"), clock=SimClock(0.0))
+    cloud = Cloud(
+        Credentials("i", "s"), "eu-central-1", transport=Cut("proxy"), clock=SimClock(0.0)
+    )
     printed = " ".join(each.text for each in cloud.doctor())
     assert "http://proxy.example:8080" in printed
     assert "hunter2" not in printed

@@ -84,7 +84,9 @@ def test_an_answer(row: Row, kind: type[ApiError], exit_code: int, action: str, 
 
 
 @pytest.mark.invariant("Messages and pages")
-@pytest.mark.parametrize("row", [*listed(), *elsewhere(), *unanswered()], ids=lambda row: row.answered)
+@pytest.mark.parametrize(
+    "row", [*listed(), *elsewhere(), *unanswered()], ids=lambda row: row.answered
+)
 def test_a_bug_report_needs_nothing_else(row: Row) -> None:
     """An error of the API has and says endpoint, status or fault, code and correlation id."""
     problem = row.error
@@ -99,21 +101,23 @@ def test_a_bug_report_needs_nothing_else(row: Row) -> None:
 
 def test_the_family_is_as_it_is_drawn() -> None:
     """The drawing in `errors.py` has every class, under its parent, with its exit code."""
-    drawn = re.findall(r"^ {4}([│ ]*)(?:[├└]── )?(\w+)(?: +(\d+) |   |$)", f"{errors.__doc__}", re.MULTILINE)
+    drawn = re.findall(
+        r"^ {4}([│ ]*)(?:[├└]── )?(\w+)(?: +(\d+) |   |$)", f"{errors.__doc__}", re.MULTILINE
+    )
     classes = {name: each for name, each in vars(errors).items() if isinstance(each, type)}
     line: list[str] = []
     for depth, name, code in drawn:
         line[len(depth) // 4 + (name != "LastpageError") :] = [name]
         assert not code or classes[name].exit_code == int(code)
         assert classes[name].__base__ is (classes[line[-2]] if len(line) > 1 else Exception)
-    assert {name for _, name, _ in drawn} == {n for n, each in classes.items() if issubclass(each, LastpageError)}
+    assert {name for _, name, _ in drawn} == {
+        n for n, each in classes.items() if issubclass(each, LastpageError)
+    }
 
 
 def test_a_server_that_repeats_our_headers() -> None:
     """An error body that quotes an Authorization header is shown without it."""
-    message = (
-        b'{"message": "bad header Authorization: Bearer abcdefgh-12345678.xyz, sent by Basic QUJDREVGR0hJSktMTU5PUA=="}'
-    )
+    message = b'{"message": "bad header Authorization: Bearer abcdefgh-12345678.xyz, sent by Basic QUJDREVGR0hJSktMTU5PUA=="}'
     said = str(error_for(CALL, Answer(400, {}, message)))
     assert "bad header Authorization: Bearer …, sent by Basic …" in said
     assert "abcdefgh" not in said

@@ -79,7 +79,9 @@ def test_an_empty_range(tmp_path: Path) -> None:
 def test_full_pages(tmp_path: Path, count: int, route: str) -> None:
     """No page boundary loses a row: one page exactly full, one row more, one row less."""
     box = world(per_day=0)
-    box.sandbox.world.add(*(talk(number, DAY + number * timedelta(minutes=3)) for number in range(count)))
+    box.sandbox.world.add(
+        *(talk(number, DAY + number * timedelta(minutes=3)) for number in range(count))
+    )
     summary = box.cloud().fetch("2023-10-10", tmp_path, paginate=route, page_size=100)
     check(box, summary, tmp_path, DAY, DAY + DAYS)
     assert summary.conversations == count
@@ -103,9 +105,13 @@ def test_across_midnight(tmp_path: Path, route: str) -> None:
 def test_active_but_not_started_here(tmp_path: Path, route: str) -> None:
     """What was only active in an interval is not taken there, and not missing in its own day."""
     box = world(per_day=0)
-    box.sandbox.world.add(talk(1, DAY - 2 * DAYS, 4 * 24 * 60), talk(2, DAY + HOUR), talk(3, DAY + 14 * HOUR, 60))
+    box.sandbox.world.add(
+        talk(1, DAY - 2 * DAYS, 4 * 24 * 60), talk(2, DAY + HOUR), talk(3, DAY + 14 * HOUR, 60)
+    )
     noon = DAY + 12 * HOUR
-    summary = box.cloud().fetch(f"{noon.isoformat()}/{(DAY + DAYS).isoformat()}", tmp_path, paginate=route)
+    summary = box.cloud().fetch(
+        f"{noon.isoformat()}/{(DAY + DAYS).isoformat()}", tmp_path, paginate=route
+    )
     check(box, summary, tmp_path, noon, DAY + DAYS)
     assert summary.conversations == 1
 
@@ -118,9 +124,25 @@ def test_open_conversations_are_provisional(tmp_path: Path) -> None:
     assert (summary.coverage, summary.finality) == ("complete", "provisional")
 
 
-PLACES = ["token", "details.query", "jobs.submit", "jobs.status", "jobs.results", "jobs.delete", "jobs.availability"]
+PLACES = [
+    "token",
+    "details.query",
+    "jobs.submit",
+    "jobs.status",
+    "jobs.results",
+    "jobs.delete",
+    "jobs.availability",
+]
 TROUBLE = [
-    *("return-429", "return-429-after:7", "return-500", "html-502", "return-503", "return-504", "return-408"),
+    *(
+        "return-429",
+        "return-429-after:7",
+        "return-500",
+        "html-502",
+        "return-503",
+        "return-504",
+        "return-408",
+    ),
     *("reset", "cut-after-1k", "truncate-json", "bad-gzip", "stall-5s"),
 ]
 
@@ -148,12 +170,16 @@ def test_a_token_lost_in_mid_walk(tmp_path: Path, place: str) -> None:
     ) else box.sandbox.faults.put(place, "expire-token")
     box.sandbox.world.add(*(talk(number, DAY) for number in range(5)))
     recent(box, tmp_path, tables="conversations")
-    assert box.sandbox.counters["token"] == 2 or ("jobs.results", "expire-token") not in box.sandbox.faults.receipts
+    assert (
+        box.sandbox.counters["token"] == 2
+        or ("jobs.results", "expire-token") not in box.sandbox.faults.receipts
+    )
 
 
 @pytest.mark.invariant("Complete")
 @pytest.mark.parametrize(
-    "words", [["short-page"], ["empty-page"], ["empty-page", "empty-page", "short-page"], ["repeat-page"]]
+    "words",
+    [["short-page"], ["empty-page"], ["empty-page", "empty-page", "short-page"], ["repeat-page"]],
 )
 def test_odd_result_pages(tmp_path: Path, words: list[str]) -> None:
     """A short or empty page with a cursor is not the end; a page that comes twice counts once."""
@@ -192,7 +218,9 @@ def test_jobs_that_die(tmp_path: Path, place: str, words: list[str]) -> None:
 def test_a_token_that_ends_while_one_waits(tmp_path: Path) -> None:
     """Tokens may end twice while one request is repeated; each new one is tried, and only a fresh one that is refused ends it."""
     box = world(token_lifetime_s=300)
-    box.sandbox.faults.put("jobs.results", "expire-token", "return-503", "expire-token", "return-429-after:400")
+    box.sandbox.faults.put(
+        "jobs.results", "expire-token", "return-503", "expire-token", "return-429-after:400"
+    )
     assert box.cloud().fetch("2023-10-11", tmp_path).coverage == "complete"
 
 
@@ -224,7 +252,9 @@ def test_october_then_november(tmp_path: Path) -> None:
     box = world(per_day=20, now=datetime(2023, 12, 5, tzinfo=UTC))
     box.cloud().fetch("2023-10", tmp_path, tables="conversations")
     summary = box.cloud().fetch("2023-11", tmp_path, tables="conversations")
-    assert set(ids(tmp_path)) == box.truth(datetime(2023, 10, 1, tzinfo=UTC), datetime(2023, 12, 1, tzinfo=UTC))
+    assert set(ids(tmp_path)) == box.truth(
+        datetime(2023, 10, 1, tzinfo=UTC), datetime(2023, 12, 1, tzinfo=UTC)
+    )
     assert summary.coverage == "complete"
     assert len(ranges(tmp_path)) == 61
 
@@ -237,7 +267,9 @@ def test_a_provisional_day_becomes_final(tmp_path: Path) -> None:
     box.clock.sleep(3 * 86_400)
     day = NOW.replace(hour=0, minute=0, second=0)
     summary = box.cloud().fetch("2023-10-20", tmp_path)
-    assert {version.route for version in ranges(tmp_path) if version.interval.start >= day} == {"cursor"}
+    assert {version.route for version in ranges(tmp_path) if version.interval.start >= day} == {
+        "cursor"
+    }
     assert summary.finality in ("final", "provisional")
     assert len(ids(tmp_path)) == len(set(ids(tmp_path)))
 
@@ -294,7 +326,9 @@ def test_iterating() -> None:
     """Iterating yields the truth, records as the API sent them, attributes included."""
     box = world(per_day=60)
     found = list(box.cloud().conversations("2023-10-10/2023-10-13"))
-    assert {record["conversationId"]: record for record in found} == box.sandbox.truth(DAY, DAY + 3 * DAYS)
+    assert {record["conversationId"]: record for record in found} == box.sandbox.truth(
+        DAY, DAY + 3 * DAYS
+    )
     assert len(found) == len({record["conversationId"] for record in found})
 
 

@@ -26,7 +26,9 @@ def segments(record: Record) -> Iterator[Record]:
 
 def some(records: list[Record], name: str) -> str:
     """A value that some segment has."""
-    return next(segment[name] for record in records for segment in segments(record) if name in segment)
+    return next(
+        segment[name] for record in records for segment in segments(record) if name in segment
+    )
 
 
 def has(name: str, *values: str) -> Callable[[Record], bool]:
@@ -37,13 +39,20 @@ def cases(records: list[Record]) -> dict[str, tuple[dict[str, Any], Callable[[Re
     """Keywords of a fetch, and what they mean in terms of a record."""
     queue, user = some(records, "queueId"), some(records, "userId")
     division = records[0]["divisionIds"][0]
-    body = {"segmentFilters": [{"type": "and", "predicates": [{"dimension": "purpose", "value": "agent"}]}]}
+    body = {
+        "segmentFilters": [
+            {"type": "and", "predicates": [{"dimension": "purpose", "value": "agent"}]}
+        ]
+    }
     started = {"dimension": "conversationInitiator", "operator": "exists"}
     begun = {"conversationFilters": [{"type": "and", "predicates": [started]}]}
     return {
         "media": ({"media": "email"}, has("mediaType", "email")),
         "two media": ({"media": ["email", "chat"]}, has("mediaType", "email", "chat")),
-        "direction": ({"direction": "outbound"}, lambda record: record.get("originatingDirection") == "outbound"),
+        "direction": (
+            {"direction": "outbound"},
+            lambda record: record.get("originatingDirection") == "outbound",
+        ),
         "queue": ({"queue": queue}, has("queueId", queue)),
         "user": ({"user": user}, has("userId", user)),
         "division": ({"division": division}, lambda record: division in record["divisionIds"]),
@@ -52,7 +61,10 @@ def cases(records: list[Record]) -> dict[str, tuple[dict[str, Any], Callable[[Re
             lambda record: has("mediaType", "voice")(record) and has("queueId", queue)(record),
         ),
         "a body of segment filters": ({"query": body}, has("purpose", "agent")),
-        "a body of conversation filters": ({"query": begun}, lambda record: "conversationInitiator" in record),
+        "a body of conversation filters": (
+            {"query": begun},
+            lambda record: "conversationInitiator" in record,
+        ),
     }
 
 
@@ -102,9 +114,15 @@ def test_long_intervals(tmp_path: Path, filters: dict[str, Any], days: int, pagi
     start = NOW - timedelta(days=days + 20)
     start = start.replace(hour=0, minute=0, second=0)
     span = f"{start.date()}/{(start + timedelta(days=days)).date()}"
-    summary = made.cloud().fetch(span, tmp_path, paginate=paginate, tables="conversations", **filters)
+    summary = made.cloud().fetch(
+        span, tmp_path, paginate=paginate, tables="conversations", **filters
+    )
     assert summary.coverage == "complete"
-    assert {entry.status for entry in made.sandbox.log if "details" in entry.path} <= {200, 202, 204}
+    assert {entry.status for entry in made.sandbox.log if "details" in entry.path} <= {
+        200,
+        202,
+        204,
+    }
     if not filters:
         assert sorted(ids(tmp_path)) == sorted(made.truth(start, start + timedelta(days=days)))
 
@@ -126,11 +144,15 @@ def test_the_sdks_query() -> None:
     """The official SDK's ConversationQuery is as good as a dict; what it leaves unset is not there."""
     made = world(per_day=60)
     predicate = Model(type="dimension", dimension="mediaType", operator="matches", value="voice")
-    query = Model(segment_filters=[Model(type="and", predicates=[predicate])], order=None, interval=None)
+    query = Model(
+        segment_filters=[Model(type="and", predicates=[predicate])], order=None, interval=None
+    )
     by_model = made.cloud().fetch_all("2023-10-18", query=query)
     by_name = made.cloud().fetch_all("2023-10-18", media="voice")
     assert by_model
-    assert {each["conversationId"] for each in by_model} == {each["conversationId"] for each in by_name}
+    assert {each["conversationId"] for each in by_model} == {
+        each["conversationId"] for each in by_name
+    }
 
 
 @pytest.mark.parametrize(
@@ -187,9 +209,15 @@ def test_what_a_job_cannot_show_yet(tmp_path: Path) -> None:
     """
     made = world(per_day=0)
     asked = datetime(2023, 10, 20, 8, 30, tzinfo=UTC)
-    made.sandbox.world.add(*(talk(n, asked, 300, media="callback", lead_ms=7_200_000) for n in range(1, 8)))
+    made.sandbox.world.add(
+        *(talk(n, asked, 300, media="callback", lead_ms=7_200_000) for n in range(1, 8))
+    )
     summary = made.cloud().fetch("2023-10-20T06:00Z/2023-10-20T15:00Z", tmp_path, media="voice")
-    assert (summary.coverage, summary.finality, summary.conversations) == ("complete", "provisional", 7)
+    assert (summary.coverage, summary.finality, summary.conversations) == (
+        "complete",
+        "provisional",
+        7,
+    )
     assert not made.sandbox.counters["jobs.submit"]
     assert sorted(ids(tmp_path)) == sorted(made.truth(asked, asked + timedelta(hours=1)))
     assert table(tmp_path, "participant_attributes") == []

@@ -19,15 +19,24 @@ from tests.readback import everything, ids, table
 
 DAY = "2023-10-10"
 #: The sandbox's endpoints of the lists.
-ENDPOINTS = {"queues": "queues", "users": "users", "wrap_up_codes": "wrapupcodes", "divisions": "divisions"}
+ENDPOINTS = {
+    "queues": "queues",
+    "users": "users",
+    "wrap_up_codes": "wrapupcodes",
+    "divisions": "divisions",
+}
 
 
 def truth(made: World, kind: str) -> dict[str, str]:
-    return {each["id"]: each["name"] for each in Lists(made.sandbox.settings)._entities[ENDPOINTS[kind]]}
+    return {
+        each["id"]: each["name"] for each in Lists(made.sandbox.settings)._entities[ENDPOINTS[kind]]
+    }
 
 
 def listed(folder: Path, kind: str) -> dict[str, str]:
-    return {row["id"]: row["name"] for row in pq.read_table(folder / kind / "part.parquet").to_pylist()}
+    return {
+        row["id"]: row["name"] for row in pq.read_table(folder / kind / "part.parquet").to_pylist()
+    }
 
 
 def asked(made: World) -> set[str]:
@@ -160,7 +169,9 @@ def test_tables_have_names() -> None:
     batches = list(made.cloud().tables(DAY))
     assert [name for name, _ in batches[:4]] == list(LISTS)
     assert dict(zip(*batches[0][1].to_pydict().values(), strict=True)) == truth(made, "queues")
-    shown = pa.Table.from_batches([batch for name, batch in batches if name == "conversation_overview"])
+    shown = pa.Table.from_batches(
+        [batch for name, batch in batches if name == "conversation_overview"]
+    )
     assert "Sales" in shown.column("first_queue").to_pylist()
     plain = world(per_day=20)
     assert not {name for name, _ in plain.cloud().tables(DAY, names=False)} & set(LISTS)
@@ -191,9 +202,17 @@ def test_every_verb_takes_names(tmp_path: Path) -> None:
     assert 5 < len(wanted) < 50
     assert {each["conversationId"] for each in cloud.conversations(DAY, queue="Sales")} == wanted
     assert {each["conversationId"] for each in cloud.fetch_all(DAY, queue="Sales")} == wanted
-    assert {each["conversationId"] for page in cloud.pages(DAY, queue="Sales") for each in page.conversations} == wanted
+    assert {
+        each["conversationId"]
+        for page in cloud.pages(DAY, queue="Sales")
+        for each in page.conversations
+    } == wanted
     assert cloud.plan(DAY, queue="Sales") == cloud.plan(DAY, queue=sales)
-    main = [batch for name, batch in cloud.tables(DAY, queue="Sales", names=False) if name == "conversations"]
+    main = [
+        batch
+        for name, batch in cloud.tables(DAY, queue="Sales", names=False)
+        if name == "conversations"
+    ]
     assert set(pa.Table.from_batches(main).column("conversation_id").to_pylist()) == wanted
     cloud.fetch(DAY, tmp_path, queue="Sales")
     cloud.fetch("2023-10-11", tmp_path, queue=sales)
@@ -226,7 +245,9 @@ def test_ids_are_not_looked_up() -> None:
 
 def test_an_unknown_name() -> None:
     """A name that nobody has: the near ones are told."""
-    with pytest.raises(UsageError, match=r"--queue 'Sale' is not among the 6 queues .* did you mean 'Sales'\?"):
+    with pytest.raises(
+        UsageError, match=r"--queue 'Sale' is not among the 6 queues .* did you mean 'Sales'\?"
+    ):
         meant(world(), queue="Sale")
 
 
@@ -234,9 +255,14 @@ def test_a_name_of_two() -> None:
     """A name of several: their ids are told, and nothing is guessed; letter by letter, one of them can be meant."""
     made = world()
     entities = made.sandbox._handlers.lists._entities["queues"]
-    twins = [{**entities[0], "id": f"{number:08x}-0000-4000-8000-000000000000", "name": "Twin"} for number in (1, 2)]
+    twins = [
+        {**entities[0], "id": f"{number:08x}-0000-4000-8000-000000000000", "name": "Twin"}
+        for number in (1, 2)
+    ]
     entities += [*twins, {**twins[0], "id": "00000003-0000-4000-8000-000000000000", "name": "twin"}]
-    with pytest.raises(UsageError, match=r"'Twin' is the name of 2 queues; give an id: 00000001-.*, 00000002-"):
+    with pytest.raises(
+        UsageError, match=r"'Twin' is the name of 2 queues; give an id: 00000001-.*, 00000002-"
+    ):
         meant(made, queue="Twin")
     with pytest.raises(UsageError, match="'TWIN' is the name of 3 queues"):
         meant(made, queue="TWIN")
@@ -246,7 +272,9 @@ def test_a_name_of_two() -> None:
 def test_a_name_without_its_permission(tmp_path: Path) -> None:
     """Without the list the question cannot be understood: refused, exit code 4, with the permission's name."""
     made = without("routing:queue:view")
-    with pytest.raises(RefusedError, match=r"--queue .Sales. is a name.*routing:queue:view") as refused:
+    with pytest.raises(
+        RefusedError, match=r"--queue .Sales. is a name.*routing:queue:view"
+    ) as refused:
         made.cloud().fetch(DAY, tmp_path / "x", queue="Sales")
     assert (refused.value.exit_code, refused.value.status) == (4, 403)
     assert not (tmp_path / "x").exists()

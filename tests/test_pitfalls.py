@@ -48,7 +48,11 @@ def minutely(count: int, start: datetime = DAY) -> World:
 
 def positions(made: World) -> list[tuple[str, str]]:
     """Where the result pages that were given stood: job and cursor."""
-    served = [entry for entry in made.sandbox.log if entry.endpoint == "jobs.results" and entry.status == 200]
+    served = [
+        entry
+        for entry in made.sandbox.log
+        if entry.endpoint == "jobs.results" and entry.status == 200
+    ]
     return [(entry.path, entry.query.get("cursor", "")) for entry in served]
 
 
@@ -118,7 +122,9 @@ def test_results_by_page_number(tmp_path: Path) -> None:
     assert sorted(ids(tmp_path)) == truth(made)
 
 
-@pytest.mark.parametrize("words", [["empty-page"], ["short-page"], ["repeat-page"], []], ids=lambda words: str(*words))
+@pytest.mark.parametrize(
+    "words", [["empty-page"], ["short-page"], ["repeat-page"], []], ids=lambda words: str(*words)
+)
 def test_stopping_at_an_odd_page(tmp_path: Path, words: list[str]) -> None:
     """A walk that ends at an empty, short or repeated page, or at the twentieth, loses the tail without a word.
 
@@ -140,7 +146,9 @@ def test_a_cursor_where_there_is_none() -> None:
     made = minutely(130)
     pages = list(made.cloud().pages("2023-10-10", paginate="pages"))
     assert [page.continuation for page in pages] == [2, 3, None]
-    assert sorted(each["conversationId"] for page in pages for each in page.conversations) == truth(made)
+    assert sorted(each["conversationId"] for page in pages for each in page.conversations) == truth(
+        made
+    )
 
 
 @pytest.mark.parametrize(("count", "pages"), [(100, 2), (250, 4)])
@@ -152,7 +160,9 @@ def test_the_first_count_is_the_truth(tmp_path: Path, count: int, pages: int) ->
     made = minutely(count)
     object.__setattr__(made.sandbox.settings, "total_hits_moves", 90)
     made.cloud().fetch("2023-10-10", tmp_path, paginate="pages")
-    asked = [entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query"]
+    asked = [
+        entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query"
+    ]
     assert max(paging["pageNumber"] for paging in asked) == pages
     assert sorted(ids(tmp_path)) == truth(made)
 
@@ -265,7 +275,10 @@ def test_a_submission_sent_again(tmp_path: Path) -> None:
     assert made.sandbox.counters["jobs.submit"] == 3
     made = world()
     made.sandbox.faults.put("jobs.results", "pass", "loop-cursor")
-    assert made.cloud().fetch("2023-10-10", tmp_path / "given up", page_size=100).coverage == "complete"
+    assert (
+        made.cloud().fetch("2023-10-10", tmp_path / "given up", page_size=100).coverage
+        == "complete"
+    )
     assert made.sandbox.counters["jobs.submit"] == 2
     assert made.sandbox.jobs.live == []
 
@@ -352,7 +365,9 @@ def test_a_window_that_is_appended_twice(tmp_path: Path, monkeypatch: pytest.Mon
         made.cloud().fetch("2023-10-08/2023-10-12", place, page_size=100)
     assert place.stat().st_size > 0
     assert made.cloud().fetch("2023-10-08/2023-10-12", place, page_size=100).coverage == "complete"
-    assert sorted(record["conversationId"] for record in lines(place)) == truth(made, DAY - 2 * DAYS, DAY + 2 * DAYS)
+    assert sorted(record["conversationId"] for record in lines(place)) == truth(
+        made, DAY - 2 * DAYS, DAY + 2 * DAYS
+    )
 
 
 # Records --------------------------------------------------------------------------------------------------------------
@@ -373,7 +388,12 @@ def test_values_that_nobody_knew_yet() -> None:
     """
     made = world(per_day=40, gzip=False)
     records = made.cloud(transport=Listening(made.sandbox, novel)).fetch_all("2023-10-10")
-    sessions = [session for record in records for each in record["participants"] for session in each["sessions"]]
+    sessions = [
+        session
+        for record in records
+        for each in record["participants"]
+        for session in each["sessions"]
+    ]
     assert "hologram" in {session["mediaType"] for session in sessions}
     assert all(session["fieldOfTomorrow"] == {"value": 1} for session in sessions)
     assert sorted(record["conversationId"] for record in records) == truth(made)
@@ -401,14 +421,20 @@ def test_keys_that_collide(tmp_path: Path) -> None:
     there: Counter[str] = Counter()
     for record in made.sandbox.truth(DAY, DAY + DAYS).values():
         for session in (session for each in record["participants"] for session in each["sessions"]):
-            there.update(segments=len(session.get("segments", ())), metrics=len(session.get("metrics", ())))
+            there.update(
+                segments=len(session.get("segments", ())), metrics=len(session.get("metrics", ()))
+            )
     likeness = {"segments": ("segment_start",), "metrics": ("name", "value")}
     for name, alike in likeness.items():
         rows = table(tmp_path, name)
-        numbers = [column for column in rows[0] if column == "conversation_id" or column.endswith("_no")]
+        numbers = [
+            column for column in rows[0] if column == "conversation_id" or column.endswith("_no")
+        ]
         assert len(rows) == there[name]
         assert len({tuple(row[column] for column in numbers) for row in rows}) == len(rows)
-        assert len({(row["conversation_id"], *(row[column] for column in alike)) for row in rows}) < len(rows)
+        assert len(
+            {(row["conversation_id"], *(row[column] for column in alike)) for row in rows}
+        ) < len(rows)
 
 
 def test_a_merge_that_appends(tmp_path: Path) -> None:
@@ -458,9 +484,12 @@ def test_redaction_that_destroys_ids(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LASTPAGE_HASH_KEY", "a key for this test")
     made.cloud().fetch("2023-10-10", tmp_path / "hashed", hash="user_id")
     records = made.sandbox.truth(DAY, DAY + DAYS).values()
-    there = {each["userId"] for record in records for each in record["participants"] if "userId" in each}
+    there = {
+        each["userId"] for record in records for each in record["participants"] if "userId" in each
+    }
     plain, hashed = (
-        [row["user_id"] for row in table(tmp_path / place, "participants")] for place in ("plain", "hashed")
+        [row["user_id"] for row in table(tmp_path / place, "participants")]
+        for place in ("plain", "hashed")
     )
     assert {text for text in plain if text} == there
     assert not {text for text in hashed if text} & there
@@ -502,7 +531,9 @@ def test_a_handshake_a_page(tmp_path: Path) -> None:
         return box.app(environ, start)
 
     with Server(app, "127.0.0.1", 0) as server:
-        cloud = Cloud(Credentials(settings.client_id, settings.client_secret), server.url, threads=1)
+        cloud = Cloud(
+            Credentials(settings.client_id, settings.client_secret), server.url, threads=1
+        )
         assert cloud.fetch("2023-10-10", tmp_path, page_size=20).coverage == "complete"
     assert len(callers) > 20
     assert len(set(callers)) == 1

@@ -17,14 +17,22 @@ from lastpage.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-TEXTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("*.md"))]
+TEXTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "src").rglob("*.md")),
+]
 #: Verbs that need no organisation have no use in Python.
 ONLY_TYPED = {"demo", "sandbox"}
 FILE_LINES_MAX, FUNCTION_LINES_MAX = 380, 60
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef]:
-    return (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef))
+    return (
+        node
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    )
 
 
 def lines(function: ast.FunctionDef) -> int:
@@ -37,7 +45,9 @@ def test_imports_point_left() -> None:
     """The flow goes one way, and the sandbox shares no line with the client."""
     # In a process of its own: it rearranges logging.
     command = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
-    done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -115,9 +125,15 @@ def test_no_mocks_and_no_leftovers() -> None:
 
 def test_citations() -> None:
     """Every place that cites docs/api.md names a section that is there."""
-    headings = set(re.findall(r"^#+ (\d+(?:\.\d+)?)\b", (ROOT / "docs" / "api.md").read_text("utf-8"), re.MULTILINE))
+    headings = set(
+        re.findall(
+            r"^#+ (\d+(?:\.\d+)?)\b", (ROOT / "docs" / "api.md").read_text("utf-8"), re.MULTILINE
+        )
+    )
     for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *TEXTS]:
-        for cited in re.findall(r"docs/api\.md, ((?:\d+(?:\.\d+)?(?:, | and )?)+)", path.read_text("utf-8")):
+        for cited in re.findall(
+            r"docs/api\.md, ((?:\d+(?:\.\d+)?(?:, | and )?)+)", path.read_text("utf-8")
+        ):
             for number in re.findall(r"\d+(?:\.\d+)?", cited):
                 assert number in headings, f"{path.name} cites {number}"
 
@@ -131,17 +147,27 @@ def test_links() -> None:
 
 def test_the_evidence_has_tests() -> None:
     """Each line of docs/coverage.md names one test that exists."""
-    rows = re.findall(r"^\|.*`\w+` \|$", (ROOT / "docs" / "coverage.md").read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\|.*`\w+` \|$", (ROOT / "docs" / "coverage.md").read_text("utf-8"), re.MULTILINE
+    )
     named = [row.removesuffix("` |").rpartition("`")[2] for row in rows]
-    tests = Counter(each.name for path in (ROOT / "tests").rglob("test_*.py") for each in functions(path))
+    tests = Counter(
+        each.name for path in (ROOT / "tests").rglob("test_*.py") for each in functions(path)
+    )
     assert len(named) > 20
     assert {name: tests[name] for name in named if tests[name] != 1} == {}
 
 
 def test_the_pitfalls_have_tests() -> None:
     """Each pitfall of the catalogue names a test of its own, and each test of the catalogue is in it."""
-    rows = re.findall(r"^\|.*\| `(\w+)` \|$", (ROOT / "docs" / "pitfalls.md").read_text("utf-8"), re.MULTILINE)
-    tests = [each.name for each in functions(ROOT / "tests" / "test_pitfalls.py") if each.name.startswith("test_")]
+    rows = re.findall(
+        r"^\|.*\| `(\w+)` \|$", (ROOT / "docs" / "pitfalls.md").read_text("utf-8"), re.MULTILINE
+    )
+    tests = [
+        each.name
+        for each in functions(ROOT / "tests" / "test_pitfalls.py")
+        if each.name.startswith("test_")
+    ]
     assert sorted(rows) == sorted(tests)
     assert len(rows) == len(set(rows)) == 29
 

@@ -74,7 +74,9 @@ def test_a_short_file_that_grows(tmp_path: Path) -> None:
     place = tmp_path / "x.jsonl"
     assert made.cloud().fetch("2023-10-10", place).coverage == "short"
     assert made.cloud().fetch("2023-10-10", place).coverage == "complete"
-    assert sorted(record["conversationId"] for record in lines(place)) == sorted(_truth_of(made, 10))
+    assert sorted(record["conversationId"] for record in lines(place)) == sorted(
+        _truth_of(made, 10)
+    )
 
 
 @pytest.mark.invariant("Truthful")
@@ -89,7 +91,9 @@ def test_a_hole_that_stays(tmp_path: Path) -> None:
 def test_a_hole_that_was_deleted(tmp_path: Path) -> None:
     """What was seen and then deleted is not missing: asked for by id it is gone, nothing is read again, and the run says so."""
     made = world()
-    summary = made.cloud(transport=Hidden(made.sandbox, lambda call: not at_watermark(call))).fetch(ACROSS, tmp_path)
+    summary = made.cloud(transport=Hidden(made.sandbox, lambda call: not at_watermark(call))).fetch(
+        ACROSS, tmp_path
+    )
     assert summary.coverage == "complete"
     assert any("gone by now" in note for note in summary.notes)
     assert made.sandbox.counters["jobs.submit"] == 1
@@ -112,7 +116,9 @@ def test_a_job_that_lacks_rows_of_a_part_of_a_day(tmp_path: Path, counts: str) -
     """Threads of the morning hide no missing row of the afternoon, whatever the API counts."""
     made = world(per_day=0, sync_interval=counts)
     morning = datetime(2023, 10, 10, 7, tzinfo=UTC)
-    talks = [talk(number, morning + number * timedelta(minutes=5), minutes=900) for number in range(120)]
+    talks = [
+        talk(number, morning + number * timedelta(minutes=5), minutes=900) for number in range(120)
+    ]
     made.sandbox.world.add(*talks)
     lacking = Hidden(made.sandbox, _by_job, talks[100:110])
     summary = made.cloud(transport=lacking).fetch("2023-10-10T12:00Z/2023-10-11", tmp_path)
@@ -197,7 +203,8 @@ def test_a_finished_run_leaves_no_pages_behind(tmp_path: Path) -> None:
 
     ledger = Ledger(tmp_path / ".lastpage")
     rows = {
-        name: ledger._db.execute(f"select count(*) from {name}").fetchone()[0] for name in ("slice", "page", "owned")
+        name: ledger._db.execute(f"select count(*) from {name}").fetchone()[0]
+        for name in ("slice", "page", "owned")
     }
     assert rows == {"slice": 1, "page": 0, "owned": 0}
     assert list(ledger.spool.folder.iterdir()) == []
@@ -222,7 +229,11 @@ def test_a_page_size_that_is_too_large(tmp_path: Path) -> None:
     summary = made.cloud().fetch("2023-10-20T10:00Z/2023-10-20T12:00Z", tmp_path, page_size=200)
     assert summary.coverage == "complete"
     assert any("page size of 200" in note for note in summary.notes)
-    asked = {entry.json["paging"]["pageSize"] for entry in made.sandbox.log if entry.endpoint == "details.query"}
+    asked = {
+        entry.json["paging"]["pageSize"]
+        for entry in made.sandbox.log
+        if entry.endpoint == "details.query"
+    }
     assert asked == {1, 100}
 
 
@@ -232,7 +243,9 @@ def _truth_of(made: World, day: int) -> set[str]:
 
 
 @pytest.mark.parametrize(("minutes", "asked_again"), [(1, False), (10, True)])
-def test_page_numbers_go_on_only_while_fresh(tmp_path: Path, minutes: int, asked_again: bool) -> None:
+def test_page_numbers_go_on_only_while_fresh(
+    tmp_path: Path, minutes: int, asked_again: bool
+) -> None:
     """Rows slide: a page-number walk goes on where it stopped for five minutes, after that it begins anew."""
     made = world(per_day=3000)
     span = "2023-10-20T10:00Z/2023-10-20T12:00Z"
@@ -246,12 +259,18 @@ def test_page_numbers_go_on_only_while_fresh(tmp_path: Path, minutes: int, asked
     assert before[:2] == [1, 2]
     assert summary.coverage == "complete"
     assert (1 in second) == asked_again
-    assert sorted(ids(tmp_path)) == sorted(made.truth(TODAY.replace(hour=10), TODAY.replace(hour=12)))
+    assert sorted(ids(tmp_path)) == sorted(
+        made.truth(TODAY.replace(hour=10), TODAY.replace(hour=12))
+    )
 
 
 def _pages_asked(made: World) -> list[int]:
     """The page numbers that were asked for, in order; probes have a page size of 1."""
-    asked = (entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query" and entry.json)
+    asked = (
+        entry.json["paging"]
+        for entry in made.sandbox.log
+        if entry.endpoint == "details.query" and entry.json
+    )
     return [paging["pageNumber"] for paging in asked if paging["pageSize"] > 1]
 
 
@@ -288,8 +307,14 @@ def test_a_repair_that_has_to_be_cut(tmp_path: Path) -> None:
 
     def add() -> None:
         made.sandbox.world.add(WITNESSED)
-        made.sandbox.faults.put("jobs.results", *[] if made.sandbox.faults.receipts else ["wall-400"])
+        made.sandbox.faults.put(
+            "jobs.results", *[] if made.sandbox.faults.receipts else ["wall-400"]
+        )
 
-    summary = made.cloud(transport=Meddling(made.sandbox, at_watermark, add)).fetch(ACROSS, tmp_path)
+    summary = made.cloud(transport=Meddling(made.sandbox, at_watermark, add)).fetch(
+        ACROSS, tmp_path
+    )
     assert summary.coverage == "complete"
-    assert sorted(ids(tmp_path)) == sorted(made.truth(TODAY.replace(hour=6), TODAY.replace(hour=14)))
+    assert sorted(ids(tmp_path)) == sorted(
+        made.truth(TODAY.replace(hour=6), TODAY.replace(hour=14))
+    )

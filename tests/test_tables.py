@@ -36,7 +36,13 @@ def test_tables_are_those_of_a_destination(tmp_path: Path) -> None:
     counts = {name: sum(batch.num_rows for batch in each) for name, each in batches.items()}
     assert {name: counts[name] for name in ALL} == {name: len(wanted[name]) for name in ALL}
     assert counts["queues"]
-    for name in ("conversations", "segments", "metrics", "participant_attributes", "conversation_overview"):
+    for name in (
+        "conversations",
+        "segments",
+        "metrics",
+        "participant_attributes",
+        "conversation_overview",
+    ):
         assert joined(batches[name]) == by_keys(wanted[name])
 
 
@@ -46,7 +52,12 @@ def test_slices_read_apart() -> None:
     made = world(per_day=40)
     slices = made.cloud().plan("2023-10-18/2023-10-20T15:00Z")
     assert {piece.route for piece in slices} == {"cursor", "pages"}
-    rows = [row for piece in reversed(slices) for batch in made.cloud().read(piece) for row in batch.to_pylist()]
+    rows = [
+        row
+        for piece in reversed(slices)
+        for batch in made.cloud().read(piece)
+        for row in batch.to_pylist()
+    ]
     truth = made.truth(datetime(2023, 10, 18, tzinfo=UTC), datetime(2023, 10, 20, 15, tzinfo=UTC))
     assert sorted(row["conversation_id"] for row in rows) == sorted(truth)
 
@@ -72,8 +83,12 @@ class Spoiling:
             return answer
         page = json.loads(answer.body)
         self.spoilt = page["conversations"][3]["conversationId"]
-        page["conversations"][3]["participants"][0]["sessions"][0]["metrics"] = [{"name": "tTalk", "value": "long"}]
-        return Answer(answer.status, {"content-type": "application/json"}, json.dumps(page).encode())
+        page["conversations"][3]["participants"][0]["sessions"][0]["metrics"] = [
+            {"name": "tTalk", "value": "long"}
+        ]
+        return Answer(
+            answer.status, {"content-type": "application/json"}, json.dumps(page).encode()
+        )
 
 
 @pytest.mark.invariant("Tables")
@@ -102,7 +117,10 @@ def test_a_slice_read_without_a_record(caplog: pytest.LogCaptureFixture) -> None
     made = world(per_day=40)
     cloud = made.cloud(transport=Spoiling(made))
     (piece,) = cloud.plan("2023-10-10")
-    assert sum(batch.num_rows for batch in cloud.read(piece)) == len(made.truth(DAY, DAY.replace(day=11))) - 1
+    assert (
+        sum(batch.num_rows for batch in cloud.read(piece))
+        == len(made.truth(DAY, DAY.replace(day=11))) - 1
+    )
     assert "1 conversations could not be read into tables" in caplog.text
     assert sum(batch.num_rows for batch in cloud.read(piece, "broken")) == 1
 
@@ -116,7 +134,9 @@ class Surrogates(Spoiling):
             return answer
         page = json.loads(answer.body)
         page["conversations"][3]["externalTag"] = "\ud800"
-        return Answer(answer.status, {"content-type": "application/json"}, json.dumps(page).encode())
+        return Answer(
+            answer.status, {"content-type": "application/json"}, json.dumps(page).encode()
+        )
 
 
 @pytest.mark.invariant("Tables")
@@ -125,6 +145,8 @@ def test_iterating_over_a_lone_surrogate() -> None:
     made = world(per_day=40)
     found = made.cloud(transport=Surrogates(made)).fetch_all("2023-10-10")
     assert {each["conversationId"] for each in found} == made.truth(DAY, DAY.replace(day=11))
-    assert [each["externalTag"] for each in found if each.get("externalTag") == "\ud800"] == ["\ud800"]
+    assert [each["externalTag"] for each in found if each.get("externalTag") == "\ud800"] == [
+        "\ud800"
+    ]
     pages = made.cloud(transport=Surrogates(made)).pages("2023-10-10")
     assert sum(len(page.conversations) for page in pages) == len(found)

@@ -20,7 +20,12 @@ from tests.readback import table
 
 DAY = "2023-10-10"
 FIELD = "brandNewField"
-PATHS = [FIELD, f"participants.{FIELD}", f"participants.sessions.{FIELD}", f"participants.sessions.segments.{FIELD}"]
+PATHS = [
+    FIELD,
+    f"participants.{FIELD}",
+    f"participants.sessions.{FIELD}",
+    f"participants.sessions.segments.{FIELD}",
+]
 
 
 @pytest.mark.parametrize("route", ["pages", "cursor"])
@@ -89,10 +94,15 @@ def test_the_sample() -> None:
     sums = Account(piece, start, look)
     sizes = [0, 30, *[7] * 100]
     for number, size in enumerate(sizes):
-        sums.take(number, Request(piece, "page", ordinal=number + 1), answer(sum(sizes[:number]), size))
+        sums.take(
+            number, Request(piece, "page", ordinal=number + 1), answer(sum(sizes[:number]), size)
+        )
     pages = [number for number in range(2, len(sizes)) if (number + 7) % SAMPLED_EVERY == 0]
     assert len(pages) == 2
-    assert seen == [*range(30), *(30 + 7 * (number - 2) + row for number in pages for row in range(7))]
+    assert seen == [
+        *range(30),
+        *(30 + 7 * (number - 2) + row for number in pages for row in range(7)),
+    ]
 
 
 def test_a_verdict_of_before() -> None:

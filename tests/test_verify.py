@@ -17,7 +17,9 @@ HOUR = timedelta(hours=1)
 SPAN = "2023-10-10/2023-10-13"
 
 
-def version(first: int, last: int, coverage: str = "complete", finality: str = "final", rows: int = 5) -> Range:
+def version(
+    first: int, last: int, coverage: str = "complete", finality: str = "final", rows: int = 5
+) -> Range:
     interval = Interval(START + first * HOUR, START + last * HOUR)
     return Range(interval, START, "cursor", coverage, finality, rows)
 
@@ -26,7 +28,11 @@ def test_held_days() -> None:
     """Ranges that touch are one piece, as good as the worst of them; a gap, or midnight, parts them."""
     held = held_days(
         {
-            START.date(): [version(6, 12, "unproven", rows=2), version(0, 6), version(13, 24, finality="provisional")],
+            START.date(): [
+                version(6, 12, "unproven", rows=2),
+                version(0, 6),
+                version(13, 24, finality="provisional"),
+            ],
             (START + 24 * HOUR).date(): [version(24, 48)],
         }
     )
@@ -86,7 +92,11 @@ def test_a_day_that_changed(tmp_path: Path, more: bool) -> None:
     else:
         made.sandbox.world.remove(*sorted(made.truth(noon, noon + HOUR))[:6])
     verification = made.cloud().verify(tmp_path)
-    assert states(verification) == [("2023-10-10", "same"), ("2023-10-11", "changed"), ("2023-10-12", "same")]
+    assert states(verification) == [
+        ("2023-10-10", "same"),
+        ("2023-10-11", "changed"),
+        ("2023-10-12", "same"),
+    ]
     made.clock.sleep(3600)
     repaired = made.cloud().verify(tmp_path, repair=True)
     assert repaired.changed == []

@@ -28,19 +28,28 @@ def truth(made: World, first: int, last: int) -> list[str]:
 
 @pytest.mark.invariant("Complete")
 @pytest.mark.parametrize(("per_day", "rows"), SIZES)
-def test_more_than_ten_thousand_an_hour(per_day: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_ten_thousand_an_hour(
+    per_day: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """12,000 conversations in one hour are read in parts, each far from the 100,000-row limit."""
     cut_at(rows, monkeypatch)
     made = world(per_day=per_day)
-    seen = sorted(each["conversationId"] for each in made.cloud().conversations("2023-10-20T09:00Z/2023-10-20T10:00Z"))
+    seen = sorted(
+        each["conversationId"]
+        for each in made.cloud().conversations("2023-10-20T09:00Z/2023-10-20T10:00Z")
+    )
     assert len(seen) > rows
     assert seen == truth(made, 9, 10)
-    pages = [entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query"]
+    pages = [
+        entry.json["paging"] for entry in made.sandbox.log if entry.endpoint == "details.query"
+    ]
     assert max(paging["pageSize"] * paging["pageNumber"] for paging in pages) <= rows + 200
 
 
 @pytest.mark.parametrize(("per_day", "rows"), SIZES)
-def test_more_than_a_hundred_thousand_a_day(per_day: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_a_hundred_thousand_a_day(
+    per_day: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A day that is too much for page numbers is planned in parts that are not; every probe is legal, the parts have no gap."""
     cut_at(rows, monkeypatch)
     made = world(per_day=per_day)
@@ -50,7 +59,9 @@ def test_more_than_a_hundred_thousand_a_day(per_day: int, rows: int, monkeypatch
     assert count > 10 * rows
     assert sum(piece.expected or 0 for piece in slices) == count
     assert max(piece.expected or 0 for piece in slices) <= rows
-    assert [piece.interval.end for piece in slices[:-1]] == [piece.interval.start for piece in slices[1:]]
+    assert [piece.interval.end for piece in slices[:-1]] == [
+        piece.interval.start for piece in slices[1:]
+    ]
     assert {entry.status for entry in made.sandbox.log} == {200}
 
 
@@ -75,13 +86,18 @@ def test_threads_that_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     made = world(per_day=400)
     night = TODAY.replace(hour=0, minute=10)
     made.sandbox.world.add(
-        *(talk(number, night + timedelta(seconds=number), minutes=None, media="message") for number in range(200))
+        *(
+            talk(number, night + timedelta(seconds=number), minutes=None, media="message")
+            for number in range(200)
+        )
     )
     summary = made.cloud().fetch(MORNING, tmp_path)
     assert summary.coverage == "complete"
     assert sorted(ids(tmp_path)) == truth(made, 9, 15)
     pages = sum(
-        1 for entry in made.sandbox.log if entry.endpoint == "details.query" and entry.json["paging"]["pageSize"] > 1
+        1
+        for entry in made.sandbox.log
+        if entry.endpoint == "details.query" and entry.json["paging"]["pageSize"] > 1
     )
     assert pages <= 4 * summary.slices
 
@@ -90,7 +106,9 @@ def test_threads_that_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_refusal_in_the_middle(tmp_path: Path, route: Any) -> None:
     """A 400 in mid-walk is a limit nobody documented: smaller slices are taken, and nothing is lost or doubled."""
     made = world(per_day=180)
-    endpoint, words = ("details.query", ["pass"] * 5) if route == "pages" else ("jobs.results", ["pass"])
+    endpoint, words = (
+        ("details.query", ["pass"] * 5) if route == "pages" else ("jobs.results", ["pass"])
+    )
     made.sandbox.faults.put(endpoint, *words, "return-400" if route == "pages" else "wall-400")
     summary = made.cloud().fetch("2023-10-10", tmp_path, paginate=route, page_size=20)
     assert summary.coverage == "complete"
@@ -112,7 +130,9 @@ def test_what_fits_nowhere(tmp_path: Path) -> None:
     """Where even the smallest part is refused, the run ends as short and says so; it does not go on for ever."""
     made = world(per_day=0, job_rows_max=5)
     minute = datetime(2023, 10, 10, 12, tzinfo=UTC)
-    made.sandbox.world.add(*(talk(number, minute + timedelta(milliseconds=number)) for number in range(40)))
+    made.sandbox.world.add(
+        *(talk(number, minute + timedelta(milliseconds=number)) for number in range(40))
+    )
     summary = made.cloud().fetch("2023-10-10T12:00Z/2023-10-10T12:01Z", tmp_path, page_size=5)
     assert summary.coverage == "short"
     assert any("smaller slices do not help" in note for note in summary.notes)

@@ -37,7 +37,9 @@ class AggregatesQuery:
         question = Question.of(asked.json, self._settings)
         table = self._table(question, now_ms)
         groups = sorted(table) if question.top is None else _ranked(table, question.top)
-        results = [result for group in groups if (result := self._result(group, table[group], question))]
+        results = [
+            result for group in groups if (result := self._result(group, table[group], question))
+        ]
         if not results and self._settings.empty_answer == "absent":
             return Reply(200, {})
         return Reply(200, {"results": results})
@@ -76,11 +78,17 @@ class AggregatesQuery:
             ]
             views = list(_viewed(question.views, summaries))
             if metrics or views:
-                data.append({"interval": bucket, "metrics": metrics, **({"views": views} if views else {})})
+                data.append(
+                    {"interval": bucket, "metrics": metrics, **({"views": views} if views else {})}
+                )
         return {**({"group": dict(group)} if group else {}), "data": data} if data else None
 
     def _stats(self, name: str, summary: Summary) -> Json:
-        return summary.level(self._settings.service_level_target) if name == "oServiceLevel" else summary.stats(name)
+        return (
+            summary.level(self._settings.service_level_target)
+            if name == "oServiceLevel"
+            else summary.stats(name)
+        )
 
 
 def _count_conversations(table: Table, emitters: Iterable[Emitter], question: Question) -> None:
@@ -108,9 +116,14 @@ def _ranked(table: Table, top: Top) -> list[Group]:
     totals = {}
     for group, cells in table.items():
         values = [
-            value for summaries in cells.values() if top.metric in summaries for value in summaries[top.metric].values
+            value
+            for summaries in cells.values()
+            if top.metric in summaries
+            for value in summaries[top.metric].values
         ]
         if values:
             totals[group] = Summary(values).total(top.function)
-    ranked = sorted(totals, key=lambda group: (-totals[group] if top.most else totals[group], group))
+    ranked = sorted(
+        totals, key=lambda group: (-totals[group] if top.most else totals[group], group)
+    )
     return ranked[: top.limit]

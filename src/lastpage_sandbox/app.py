@@ -112,11 +112,15 @@ class Sandbox:
         request = Request(environ)
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = request.stream.read(BODY_BYTES_MAX + 1)
-        wire = self._serve(Asked(request.method, request.path, request.args.to_dict(), headers, body))
+        wire = self._serve(
+            Asked(request.method, request.path, request.args.to_dict(), headers, body)
+        )
         more = {} if self.settings.chunked else {"Content-Length": str(len(wire.body))}
         if len(body) > BODY_BYTES_MAX:
             more["Connection"] = "close"  # the rest of the body would be taken for the next request
-        response = Response(wire.pieces(self._sleep), status=wire.status, headers={**wire.headers, **more})
+        response = Response(
+            wire.pieces(self._sleep), status=wire.status, headers={**wire.headers, **more}
+        )
         return response(environ, start_response)
 
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Server:
@@ -147,7 +151,9 @@ class Sandbox:
 
     def truth_ids(self, start: datetime, end: datetime) -> set[str]:
         """The same without rendering anything."""
-        return {skeleton.id for skeleton in self.world.visible(_ms(start), _ms(end), self._now_ms())}
+        return {
+            skeleton.id for skeleton in self.world.visible(_ms(start), _ms(end), self._now_ms())
+        }
 
     # One request ----------------------------------------------------------------------------------------------
 
@@ -167,7 +173,9 @@ class Sandbox:
             asked, reply = self._answer(asked, route, names, limits)
         except Refusal as refusal:
             reply = refusal.reply(context)
-        self.log.append(Entry(route.endpoint, asked.method, asked.path, asked.query, asked.json, reply.status))
+        self.log.append(
+            Entry(route.endpoint, asked.method, asked.path, asked.query, asked.json, reply.status)
+        )
         del self.log[:-LOG_MAX]
         return self._sent(asked, reply, {**limits, "ININ-Correlation-Id": context}, asked.words)
 
@@ -181,7 +189,9 @@ class Sandbox:
         try:
             self._admit(asked, now, limits)
         finally:
-            refuse(asked.words, allowed)  # an error that was asked for comes before one that was earned
+            refuse(
+                asked.words, allowed
+            )  # an error that was asked for comes before one that was earned
         if route.endpoint == "unknown":
             raise Refusal(404, "not found", "HTTP 404 Not Found")
         asked = _with_json(asked)
@@ -197,7 +207,9 @@ class Sandbox:
         if over is not None:
             raise throttled(over, self.settings.requests_per_minute)
 
-    def _sent(self, asked: Asked, reply: Reply, headers: Mapping[str, str], words: tuple[str, ...]) -> Wire:
+    def _sent(
+        self, asked: Asked, reply: Reply, headers: Mapping[str, str], words: tuple[str, ...]
+    ) -> Wire:
         zipped = self.settings.gzip and "gzip" in asked.headers.get("accept-encoding", "")
         return wired(reply, headers, words, at=self.now(), zipped=zipped)
 

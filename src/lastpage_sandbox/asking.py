@@ -19,7 +19,9 @@ TOO_FAR = (
     "Pagination may not exceed {cap} results.\n\nTip: query smaller sub-intervals, for example hour by hour, rather than "
     "one large interval."
 )
-TOO_LONG = "You must specify a search interval as part of your query that does not exceed {days} days"
+TOO_LONG = (
+    "You must specify a search interval as part of your query that does not exceed {days} days"
+)
 
 
 def interval_ms(body: Json) -> tuple[int, int]:
@@ -36,14 +38,18 @@ def interval_ms(body: Json) -> tuple[int, int]:
     return start, end
 
 
-def check_length(interval: tuple[int, int], settings: Settings, now_ms: int, *, filtered: bool) -> None:
+def check_length(
+    interval: tuple[int, int], settings: Settings, now_ms: int, *, filtered: bool
+) -> None:
     """The days that a synchronous interval may have, and how old it may be (2)."""
     days = settings.interval_days_filtered if filtered else settings.interval_days_unfiltered
     if interval[1] - interval[0] > days * DAY_MS:
         raise too_long(days, settings)
     oldest = settings.sync_age_days_max
     if oldest is not None and interval[0] < now_ms - oldest * DAY_MS:
-        raise bad_request(f"The interval may not begin more than {oldest} days ago.", settings.limit_code)
+        raise bad_request(
+            f"The interval may not begin more than {oldest} days ago.", settings.limit_code
+        )
 
 
 def check_keys(body: Json, known: set[str], settings: Settings) -> None:

@@ -30,7 +30,9 @@ class Buckets:
             if (edge := step(number)) >= self.end_ms:
                 break
             if number >= BUCKETS_MAX:
-                raise bad_request(f"The interval has more than {BUCKETS_MAX} parts of this granularity.")
+                raise bad_request(
+                    f"The interval has more than {BUCKETS_MAX} parts of this granularity."
+                )
             self._edges.append(edge)
 
     def of(self, moment_ms: int) -> str | None:

@@ -20,7 +20,11 @@ class Clock:
     """Shows `start` now (None: what `base` shows) and runs `rate` seconds a second from there."""
 
     def __init__(
-        self, base: Callable[[], float] = time.time, *, start: datetime | None = None, rate: float = 1.0
+        self,
+        base: Callable[[], float] = time.time,
+        *,
+        start: datetime | None = None,
+        rate: float = 1.0,
     ) -> None:
         self._base = base
         self._lock = threading.Lock()

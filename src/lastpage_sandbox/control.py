@@ -66,7 +66,9 @@ class Control:
         for method, pattern, handler in self._routes:
             if method == asked.method and (found := pattern.fullmatch(asked.path.rstrip("/"))):
                 return self._handled(handler, asked, found.groups())
-        return _wrong(404, f"there is no {asked.method} {asked.path}; GET {PLANE} says what there is")
+        return _wrong(
+            404, f"there is no {asked.method} {asked.path}; GET {PLANE} says what there is"
+        )
 
     def _guarded(self, asked: Asked) -> Reply | None:
         host = asked.headers.get("host", "")
@@ -90,7 +92,11 @@ class Control:
     # What can be asked ----------------------------------------------------------------------------------------
 
     def index(self, _: Asked) -> Any:
-        return {"endpoints": [{"method": m, "path": PLANE + path, "does": does} for m, path, _, does in ROUTES]}
+        return {
+            "endpoints": [
+                {"method": m, "path": PLANE + path, "does": does} for m, path, _, does in ROUTES
+            ]
+        }
 
     def faults(self, _: Asked) -> Any:
         return {"pending": self._box.faults.pending}
@@ -112,7 +118,11 @@ class Control:
         self._box.faults.clear(endpoint)
 
     def receipts(self, _: Asked) -> Any:
-        return {"receipts": [{"endpoint": endpoint, "word": word} for endpoint, word in self._box.faults.receipts]}
+        return {
+            "receipts": [
+                {"endpoint": endpoint, "word": word} for endpoint, word in self._box.faults.receipts
+            ]
+        }
 
     def clear_receipts(self, _: Asked) -> None:
         self._box.faults.receipts.clear()
@@ -123,7 +133,9 @@ class Control:
     def turn_clock(self, asked: Asked) -> Any:
         turn = _decoded(asked, Turn)
         if turn == Turn():
-            raise ValueError("give set (a date and time), advance_s (seconds) or rate, or several of them")
+            raise ValueError(
+                "give set (a date and time), advance_s (seconds) or rate, or several of them"
+            )
         clock = self._box.clock
         if turn.set is not None:
             clock.set(moment_ms(turn.set) / 1000)
@@ -167,7 +179,9 @@ class Control:
 
     def add_conversation(self, asked: Asked) -> Any:
         self._made += 1
-        skeleton = _decoded(asked, Handmade).skeleton(name_id(self._box.settings.seed, "made by hand", self._made))
+        skeleton = _decoded(asked, Handmade).skeleton(
+            name_id(self._box.settings.seed, "made by hand", self._made)
+        )
         self._box.world.add(skeleton)
         return {"conversationId": skeleton.id}
 
@@ -186,9 +200,13 @@ class Control:
 
     def _records(self, seen: list[Skeleton], now_ms: int) -> list[msgspec.Raw]:
         if len(seen) > TRUTH_RECORDS_MAX:
-            raise ValueError(f"{len(seen)} records are too many for one answer; ask for a shorter interval")
+            raise ValueError(
+                f"{len(seen)} records are too many for one answer; ask for a shorter interval"
+            )
         library = self._box.library
-        return [msgspec.Raw(library.rendered(skeleton, now_ms, attributes=True)) for skeleton in seen]
+        return [
+            msgspec.Raw(library.rendered(skeleton, now_ms, attributes=True)) for skeleton in seen
+        ]
 
 
 #: Method, path, handler, what it is good for.
@@ -222,7 +240,9 @@ def _decoded(asked: Asked, model: type[Model]) -> Model:
 def _interval(text: str) -> tuple[int, int]:
     start, slash, end = text.partition("/")
     if not slash:
-        raise ValueError("interval is missing or malformed; it looks like 2023-10-01T00:00Z/2023-10-02T00:00Z")
+        raise ValueError(
+            "interval is missing or malformed; it looks like 2023-10-01T00:00Z/2023-10-02T00:00Z"
+        )
     between = moment_ms(start), moment_ms(end)
     if not 0 < between[1] - between[0] <= TRUTH_DAYS_MAX * DAY_MS:
         raise ValueError(f"an interval starts before it ends and has at most {TRUTH_DAYS_MAX} days")

@@ -65,7 +65,11 @@ LENGTHS = {
     "callback": (400_000, 50_000, 320_000),
 }
 #: Emails are left for tomorrow, callbacks are asked for a day: such a share takes up to so much longer, before or after the queue.
-DAYS_LATER = {"email": (0.2, 3 * DAY_MS), "message": (0.05, 2 * DAY_MS), "callback": (0.4, 3 * DAY_MS)}
+DAYS_LATER = {
+    "email": (0.2, 3 * DAY_MS),
+    "message": (0.05, 2 * DAY_MS),
+    "callback": (0.4, 3 * DAY_MS),
+}
 NOTHING = (0.0, 0)
 ACW_MS_MEAN, ACW_MS_MAX = 20_000, 90_000
 

@@ -39,14 +39,18 @@ class Emissions:
     def during(self, start_ms: int, end_ms: int, now_ms: int) -> Iterator[Emitter]:
         """Every session that may have emitted something in `[start, end)`."""
         library = self._library
-        for skeleton in library.world.visible(start_ms - LIFE_MS_MAX - AFTERWARDS_MS, end_ms, now_ms):
+        for skeleton in library.world.visible(
+            start_ms - LIFE_MS_MAX - AFTERWARDS_MS, end_ms, now_ms
+        ):
             if self._may_emit(skeleton, start_ms, end_ms):
                 yield from self._kept(skeleton, library.epoch(skeleton, now_ms))
 
     def _may_emit(self, skeleton: Skeleton, start_ms: int, end_ms: int) -> bool:
         if skeleton.lives_into(start_ms, end_ms):
             return True
-        return any(start_ms <= change for change in self._library.world.schedule.of(skeleton).changes)
+        return any(
+            start_ms <= change for change in self._library.world.schedule.of(skeleton).changes
+        )
 
     def _of(self, skeleton: Skeleton, at_ms: int) -> tuple[Emitter, ...]:
         record = msgspec.json.decode(self._library.rendered(skeleton, at_ms, attributes=False))
@@ -61,9 +65,15 @@ def _emitters(record: Json) -> Iterator[Emitter]:
             if began is None:
                 continue
             metrics = tuple(
-                (read(each["emitDate"]), each["name"], each["value"]) for each in session.get("metrics", [])
+                (read(each["emitDate"]), each["name"], each["value"])
+                for each in session.get("metrics", [])
             )
-            facts = {**_scalars(record), **_scalars(participant), **_scalars(session), **_of_any(segments)}
+            facts = {
+                **_scalars(record),
+                **_scalars(participant),
+                **_scalars(session),
+                **_of_any(segments),
+            }
             yield Emitter(record["conversationId"], facts, began, metrics)
 
 
@@ -72,7 +82,8 @@ def _scalars(level: Json) -> Json:
     return {
         key: value
         for key, value in level.items()
-        if not isinstance(value, dict) and not (isinstance(value, list) and value and isinstance(value[0], dict))
+        if not isinstance(value, dict)
+        and not (isinstance(value, list) and value and isinstance(value[0], dict))
     }
 
 

@@ -35,28 +35,62 @@ class Word:
 
 
 WORDS = (
-    Word("return-S", rf"return-({STATUSES})", f"an error body of status S: {STATUSES.replace('|', ', ')}"),
-    Word("return-429-after:N", r"return-429-after:\d{1,4}", "429 with `Retry-After: N`; plain `return-429` has none"),
+    Word(
+        "return-S",
+        rf"return-({STATUSES})",
+        f"an error body of status S: {STATUSES.replace('|', ', ')}",
+    ),
+    Word(
+        "return-429-after:N",
+        r"return-429-after:\d{1,4}",
+        "429 with `Retry-After: N`; plain `return-429` has none",
+    ),
     Word("html-502", "html-502", "a gateway's page instead of JSON"),
     Word("stall-Ns", f"stall-{SECONDS}s", "N seconds of silence, then the answer"),
     Word("drip-Ns", f"drip-{SECONDS}s", "the body comes in small pieces, N seconds long"),
     Word("reset", "reset", "the connection dies before any answer"),
-    Word("cut-after-Nk", r"cut-after-\d{1,6}k", "the connection dies N KiB into the body, at the latest in its middle"),
-    Word("truncate-json", "truncate-json", "the body ends too soon, and the framing says that it is whole"),
+    Word(
+        "cut-after-Nk",
+        r"cut-after-\d{1,6}k",
+        "the connection dies N KiB into the body, at the latest in its middle",
+    ),
+    Word(
+        "truncate-json",
+        "truncate-json",
+        "the body ends too soon, and the framing says that it is whole",
+    ),
     Word("bad-gzip", "bad-gzip", "a compressed body that does not decode"),
     Word("expire-token", "expire-token", "the token ends now: 401", ANY - {"token"}),
     Word("empty-page", "empty-page", "no rows, but the walk goes on behind it", PAGES),
     Word("short-page", "short-page", "few rows; after a cursor, the rest comes later", PAGES),
     Word("repeat-page", "repeat-page", "rows that were sent before, once more", PAGES),
     Word(
-        "slide-rows", "slide-rows", "conversations arrive now, rows move to later pages", frozenset({"details.query"})
+        "slide-rows",
+        "slide-rows",
+        "conversations arrive now, rows move to later pages",
+        frozenset({"details.query"}),
     ),
     Word("fail-job", "fail-job", "the job asked about is FAILED", frozenset({"jobs.status"})),
     Word("cancel-job", "cancel-job", "… is CANCELLED", frozenset({"jobs.status"})),
-    Word("expire-job", "expire-job", "… is EXPIRED, its results are gone", frozenset({"jobs.status", "jobs.results"})),
-    Word("lose-job", "lose-job", "… was never there", frozenset({"jobs.status", "jobs.results", "jobs.delete"})),
+    Word(
+        "expire-job",
+        "expire-job",
+        "… is EXPIRED, its results are gone",
+        frozenset({"jobs.status", "jobs.results"}),
+    ),
+    Word(
+        "lose-job",
+        "lose-job",
+        "… was never there",
+        frozenset({"jobs.status", "jobs.results", "jobs.delete"}),
+    ),
     Word("wall-400", "wall-400", "the cursor is refused as too far", frozenset({"jobs.results"})),
-    Word("loop-cursor", "loop-cursor", "the cursor leads back to the first page", frozenset({"jobs.results"})),
+    Word(
+        "loop-cursor",
+        "loop-cursor",
+        "the cursor leads back to the first page",
+        frozenset({"jobs.results"}),
+    ),
 )
 #: Share of answers that go wrong, and the words they are drawn from.
 RATES = {"calm": 0.0, "rough": 0.06, "hostile": 0.2}
@@ -143,18 +177,24 @@ def refuse(words: tuple[str, ...], allowed: int) -> None:
 def check(endpoint: str, words: Iterable[str]) -> None:
     """ValueError, with a sentence, where a word could never be served."""
     if endpoint not in ENDPOINTS and endpoint != "*":
-        raise ValueError(f"there is no endpoint {endpoint!r}; there are *, {', '.join(sorted(ENDPOINTS))}")
+        raise ValueError(
+            f"there is no endpoint {endpoint!r}; there are *, {', '.join(sorted(ENDPOINTS))}"
+        )
     for word in words:
         places = _endpoints(word)
         if not places:
             known = ", ".join(known.spelt for known in WORDS)
             raise ValueError(f"there is no fault {word!r}; there are pass, {known}")
         if endpoint != "*" and endpoint not in places:
-            raise ValueError(f"{word} means nothing to {endpoint}; it is for {', '.join(sorted(places))}")
+            raise ValueError(
+                f"{word} means nothing to {endpoint}; it is for {', '.join(sorted(places))}"
+            )
 
 
 def _endpoints(word: str) -> frozenset[str]:
     """Where a word means something; nowhere if there is no such word."""
     if word == "pass":
         return ANY
-    return next((known.endpoints for known in WORDS if re.fullmatch(known.pattern, word)), frozenset())
+    return next(
+        (known.endpoints for known in WORDS if re.fullmatch(known.pattern, word)), frozenset()
+    )

@@ -50,7 +50,9 @@ class Filters:
     @property
     def has_predicate(self) -> bool:
         """What lifts the 7-day rule: a filter without predicates does not (2)."""
-        return any(True for array in self.arrays.values() for item in array for _ in predicates(item))
+        return any(
+            True for array in self.arrays.values() for item in array for _ in predicates(item)
+        )
 
     def match(self, record: Json, inside: Callable[[Json], bool], *, partial: bool) -> bool:
         """Whether a record meets every element; `inside` says which segments are seen, `partial` is how jobs compare."""
@@ -100,7 +102,9 @@ def measures(metric: str, facts: Json) -> Iterator[float]:
         yield facts[metric]
     for participant in facts.get("participants", ()):
         for session in participant["sessions"]:
-            yield from (each["value"] for each in session.get("metrics", ()) if each["name"] == metric)
+            yield from (
+                each["value"] for each in session.get("metrics", ()) if each["name"] == metric
+            )
 
 
 def within(value: float, limits: Json) -> bool:
@@ -150,7 +154,8 @@ def _found(predicate: Json, facts: Json) -> Iterator[Any]:
         return (
             each["value"]
             for each in facts.get("properties", ())
-            if each["property"] == name and each["propertyType"] == predicate.get("propertyType", each["propertyType"])
+            if each["property"] == name
+            and each["propertyType"] == predicate.get("propertyType", each["propertyType"])
         )
     return values(predicate["dimension"], facts)
 
@@ -188,7 +193,9 @@ def _check_predicate(key: str, predicate: Json) -> None:
     kind, dimensions, metrics = KINDS[key]
     named = [name for name in PREDICATES if predicate.get(name) is not None]
     if len(named) != 1 or predicate.get("type") not in (None, *named):
-        raise bad_request("A predicate is about one dimension, metric or property, and of that type.")
+        raise bad_request(
+            "A predicate is about one dimension, metric or property, and of that type."
+        )
     member(predicate, "operator", "QueryOperator", OPERATORS)
     member(predicate, "dimension", f"{kind}DetailQueryDimension", dimensions)
     member(predicate, "metric", f"{kind}DetailQueryMetric", metrics)
@@ -214,7 +221,10 @@ def is_range(limits: Any, names: tuple[str, ...]) -> bool:
         isinstance(limits, dict)
         and bool(limits)
         and set(limits) <= set(names)
-        and all(isinstance(bound, int | float) and not isinstance(bound, bool) for bound in limits.values())
+        and all(
+            isinstance(bound, int | float) and not isinstance(bound, bool)
+            for bound in limits.values()
+        )
     )
 
 

@@ -44,7 +44,9 @@ def _keys(asked: Json, record: Json) -> set[Any]:
     if asked["type"] == "numericRange":
         found = list(_measured(asked, record))
         return {
-            number for number, limits in enumerate(asked["ranges"]) if any(within(value, limits) for value in found)
+            number
+            for number, limits in enumerate(asked["ranges"])
+            if any(within(value, limits) for value in found)
         }
     dimension = asked["dimension"]
     places: Iterable[Json] = (record,) if dimension in CONVERSATION else segments(record)
@@ -59,9 +61,13 @@ def _measured(asked: Json, record: Json) -> Iterable[float]:
 
 def _result(asked: Json, counter: Counter[Any], total: int) -> Json:
     if asked["type"] == "numericRange":
-        results = [{"count": counter[number], **limits} for number, limits in enumerate(asked["ranges"])]
+        results = [
+            {"count": counter[number], **limits} for number, limits in enumerate(asked["ranges"])
+        ]
     else:
-        ranked = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[: asked.get("size", SIZE_DEFAULT)]
+        ranked = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[
+            : asked.get("size", SIZE_DEFAULT)
+        ]
         results = [{"count": count, "value": value} for value, count in ranked]
     named = {name: asked[name] for name in ("type", "dimension", "metric") if asked.get(name)}
     return {**named, "count": total, "results": results}
@@ -89,4 +95,6 @@ def _check_terms(asked: Json) -> None:
 
 
 def _are_ranges(ranges: Any) -> bool:
-    return isinstance(ranges, list) and bool(ranges) and all(is_range(each, BOUNDS) for each in ranges)
+    return (
+        isinstance(ranges, list) and bool(ranges) and all(is_range(each, BOUNDS) for each in ranges)
+    )

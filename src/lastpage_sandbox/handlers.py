@@ -18,7 +18,9 @@ from lastpage_sandbox.replies import Asked, Reply, plain
 class Handlers:
     """Answers requests that were found good: token, allowance and permission are behind them."""
 
-    def __init__(self, library: Library, oauth: OAuth, turn: AbstractContextManager[object]) -> None:
+    def __init__(
+        self, library: Library, oauth: OAuth, turn: AbstractContextManager[object]
+    ) -> None:
         settings = library.settings
         self._settings = settings
         self._oauth = oauth

@@ -46,7 +46,9 @@ class Handmade(msgspec.Struct, forbid_unknown_fields=True):
         start = moment_ms(self.start)
         end = None if self.end is None else moment_ms(self.end)
         if end is not None and not 0 <= end - start <= LIFE_MS_MAX:
-            raise ValueError(f"a conversation ends after it starts and lives at most {LIFE_MS_MAX // DAY_MS} days")
+            raise ValueError(
+                f"a conversation ends after it starts and lives at most {LIFE_MS_MAX // DAY_MS} days"
+            )
         return Skeleton(
             id=self.id or otherwise,
             start_ms=start,
@@ -69,4 +71,6 @@ def moment_ms(text: str) -> int:
     try:
         return read(text)
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is no date and time; they look like 2023-10-01T00:00:00Z") from None
+        raise ValueError(
+            f"{text!r} is no date and time; they look like 2023-10-01T00:00:00Z"
+        ) from None

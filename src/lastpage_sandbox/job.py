@@ -36,7 +36,11 @@ class Job:
 
     def advance(self, settings: Settings, now_ms: int) -> bool:
         """Bring the state up to the clock and the polls; True when the job has just been fulfilled."""
-        if self.done_ms and now_ms - self.done_ms > settings.job_lifetime_s * 1000 and self.state == "FULFILLED":
+        if (
+            self.done_ms
+            and now_ms - self.done_ms > settings.job_lifetime_s * 1000
+            and self.state == "FULFILLED"
+        ):
             self.state, self.rows = "EXPIRED", []
         if self.over:
             return False

@@ -9,7 +9,16 @@ from typing import Any
 
 import msgspec
 
-from lastpage_sandbox.asking import KEYS_OF_JOB, check_keys, check_order, flag, interval_ms, positive, too_far, too_long
+from lastpage_sandbox.asking import (
+    KEYS_OF_JOB,
+    check_keys,
+    check_order,
+    flag,
+    interval_ms,
+    positive,
+    too_far,
+    too_long,
+)
 from lastpage_sandbox.cursor import Cursor
 from lastpage_sandbox.filters import Filters
 from lastpage_sandbox.job import Job
@@ -71,9 +80,15 @@ class Jobs:
             job.state = "EXPIRED"
         self._advance(job, now_ms)
         if job.state != "FULFILLED":
-            status = self._settings.results_after_expiry if job.over else self._settings.results_before_done
+            status = (
+                self._settings.results_after_expiry
+                if job.over
+                else self._settings.results_before_done
+            )
             raise not_found() if status == 404 else bad_request("The job has no results.")
-        cursor = Cursor.read(asked.query.get("cursor", ""), job.id, now_ms, self._settings.cursor_lifetime_s)
+        cursor = Cursor.read(
+            asked.query.get("cursor", ""), job.id, now_ms, self._settings.cursor_lifetime_s
+        )
         size = self._page_size(asked)
         wall = self._settings.job_rows_max
         if "wall-400" in asked.words or (wall is not None and cursor.at >= wall):
@@ -110,12 +125,16 @@ class Jobs:
             self._advance(job, now_ms)
         running = sum(not job.over for job in self._jobs.values())
         if running >= (self._settings.jobs_concurrent_max or running + 1):
-            raise Refusal(429, "too.many.requests.retry.after", "Too many concurrent jobs.", retry_after=5)
+            raise Refusal(
+                429, "too.many.requests.retry.after", "Too many concurrent jobs.", retry_after=5
+            )
         while self._submitted and now_ms - self._submitted[0] >= 60_000:
             self._submitted.popleft()
         if len(self._submitted) >= (self._settings.jobs_per_minute_max or len(self._submitted) + 1):
             wait_s = 1 + (self._submitted[0] + 60_000 - now_ms) // 1000
-            raise Refusal(429, "too.many.requests.retry.after", "Too many jobs a minute.", retry_after=wait_s)
+            raise Refusal(
+                429, "too.many.requests.retry.after", "Too many jobs a minute.", retry_after=wait_s
+            )
         self._submitted.append(now_ms)
 
     def _find(self, asked: Asked, name: str) -> Job:
@@ -134,7 +153,11 @@ class Jobs:
     def _snapshot(self, job: Job) -> list[Skeleton]:
         """What the job selects at the moment it is done; nothing changes it afterwards (3.1, 3.2)."""
         (start, end), filters = interval_ms(job.body), Filters.of(job.body)
-        first = start // DAY_MS * DAY_MS if flag(job.body, "startOfDayIntervalMatching") else start - LIFE_MS_MAX
+        first = (
+            start // DAY_MS * DAY_MS
+            if flag(job.body, "startOfDayIntervalMatching")
+            else start - LIFE_MS_MAX
+        )
         found = [
             skeleton
             for skeleton in self._library.world.visible(first, end, job.done_ms)
@@ -171,12 +194,19 @@ class Jobs:
         tail = msgspec.json.encode(more)
         if rows:
             return Reply(200, self._library.page(rows, job.watermark_ms, tail[1:-1]))
-        return Reply(200, tail if self._settings.empty_answer == "absent" else b'{"conversations":[],' + tail[1:])
+        return Reply(
+            200,
+            tail if self._settings.empty_answer == "absent" else b'{"conversations":[],' + tail[1:],
+        )
 
     def _page_size(self, asked: Asked) -> int:
         text = asked.query.get("pageSize", "")
         if not text:
             return self._settings.job_page_default
-        if not text.isdecimal() or not text.isascii() or not 1 <= int(text[:9]) <= self._settings.job_page_max:
+        if (
+            not text.isdecimal()
+            or not text.isascii()
+            or not 1 <= int(text[:9]) <= self._settings.job_page_max
+        ):
             raise bad_request(f"pageSize must be from 1 to {self._settings.job_page_max}.")
         return int(text[:9])

@@ -41,7 +41,13 @@ class Later(msgspec.Struct, frozen=True):
     @property
     def changes(self) -> list[int]:
         """The moments after which a record looks different, in order."""
-        moments = (self.wrapped_ms, self.rewritten_ms, self.evaluated_ms, self.surveyed_ms, self.resolved_ms)
+        moments = (
+            self.wrapped_ms,
+            self.rewritten_ms,
+            self.evaluated_ms,
+            self.surveyed_ms,
+            self.resolved_ms,
+        )
         return sorted(moment for moment in moments if moment is not None)
 
 
@@ -57,7 +63,9 @@ class Schedule:
         self._settings = settings
         self._drawn = lru_cache(maxsize=50_000)(self._draw)
         #: Whether anything but the records themselves can change: what is there, when it starts, when it ends.
-        self.moves_things = bool(settings.reopened_share or settings.deleted_share or settings.moved_share)
+        self.moves_things = bool(
+            settings.reopened_share or settings.deleted_share or settings.moved_share
+        )
 
     def of(self, skeleton: Skeleton) -> Later:
         if skeleton.end_ms is None:
@@ -75,10 +83,14 @@ class Schedule:
         if later.deleted_ms is not None and later.deleted_ms <= now_ms:
             return None
         if later.moved is not None and later.moved[0] <= now_ms:
-            skeleton = msgspec.structs.replace(skeleton, start_ms=skeleton.start_ms - later.moved[1])
+            skeleton = msgspec.structs.replace(
+                skeleton, start_ms=skeleton.start_ms - later.moved[1]
+            )
         if later.reopened is not None and later.reopened[0] <= now_ms:
             opened, end = later.reopened
-            return msgspec.structs.replace(skeleton, end_ms=end, reopened=(skeleton.first_end_ms, opened))
+            return msgspec.structs.replace(
+                skeleton, end_ms=end, reopened=(skeleton.first_end_ms, opened)
+            )
         return skeleton
 
     def _draw(self, name: str, start: int, end: int, thread: bool) -> Later:
@@ -95,16 +107,28 @@ class Schedule:
 
         night = night_after(end + REWRITTEN_AFTER_MS)
         return Later(
-            wrapped_ms=within(0, 10 * 60_000, 30 * HOUR_MS) if falls(0, shares.late_wrap_up_share) else None,
+            wrapped_ms=within(0, 10 * 60_000, 30 * HOUR_MS)
+            if falls(0, shares.late_wrap_up_share)
+            else None,
             rewritten_ms=night if falls(1, shares.rewritten_share) else None,
-            evaluated_ms=night_after(within(2, 2 * DAY_MS, 9 * DAY_MS)) if falls(2, shares.evaluated_share) else None,
-            surveyed_ms=night_after(within(3, 2 * DAY_MS, 5 * DAY_MS)) if falls(3, shares.surveyed_share) else None,
-            resolved_ms=night_after(within(4, 7 * DAY_MS, 8 * DAY_MS)) if falls(4, shares.resolved_share) else None,
-            deleted_ms=night_after(within(5, DAY_MS, 30 * DAY_MS)) if falls(5, shares.deleted_share) else None,
+            evaluated_ms=night_after(within(2, 2 * DAY_MS, 9 * DAY_MS))
+            if falls(2, shares.evaluated_share)
+            else None,
+            surveyed_ms=night_after(within(3, 2 * DAY_MS, 5 * DAY_MS))
+            if falls(3, shares.surveyed_share)
+            else None,
+            resolved_ms=night_after(within(4, 7 * DAY_MS, 8 * DAY_MS))
+            if falls(4, shares.resolved_share)
+            else None,
+            deleted_ms=night_after(within(5, DAY_MS, 30 * DAY_MS))
+            if falls(5, shares.deleted_share)
+            else None,
             reopened=_reopened(start, within(6, 6 * HOUR_MS, 48 * HOUR_MS), waits[7])
             if thread and falls(6, shares.reopened_share)
             else None,
-            moved=(night, 1 + MOVE_MS_MAX * waits[8] // 65_537) if falls(7, shares.moved_share) else None,
+            moved=(night, 1 + MOVE_MS_MAX * waits[8] // 65_537)
+            if falls(7, shares.moved_share)
+            else None,
         )
 
 

@@ -58,7 +58,12 @@ class Library:
     def page(self, rows: Sequence[Skeleton], as_of_ms: int, tail: bytes) -> Page:
         """A page of job results: with attributes, each record as it stood then, or at its start if that came later."""
         dated = tuple((row, self.epoch(row, max(as_of_ms, row.start_ms))) for row in rows)
-        return Page(dated, lambda: [self._encoded(row, at, attributes=True) for row, at in dated], tail, self._pages)
+        return Page(
+            dated,
+            lambda: [self._encoded(row, at, attributes=True) for row, at in dated],
+            tail,
+            self._pages,
+        )
 
     def epoch(self, skeleton: Skeleton, at_ms: int) -> int:
         """The first moment from which on the record has looked as it does at `at_ms`; while it moves, that moment itself."""
@@ -69,7 +74,13 @@ class Library:
         return max([settled, *changes])
 
     def matching(
-        self, found: Iterable[Skeleton], filters: Filters, at_ms: int, interval: Span, *, partial: bool = False
+        self,
+        found: Iterable[Skeleton],
+        filters: Filters,
+        at_ms: int,
+        interval: Span,
+        *,
+        partial: bool = False,
     ) -> list[Skeleton]:
         """Those that meet the filters as they stand at a moment; `partial` is how jobs compare addresses."""
         if not filters:
@@ -82,10 +93,18 @@ class Library:
         return [
             skeleton
             for skeleton in found
-            if self._met(skeleton, self.epoch(skeleton, max(at_ms, skeleton.start_ms)), filters, scope, partial)
+            if self._met(
+                skeleton,
+                self.epoch(skeleton, max(at_ms, skeleton.start_ms)),
+                filters,
+                scope,
+                partial,
+            )
         ]
 
-    def _meets(self, skeleton: Skeleton, epoch: int, filters: Filters, scope: Span | None, partial: bool) -> bool:
+    def _meets(
+        self, skeleton: Skeleton, epoch: int, filters: Filters, scope: Span | None, partial: bool
+    ) -> bool:
         record = self.record(skeleton, epoch, attributes=False)
         return filters.match(record, _inside(scope), partial=partial)
 
@@ -107,4 +126,6 @@ def _inside(scope: Span | None) -> Callable[[Json], bool]:
     if scope is None:
         return lambda _: True
     start, end = stamp(scope[0]), stamp(scope[1])
-    return lambda segment: bool(segment["segmentStart"] < end and segment.get("segmentEnd", "9") >= start)
+    return lambda segment: bool(
+        segment["segmentStart"] < end and segment.get("segmentEnd", "9") >= start
+    )

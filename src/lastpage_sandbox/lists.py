@@ -23,8 +23,29 @@ PATHS = {
     "divisions": "/api/v2/authorization/divisions",
 }
 STATES = ("active", "inactive", "deleted", "any")
-WRAP_UPS = ("Solved", "Call back later", "Wrong number", "Complaint", "Order placed", "Cancelled", "Other")
-FIRST_NAMES = ("Ada", "Ben", "Chiara", "Deniz", "Eva", "Femi", "Greta", "Hugo", "Ines", "Jonas", "Kim", "Lena")
+WRAP_UPS = (
+    "Solved",
+    "Call back later",
+    "Wrong number",
+    "Complaint",
+    "Order placed",
+    "Cancelled",
+    "Other",
+)
+FIRST_NAMES = (
+    "Ada",
+    "Ben",
+    "Chiara",
+    "Deniz",
+    "Eva",
+    "Femi",
+    "Greta",
+    "Hugo",
+    "Ines",
+    "Jonas",
+    "Kim",
+    "Lena",
+)
 LAST_NAMES = ("Abel", "Brandt", "Costa", "Dietz", "Ekici")
 
 
@@ -37,7 +58,10 @@ class Lists:
         self._entities = {
             "queues": [self._owned("queue", name, "queues", name) for name in QUEUES],
             "users": [self._user(agent) for agent in range(AGENTS)],
-            "wrapupcodes": [self._owned("wrap-up", code, "wrapupcodes", name) for code, name in enumerate(WRAP_UPS)],
+            "wrapupcodes": [
+                self._owned("wrap-up", code, "wrapupcodes", name)
+                for code, name in enumerate(WRAP_UPS)
+            ],
             "divisions": [self._division(name) for name in DIVISIONS],
         }
 
@@ -85,7 +109,11 @@ class Lists:
         return {"id": identity, "name": name, "selfUri": f"{PATHS[place]}/{identity}"}
 
     def _owned(self, kind: str, key: object, place: str, name: str) -> Json:
-        return {**self._entity(kind, key, place, name), "division": self._home, "dateCreated": FOUNDED}
+        return {
+            **self._entity(kind, key, place, name),
+            "division": self._home,
+            "dateCreated": FOUNDED,
+        }
 
     def _user(self, agent: int) -> Json:
         first = FIRST_NAMES[agent % len(FIRST_NAMES)]
@@ -93,7 +121,14 @@ class Lists:
         entity = self._entity("user", agent, "users", f"{first} {last}")
         email = f"{first}.{last}@example.com".lower()
         state = "inactive" if agent < round(AGENTS * self._settings.users_left) else "active"
-        return {**entity, "division": self._home, "email": email, "username": email, "state": state, "version": 1}
+        return {
+            **entity,
+            "division": self._home,
+            "email": email,
+            "username": email,
+            "state": state,
+            "version": 1,
+        }
 
     def _division(self, name: str) -> Json:
         entity = self._entity("division", name, "divisions", name)

@@ -18,10 +18,13 @@ class Lookup:
         most = self._library.settings.ids_max
         if not names or (most is not None and len(names) > most):
             raise bad_request(
-                "id names the conversations, separated by commas" + (f", at most {most}." if most else ".")
+                "id names the conversations, separated by commas"
+                + (f", at most {most}." if most else ".")
             )
         found = [self._rendered(name, now_ms) for name in dict.fromkeys(names)]
-        return Reply(200, b'{"conversations":[' + b",".join(record for record in found if record) + b"]}")
+        return Reply(
+            200, b'{"conversations":[' + b",".join(record for record in found if record) + b"]}"
+        )
 
     def one(self, name: str, now_ms: int) -> Reply:
         record = self._rendered(name, now_ms)
@@ -31,4 +34,6 @@ class Lookup:
 
     def _rendered(self, name: str, now_ms: int) -> bytes | None:
         skeleton = self._library.world.seen(name, now_ms)
-        return None if skeleton is None else self._library.rendered(skeleton, now_ms, attributes=False)
+        return (
+            None if skeleton is None else self._library.rendered(skeleton, now_ms, attributes=False)
+        )

@@ -12,7 +12,11 @@ README = Path(__file__).with_name("README.md")
 
 def rewritten(text: str) -> str:
     """The text with each table between its marks as the code has it now."""
-    for name, table in {"words": _words(), "control": _control(), "switches": switches.table()}.items():
+    for name, table in {
+        "words": _words(),
+        "control": _control(),
+        "switches": switches.table(),
+    }.items():
         head, mark, rest = text.partition(f"<!-- {name} -->\n")
         _, end, tail = rest.partition("<!-- end -->")
         text = head + mark + table + "\n" + end + tail
@@ -43,7 +47,10 @@ def _places(word: Word) -> str:
 
 
 def _control() -> str:
-    rows = [f"| {method} | `{control.PLANE}{path}` | {does} |" for method, path, _, does in control.ROUTES]
+    rows = [
+        f"| {method} | `{control.PLANE}{path}` | {does} |"
+        for method, path, _, does in control.ROUTES
+    ]
     return "\n".join(["| | path | what it does |", "|---|---|---|", *rows])
 
 

@@ -41,14 +41,17 @@ def _read(text: str) -> Iterator[Model]:
         return count
 
     for _, group in groupby(lines, key=number):
-        head, *enums = " ".join(line.strip() if line.startswith("    ") else "\n" + line for line in group).split("\n")[
-            1:
-        ]
+        head, *enums = " ".join(
+            line.strip() if line.startswith("    ") else "\n" + line for line in group
+        ).split("\n")[1:]
         name, _, fields = head.partition(": ")
         types = dict(field.split() for field in fields.split(";"))
         yield Model(
             name,
             {field: kind.rstrip("!") for field, kind in types.items()},
             frozenset(field for field, kind in types.items() if kind.endswith("!")),
-            {field.strip(): tuple(named.split()) for field, _, named in (line.partition(" = ") for line in enums)},
+            {
+                field.strip(): tuple(named.split())
+                for field, _, named in (line.partition(" = ") for line in enums)
+            },
         )

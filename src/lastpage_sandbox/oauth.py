@@ -14,7 +14,10 @@ TEMPLATE = "Unable to perform the requested action. You must have at least one o
 #: What a token is refused with once it has ended (1.8, 8).
 EXPIRED = {
     "bad.credentials": ("bad.credentials", "Invalid login credentials."),
-    "credentials.expired": ("credentials.expired", "The supplied credentials are expired and cannot be used."),
+    "credentials.expired": (
+        "credentials.expired",
+        "The supplied credentials are expired and cannot be used.",
+    ),
 }
 
 
@@ -40,7 +43,12 @@ class OAuth:
         token = f"{self._drawn.getrandbits(340):085x}"
         self._ends[token] = now + self._settings.token_lifetime_s
         return Reply(
-            200, {"access_token": token, "token_type": "bearer", "expires_in": self._settings.token_lifetime_s}
+            200,
+            {
+                "access_token": token,
+                "token_type": "bearer",
+                "expires_in": self._settings.token_lifetime_s,
+            },
         )
 
     def check(self, asked: Asked, now: float, *, expire: bool) -> None:
@@ -48,7 +56,9 @@ class OAuth:
         token = _token(asked)
         if not token:
             raise Refusal(
-                401, "authentication.required", "No authentication bearer token specified in authorization header."
+                401,
+                "authentication.required",
+                "No authentication bearer token specified in authorization header.",
             )
         if token not in self._ends:
             raise Refusal(401, *EXPIRED["bad.credentials"])
@@ -76,10 +86,17 @@ class OAuth:
                 "missing.any.permissions",
                 "Unable to perform the requested action. You must have at least one of the following permissions "
                 f"assigned: [{names}]",
-                body={"messageWithParams": TEMPLATE, "messageParams": {"permissions": f"[{names}]"}},
+                body={
+                    "messageWithParams": TEMPLATE,
+                    "messageParams": {"permissions": f"[{names}]"},
+                },
             )
         if self._settings.divisions == frozenset() and self._settings.no_division == "403":
-            raise Refusal(403, "missing.division.permission", "You are not authorized to perform the requested action.")
+            raise Refusal(
+                403,
+                "missing.division.permission",
+                "You are not authorized to perform the requested action.",
+            )
 
 
 def _token(asked: Asked) -> str:

@@ -96,7 +96,9 @@ def _operation(route: Route) -> Json:
         operation["description"] = f"Needs one of the permissions {', '.join(route.needed)}."
     if route.endpoint == "token":
         operation["security"] = [{"client": []}]
-        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": FORM}}}
+        operation["requestBody"] = {
+            "content": {"application/x-www-form-urlencoded": {"schema": FORM}}
+        }
     elif route.endpoint in BODIES:
         operation["requestBody"] = {"required": True, "content": _json(BODIES[route.endpoint])}
     return operation
@@ -117,7 +119,9 @@ def _parameters(route: Route) -> list[Json]:
 def _errors(route: Route) -> Json:
     if route.endpoint == "token":
         return {"400": {"description": "no such client", "content": _json("TokenError")}}
-    return {str(status): {"description": "refused", "content": _json("ErrorBody")} for status in ERRORS}
+    return {
+        str(status): {"description": "refused", "content": _json("ErrorBody")} for status in ERRORS
+    }
 
 
 def _schemas() -> Json:

@@ -54,7 +54,9 @@ class Page:
         begun = self.shelf.get((self.key, "gzip"), self._squeezed)
         assert isinstance(begun, Squeezed)
         last = self.tail + END
-        trailer = struct.pack("<II", zlib.crc32(last, begun.checksum), (begun.size + len(last)) & 0xFFFFFFFF)
+        trailer = struct.pack(
+            "<II", zlib.crc32(last, begun.checksum), (begun.size + len(last)) & 0xFFFFFFFF
+        )
         return b"".join((MEMBER, begun.data, _deflated(last, zlib.Z_FINISH), trailer))
 
     def _begun(self) -> bytes:

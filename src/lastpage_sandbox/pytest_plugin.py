@@ -60,7 +60,9 @@ def genesys_sandbox(request: pytest.FixtureRequest) -> Iterator[GenesysSandbox]:
     start, rate = moment(asked.pop("now", None)), asked.pop("rate", 1.0)
     sandbox = Sandbox(Settings(**asked), start=start, rate=rate)
     with sandbox.serve() as server:
-        yield GenesysSandbox(server.url, sandbox.settings.client_id, sandbox.settings.client_secret, sandbox)
+        yield GenesysSandbox(
+            server.url, sandbox.settings.client_id, sandbox.settings.client_secret, sandbox
+        )
 
 
 def _asked(request: pytest.FixtureRequest) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from typing import Any
 import msgspec
 
 from lastpage_sandbox import frequencies
-from lastpage_sandbox.asking import KEYS_OF_QUERY, check_keys, check_length, check_order, interval_ms, positive, too_far
+from lastpage_sandbox.asking import (
+    KEYS_OF_QUERY,
+    check_keys,
+    check_length,
+    check_order,
+    interval_ms,
+    positive,
+    too_far,
+)
 from lastpage_sandbox.filters import Filters
 from lastpage_sandbox.library import Library, Span
 from lastpage_sandbox.moments import DAY_MS
@@ -47,7 +55,9 @@ class DetailsQuery:
             number = self._page_of(asked.query["nextPageToken"])
         found = self.selected(interval, filters, now_ms)
         _arrange(found, body)
-        return self._page(asked, found, (size, number), now_ms, self._counts(counted, found, now_ms))
+        return self._page(
+            asked, found, (size, number), now_ms, self._counts(counted, found, now_ms)
+        )
 
     def selected(self, interval: Span, filters: Filters, now_ms: int) -> list[Skeleton]:
         """What the interval selects: days by their index, then by life, unless the switch says otherwise (3.1)."""
@@ -63,7 +73,12 @@ class DetailsQuery:
         return self._library.matching(found, filters, now_ms, interval)
 
     def _page(
-        self, asked: Asked, found: list[Skeleton], paging: tuple[int, int], now_ms: int, counts: list[Json]
+        self,
+        asked: Asked,
+        found: list[Skeleton],
+        paging: tuple[int, int],
+        now_ms: int,
+        counts: list[Json],
     ) -> Reply:
         size, number = paging
         at = (number - 1) * size
@@ -160,4 +175,6 @@ def _end(skeleton: Skeleton) -> tuple[bool, int]:
 
 def _first_segment(skeleton: Skeleton) -> int:
     """The caller's leg of a call begins before the conversation (5.1)."""
-    return skeleton.start_ms - (BEFORE_MS if skeleton.media == "voice" and skeleton.direction != "outbound" else 0)
+    return skeleton.start_ms - (
+        BEFORE_MS if skeleton.media == "voice" and skeleton.direction != "outbound" else 0
+    )

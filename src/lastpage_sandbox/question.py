@@ -61,7 +61,12 @@ class Question:
         metrics = _names(body, "metrics", METRICS, "ConversationAggregateMetric")
         if not metrics:
             raise bad_request("metrics names at least one metric.")
-        member(body, "alternateTimeDimension", "AlternateTimeDimension", members(QUERY, "alternateTimeDimension"))
+        member(
+            body,
+            "alternateTimeDimension",
+            "AlternateTimeDimension",
+            members(QUERY, "alternateTimeDimension"),
+        )
         zone = zone_of(_text(body, "timeZone") or "UTC")
         return cls(
             Buckets(interval, _text(body, "granularity"), zone),
@@ -76,7 +81,9 @@ class Question:
     def groups(self, facts: Json) -> Iterator[Group]:
         """The groups that a session belongs to: several, where a dimension has several values."""
         found = [(name, [str(value) for value in values(name, facts)]) for name in self.group_by]
-        present = [(name, [",".join(sorted(each))] if self.flat else each) for name, each in found if each]
+        present = [
+            (name, [",".join(sorted(each))] if self.flat else each) for name, each in found if each
+        ]
         names = [name for name, _ in present]
         for combination in product(*(each for _, each in present)):
             yield tuple(zip(names, combination, strict=True))
@@ -109,7 +116,12 @@ def _filter(body: Json) -> Json:
         return {"type": "and"}
     check_tree(item)
     for predicate in predicates(item):
-        member(predicate, "type", "ConversationAggregatePredicateType", ("dimension", "property", "metric"))
+        member(
+            predicate,
+            "type",
+            "ConversationAggregatePredicateType",
+            ("dimension", "property", "metric"),
+        )
         member(predicate, "operator", "QueryOperator", OPERATORS)
         if predicate.get("dimension") is None:
             raise bad_request("A predicate names a dimension.")
@@ -125,7 +137,11 @@ def _views(body: Json) -> tuple[Json, ...]:
     if not isinstance(views, list) or not all(isinstance(view, dict) for view in views):
         raise plain(400)
     for view in views:
-        if not isinstance(view.get("name"), str) or view.get("target") is None or view.get("function") is None:
+        if (
+            not isinstance(view.get("name"), str)
+            or view.get("target") is None
+            or view.get("function") is None
+        ):
             raise bad_request("A view has a target, a name and a function.")
         member(view, "target", "ConversationAggregateMetric", METRICS)
         member(view, "function", "ViewFunction", members("ConversationAggregationView", "function"))

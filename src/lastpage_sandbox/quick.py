@@ -20,7 +20,11 @@ Test = Callable[[Skeleton, int], bool]
 
 def quick(filters: Filters, seed: int, *, whole: bool) -> Test | None:
     """One test for all, or None where a record has to be looked at; `whole`: segments outside the interval count, too."""
-    tests = [_element(key, item, seed, whole=whole) for key, array in filters.arrays.items() for item in array]
+    tests = [
+        _element(key, item, seed, whole=whole)
+        for key, array in filters.arrays.items()
+        for item in array
+    ]
     known = [test for test in tests if test is not None]
     if len(known) < len(tests):
         return None
@@ -56,7 +60,9 @@ def _one(key: str, predicate: Json, seed: int, *, whole: bool) -> Test | None:
         case "conversationFilters", "originatingDirection", _:
             return lambda skeleton, _: (skeleton.direction is not None) == (operator == "exists")
         case "conversationFilters", "conversationEnd", "exists" | "notExists":
-            return lambda skeleton, at_ms: (skeleton.ended_at(at_ms) is not None) == (operator == "exists")
+            return lambda skeleton, at_ms: (
+                (skeleton.ended_at(at_ms) is not None) == (operator == "exists")
+            )
         case "conversationFilters", "divisionId", "matches":
             return lambda skeleton, _: name_id(seed, "division", skeleton.division) == wanted
         case "conversationFilters", "conversationId", "matches":

@@ -41,7 +41,9 @@ class Refusal(Exception):
         self.status, self.code, self.message, self.more = status, code, message, more
 
     def reply(self, context: str) -> Reply:
-        headers = {"Retry-After": str(self.more["retry_after"])} if "retry_after" in self.more else {}
+        headers = (
+            {"Retry-After": str(self.more["retry_after"])} if "retry_after" in self.more else {}
+        )
         body = {
             "message": self.message,
             "code": self.code,
@@ -61,7 +63,9 @@ def bad_request(message: str, code: str = "bad.request") -> Refusal:
 def invalid_value(value: object, kind: str, allowed: object = ()) -> Refusal:
     names = ", ".join(sorted(str(name) for name in allowed)) if allowed else ""  # type: ignore[attr-defined]
     tail = f" Allowable values are: {names}" if names else ""
-    return Refusal(400, "invalid.value", f"Value [{value or ''}] is not valid for field type [{kind}].{tail}")
+    return Refusal(
+        400, "invalid.value", f"Value [{value or ''}] is not valid for field type [{kind}].{tail}"
+    )
 
 
 def not_found() -> Refusal:
@@ -70,12 +74,21 @@ def not_found() -> Refusal:
 
 #: The bodies of plain error statuses, for faults and routes alike.
 PLAIN: dict[int, tuple[str, str]] = {
-    400: ("bad.request", "The request could not be understood by the server due to malformed syntax."),
+    400: (
+        "bad.request",
+        "The request could not be understood by the server due to malformed syntax.",
+    ),
     401: ("bad.credentials", "Invalid login credentials."),
     403: ("not.authorized", "You are not authorized to perform the requested action."),
     404: ("not.found", "The requested resource was not found."),
-    408: ("client.timeout", "The client did not produce a request within the server timeout limit."),
-    409: ("general.conflict", "The request conflicts with the current state of the target resource."),
+    408: (
+        "client.timeout",
+        "The client did not produce a request within the server timeout limit.",
+    ),
+    409: (
+        "general.conflict",
+        "The request conflicts with the current state of the target resource.",
+    ),
     413: ("request.entity.too.large", "The request is over the size limit. Maximum bytes: 512000"),
     415: ("unsupported.media.type", "Unsupported Media Type - only application/json is supported."),
     500: (
@@ -97,6 +110,10 @@ def plain(status: int) -> Refusal:
 
 def throttled(seconds: int | None, allowed: int) -> Refusal:
     more = {} if seconds is None else {"retry_after": seconds}
-    limit = {"key": "client.credentials.token.rate.per.minute", "namespace": "platform.api", "value": allowed}
+    limit = {
+        "key": "client.credentials.token.rate.per.minute",
+        "namespace": "platform.api",
+        "value": allowed,
+    }
     text = f"Rate limit exceeded the maximum. Retry the request in [{seconds or 60}] seconds"
     return Refusal(429, "too.many.requests.retry.after", text, body={"limit": limit}, **more)

@@ -30,7 +30,12 @@ ROUTES = (
     Route("GET", "/api/v2/tokens/me", "token.read"),
     Route("DELETE", "/api/v2/tokens/me", "token.revoke"),
     Route("GET", "/api/v2/organizations/me", "organization"),
-    Route("GET", "/api/v2/analytics/dataretention/settings", "retention", ("analytics:dataRetention:view",)),
+    Route(
+        "GET",
+        "/api/v2/analytics/dataretention/settings",
+        "retention",
+        ("analytics:dataRetention:view",),
+    ),
     Route("POST", f"{DETAILS}/query", "details.query", VIEW),
     Route("GET", f"{DETAILS}/jobs/availability", "jobs.availability", VIEW[:1]),
     Route("POST", f"{DETAILS}/jobs", "jobs.submit", VIEW),
@@ -58,7 +63,9 @@ def find(method: str, path: str, settings: Settings) -> tuple[Route, tuple[str, 
     """The route of a request and the names in its path; a gateway's prefixes come off first."""
     for route in ROUTES:
         prefix = settings.login_prefix if route.endpoint == "token" else settings.api_prefix
-        found = route.pattern.fullmatch(path.removeprefix(prefix)) if path.startswith(prefix) else None
+        found = (
+            route.pattern.fullmatch(path.removeprefix(prefix)) if path.startswith(prefix) else None
+        )
         if found and route.method == method:
             return route, found.groups()
     return UNKNOWN, ()

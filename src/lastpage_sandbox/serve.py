@@ -14,7 +14,13 @@ PORT_MAX = 65_535
 
 
 def serve_forever(
-    settings: Settings, *, host: str, port: int, now: str | None = None, rate: float = 1.0, out: TextIO
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    now: str | None = None,
+    rate: float = 1.0,
+    out: TextIO,
 ) -> int:
     """Print the variables that point a client here, and serve until Ctrl-C. ValueError where an argument is none."""
     if not 0 <= port <= PORT_MAX:
@@ -43,7 +49,9 @@ def moment(text: str | None) -> datetime | None:
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no date and time; they look like 2023-10-20T15:30:00Z") from None
+        raise ValueError(
+            f"{text!r} is no date and time; they look like 2023-10-20T15:30:00Z"
+        ) from None
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
@@ -55,7 +63,9 @@ def _hello(settings: Settings, url: str, host: str) -> str:
         f"export GENESYS_ENVIRONMENT={url}",
     ]
     if settings.login_prefix or settings.api_prefix:
-        lines.append(f"# login at {url}{settings.login_prefix}, the API at {url}{settings.api_prefix}")
+        lines.append(
+            f"# login at {url}{settings.login_prefix}, the API at {url}{settings.api_prefix}"
+        )
     if not is_loopback(host):
         lines.append(
             f"# warning: others can reach {host}; only the secret above protects it, and nothing the control plane"

@@ -176,5 +176,9 @@ def check(name: str, value: Any, kind: Any, *, text: bool = False) -> Any:
     try:
         return msgspec.convert(value, kind, strict=not text)
     except msgspec.ValidationError as problem:
-        allowed = f"; it is one of {', '.join(map(str, get_args(kind)))}" if get_origin(kind) is Literal else ""
+        allowed = (
+            f"; it is one of {', '.join(map(str, get_args(kind)))}"
+            if get_origin(kind) is Literal
+            else ""
+        )
         raise ValueError(f"{name} cannot be {value!r}: {problem}{allowed}") from None

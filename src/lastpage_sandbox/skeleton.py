@@ -82,7 +82,11 @@ class Skeleton(msgspec.Struct, frozen=True, gc=False):
         """Whether a session of this medium has begun: a callback gets a second one."""
         if self.media == media:
             return True
-        dialed = self.media == "callback" and self.fate != "abandoned" and self.dialed_ms <= self.seen_until(at_ms)
+        dialed = (
+            self.media == "callback"
+            and self.fate != "abandoned"
+            and self.dialed_ms <= self.seen_until(at_ms)
+        )
         return dialed and media == "voice"
 
     def ended_at(self, at_ms: int) -> int | None:

@@ -37,5 +37,10 @@ class Summary:
 
     def total(self, function: str) -> float:
         """One number for all of them, to sort groups by."""
-        whole = {"sum": sum(self.values), "count": len(self.values), "max": max(self.values), "min": min(self.values)}
+        whole = {
+            "sum": sum(self.values),
+            "count": len(self.values),
+            "max": max(self.values),
+            "min": min(self.values),
+        }
         return whole.get(function, whole["sum"] / whole["count"])

@@ -36,7 +36,11 @@ def _spelt(name: str, text: str) -> Any:
 def table() -> str:
     """Every switch with its default and its comment, for the README."""
     said = _comments()
-    rows = [f"| `{each.name}` | {_shown(each.default)} | {said[each.name]} |" for each in fields(Settings) if each.init]
+    rows = [
+        f"| `{each.name}` | {_shown(each.default)} | {said[each.name]} |"
+        for each in fields(Settings)
+        if each.init
+    ]
     return "\n".join(["| switch | default | what it is |", "|---|---|---|", *rows])
 
 

@@ -15,7 +15,11 @@ AGGREGATIONS = ("termFrequency", "numericRange")
 
 def _kind(name: str, *, dimensions: bool = True) -> tuple[str, frozenset[str], frozenset[str]]:
     predicate = f"{name}DetailQueryPredicate"
-    return name, members(predicate, "dimension") if dimensions else frozenset(), members(predicate, "metric")
+    return (
+        name,
+        members(predicate, "dimension") if dimensions else frozenset(),
+        members(predicate, "metric"),
+    )
 
 
 #: For each filter array: the name of its kind in errors, its dimensions, its metrics.

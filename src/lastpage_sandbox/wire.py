@@ -58,7 +58,9 @@ class Wire:
             yield self.body[at : at + step]
 
 
-def wired(reply: Reply, headers: Mapping[str, str], words: tuple[str, ...], *, at: float, zipped: bool) -> Wire:
+def wired(
+    reply: Reply, headers: Mapping[str, str], words: tuple[str, ...], *, at: float, zipped: bool
+) -> Wire:
     """The answer with the words that concern the wire done to it."""
     status = reply.status
     headers = {
@@ -93,9 +95,13 @@ def encoded(reply: Reply) -> bytes:
 
 
 def _cut_at(words: tuple[str, ...], size: int) -> int | None:
-    cuts = [int(found[1]) * 1024 for word in words if (found := re.fullmatch(r"cut-after-(\d+)k", word))]
+    cuts = [
+        int(found[1]) * 1024 for word in words if (found := re.fullmatch(r"cut-after-(\d+)k", word))
+    ]
     return min(*cuts, size // 2) if cuts else None
 
 
 def _drip_s(words: tuple[str, ...]) -> float:
-    return sum(float(found[1]) for word in words if (found := re.fullmatch(r"drip-([\d.]+)s", word)))
+    return sum(
+        float(found[1]) for word in words if (found := re.fullmatch(r"drip-([\d.]+)s", word))
+    )

@@ -58,7 +58,9 @@ class World:
         starting = self.starting(start_ms, min(end_ms + reach, now_ms + 1))
         if not self.schedule.moves_things and self.settings.divisions is None:
             return [drawn for drawn in starting if drawn.arrival_ms <= now_ms]
-        found = [skeleton for drawn in starting if (skeleton := self._seen(drawn, now_ms)) is not None]
+        found = [
+            skeleton for drawn in starting if (skeleton := self._seen(drawn, now_ms)) is not None
+        ]
         if not reach:
             return found
         inside = (skeleton for skeleton in found if start_ms <= skeleton.start_ms < end_ms)
@@ -91,7 +93,9 @@ class World:
         return self.schedule.seen(drawn, now_ms)
 
     def _merged(self, drawn: Iterable[Skeleton], start_ms: int, end_ms: int) -> list[Skeleton]:
-        added = (skeleton for skeleton in self._added.values() if start_ms <= skeleton.start_ms < end_ms)
+        added = (
+            skeleton for skeleton in self._added.values() if start_ms <= skeleton.start_ms < end_ms
+        )
         kept = (skeleton for skeleton in drawn if skeleton.id not in self._added)
         both = (skeleton for skeleton in (*kept, *added) if skeleton.id not in self._removed)
         return sorted(both, key=lambda skeleton: (skeleton.start_ms, skeleton.id))

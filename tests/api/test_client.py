@@ -171,9 +171,7 @@ def test_final_statuses(status: int, kind: type[ApiError], code: int) -> None:
 
 def test_a_missing_permission_is_named() -> None:
     """403 names the permission from the body, and where it is granted."""
-    words = (
-        "You must have at least one of the following permissions assigned: [analytics:conversationDetail:view, x:y:z]"
-    )
+    words = "You must have at least one of the following permissions assigned: [analytics:conversationDetail:view, x:y:z]"
     with pytest.raises(RefusedError, match="analytics:conversationDetail:view, x:y:z") as refused:
         client(Script(error(403, "missing.any.permissions", words))).send(CALL)
     assert "Roles" in str(refused.value)

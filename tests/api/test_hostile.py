@@ -213,12 +213,16 @@ def tls(authority: trustme.CA, name: str) -> Iterator[Peer]:
 
 
 @pytest.mark.invariant("Safe")
-def test_a_certificate_that_does_not_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_does_not_verify(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A certificate that does not verify ends the run, and the token was not sent."""
     authority = trustme.CA()
     call = Call("GET", "/x", endpoint=ENDPOINT)
     with tls(authority, "localhost") as server:
-        with pytest.raises(UnavailableError, match="certificate of localhost does not verify") as refused:
+        with pytest.raises(
+            UnavailableError, match="certificate of localhost does not verify"
+        ) as refused:
             client(f"https://localhost:{server.port}", Urllib3Transport()).send(call)
         assert (refused.value.code, refused.value.exit_code, server.heads) == ("tls", 5, [])
         assert "nothing was sent" in str(refused.value)
@@ -229,7 +233,9 @@ def test_a_certificate_that_does_not_verify(tmp_path: Path, monkeypatch: pytest.
             client(f"https://localhost:{server.port}", Urllib3Transport()).send(call)
         assert server.heads == []
     with tls(authority, "localhost") as server:
-        assert client(f"https://localhost:{server.port}", Urllib3Transport()).send(call).raw == b"{}"
+        assert (
+            client(f"https://localhost:{server.port}", Urllib3Transport()).send(call).raw == b"{}"
+        )
 
 
 # What is in the answers -----------------------------------------------------------------------------------------------
@@ -284,14 +290,20 @@ def test_job_ids_that_are_none(job: str, tmp_path: Path) -> None:
         made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
     assert refused.value.exit_code == 5
     assert len(str(refused.value)) < 600
-    assert not any(path.startswith(f"{JOBS}/") and path != f"{JOBS}/availability" for path in wire.paths)
+    assert not any(
+        path.startswith(f"{JOBS}/") and path != f"{JOBS}/availability" for path in wire.paths
+    )
 
 
 @pytest.mark.invariant("Safe")
-@pytest.mark.parametrize("cursor", ["../../x", "a/b?c=d&e#f", "a\r\nX-Evil: y", "a\0b", "é\u2028", "%2e%2e%2f"])
+@pytest.mark.parametrize(
+    "cursor", ["../../x", "a/b?c=d&e#f", "a\r\nX-Evil: y", "a\0b", "é\u2028", "%2e%2e%2f"]
+)
 def test_cursors_stay_in_the_query(cursor: str) -> None:
     """Whatever a cursor holds, it is one value of the query: no path, parameter or header."""
-    call = CursorWalk(Query(DAY)).call(Request(Slice(1, DAY, DAY, "cursor", ""), "results", job=UUID, cursor=cursor))  # type: ignore[arg-type]
+    call = CursorWalk(Query(DAY)).call(
+        Request(Slice(1, DAY, DAY, "cursor", ""), "results", job=UUID, cursor=cursor)
+    )  # type: ignore[arg-type]
     with peer(OK) as server:
         client(f"http://127.0.0.1:{server.port}", Urllib3Transport()).send(call)
     line, _, headers = server.heads[0].partition(b"\r\n")
@@ -354,11 +366,15 @@ def test_counts_that_are_none(hits: bytes, tmp_path: Path) -> None:
         made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
 
 
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:30:00-01:00", "2023-10-10", "soon", 7])
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:30:00-01:00", "2023-10-10", "soon", 7]
+)
 def test_watermarks_that_are_none(moment: object, tmp_path: Path) -> None:
     """A watermark that is not a moment in UTC is an answer that cannot be read."""
     made = world(per_day=20)
-    wire = hostile(made, "/availability", lambda _: json.dumps({"dataAvailabilityDate": moment}).encode())
+    wire = hostile(
+        made, "/availability", lambda _: json.dumps({"dataAvailabilityDate": moment}).encode()
+    )
     with pytest.raises(UnavailableError, match="JSON"):
         made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out")
 
@@ -387,7 +403,9 @@ def test_conversation_ids_are_never_paths(tmp_path: Path) -> None:
         assert summary.conversations == len(odd)
     assert sorted(ids(tmp_path / "in/out")) == sorted(odd)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
-    days = {path.name for path in (tmp_path / "in/out").glob("*/*") if ".lastpage" not in path.parts}
+    days = {
+        path.name for path in (tmp_path / "in/out").glob("*/*") if ".lastpage" not in path.parts
+    }
     assert "day=2023-10-10" in days
     assert all(day == "day=2023-10-10" or day.endswith(".parquet") for day in days)
 
@@ -397,5 +415,7 @@ def test_keys_that_stand_twice(tmp_path: Path) -> None:
     made = world(per_day=0)
     made.sandbox.world.add(talk(1, NOW.replace(hour=10) - timedelta(days=10)))
     twice = b'{"conversations":[{"conversationId":"a","conversationId":"b","conversationStart":"2023-10-10T10:00:00.000Z"}]}'
-    summary = made.cloud(transport=hostile(made, "/results", lambda _: twice)).fetch("2023-10-10", tmp_path / "out")
+    summary = made.cloud(transport=hostile(made, "/results", lambda _: twice)).fetch(
+        "2023-10-10", tmp_path / "out"
+    )
     assert (summary.conversations, ids(tmp_path / "out")) == (1, ["b"])

@@ -158,7 +158,9 @@ def test_an_entity_that_comes() -> None:
 def test_a_server_that_repeats_the_last_page() -> None:
     """A page that repeats the one before it is the end."""
     entities = [entity(number) for number in range(200)]
-    found, asked = read(lambda number, size: pages(entities, total=None, pageCount=None)(min(number, 2), size))
+    found, asked = read(
+        lambda number, size: pages(entities, total=None, pageCount=None)(min(number, 2), size)
+    )
     assert len(found.names) == 200
     assert asked == [1, 2, 3]
 
@@ -182,7 +184,9 @@ def test_a_page_without_entities_in_the_middle() -> None:
     found, _ = read(page)
     assert set(found.names) == {f"id-{number}" for number in [*range(100), *range(200, 250)]}
     assert found.lacking == 100
-    _, asked = read(lambda number, _size: {"entities": [entity(1)] if number == 1 else [], "nextUri": "/next"})
+    _, asked = read(
+        lambda number, _size: {"entities": [entity(1)] if number == 1 else [], "nextUri": "/next"}
+    )
     assert asked == [1, 2, 3]
 
 
@@ -190,7 +194,11 @@ def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a bound, and reaching it is an error."""
     monkeypatch.setattr(lists, "PAGES_MAX", 20)
     with pytest.raises(UnavailableError, match="no end after 20 pages"):
-        read(lambda number, size: {"entities": [entity(number * size + each) for each in range(size)]})
+        read(
+            lambda number, size: {
+                "entities": [entity(number * size + each) for each in range(size)]
+            }
+        )
 
 
 def test_odd_entities() -> None:
@@ -213,7 +221,9 @@ def test_odd_entities() -> None:
 
 
 @pytest.mark.invariant("Names")
-@pytest.mark.parametrize("body", [{}, {"entities": []}, {"entities": [], "total": 3}, {"entities": {}}, [], "no", None])
+@pytest.mark.parametrize(
+    "body", [{}, {"entities": []}, {"entities": [], "total": 3}, {"entities": {}}, [], "no", None]
+)
 def test_nothing_is_not_believed(body: Any) -> None:
     """A body that shows nothing, and does not say that there is nothing, empties no list."""
     with pytest.raises(UnavailableError):
@@ -233,14 +243,20 @@ def test_a_missing_permission() -> None:
         listing(made.cloud().client, QUEUES)
 
 
-@pytest.mark.parametrize(("kind", "words"), [("users", "directory:user:view"), ("divisions", "does not name")])
+@pytest.mark.parametrize(
+    ("kind", "words"), [("users", "directory:user:view"), ("divisions", "does not name")]
+)
 def test_a_refusal_without_words(kind: str, words: str) -> None:
     """A 403 that names no permission gets the list's own, if the list needs one."""
     made = world()
 
     class Gateway(InProcess):
         def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
-            return Answer(403, {}, b"<html>") if call.method == "GET" else super().send(base, call, headers)
+            return (
+                Answer(403, {}, b"<html>")
+                if call.method == "GET"
+                else super().send(base, call, headers)
+            )
 
     with pytest.raises(RefusedError, match=words):
         listing(made.cloud(transport=Gateway(made.sandbox)).client, SOURCES[kind])

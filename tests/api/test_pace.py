@@ -14,7 +14,9 @@ from lastpage.query.interval import DAY, Interval
 class Windows:
     """A server's allowance: a fixed window that begins with the first request after the last one's end."""
 
-    def __init__(self, clock: SimClock, allowed: int, *, headers: bool = True, offset: float = 0.0) -> None:
+    def __init__(
+        self, clock: SimClock, allowed: int, *, headers: bool = True, offset: float = 0.0
+    ) -> None:
         self.clock, self.allowed, self.headers = clock, allowed, headers
         self.began, self.count, self.refused, self.served = clock.now() - offset, 0, 0, 0
 

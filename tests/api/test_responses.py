@@ -132,7 +132,9 @@ class Elsewhere:
 )
 def test_something_else_answers(answer: Answer, exit_code: int, words: tuple[str, ...]) -> None:
     """A portal, a proxy's page, another API: a sentence, and no traceback of a decoder."""
-    cloud = Cloud(Credentials("client", "hunter2"), URL, transport=Elsewhere(answer), clock=world().clock)
+    cloud = Cloud(
+        Credentials("client", "hunter2"), URL, transport=Elsewhere(answer), clock=world().clock
+    )
     with pytest.raises(ApiError) as raised:
         cloud.fetch_all("2023-10-10")
     assert raised.value.exit_code == exit_code
@@ -143,13 +145,19 @@ def test_something_else_answers(answer: Answer, exit_code: int, words: tuple[str
 def test_the_permission_of_the_body() -> None:
     """The permission that is named is the one of the error body, not one from a list of ours."""
     made = world(permissions=frozenset({"analytics:dataRetention:view"}))
-    with pytest.raises(ApiError, match="analytics:conversationDetail:view, analytics:agentConversationDetail:view"):
+    with pytest.raises(
+        ApiError, match="analytics:conversationDetail:view, analytics:agentConversationDetail:view"
+    ):
         made.cloud(transport=InProcess(made.sandbox)).fetch_all("2023-10-10")
 
 
 ACTIONS = {
-    **dict.fromkeys((400, 403, 404, 405, 409, 413, 415, 501, "tls", "proxy", "oversize"), "give up"),
-    **dict.fromkeys((408, 429, 500, 502, 503, 504, "connect", "timeout", "reset", "truncated"), "retry"),
+    **dict.fromkeys(
+        (400, 403, 404, 405, 409, 413, 415, 501, "tls", "proxy", "oversize"), "give up"
+    ),
+    **dict.fromkeys(
+        (408, 429, 500, 502, 503, 504, "connect", "timeout", "reset", "truncated"), "retry"
+    ),
     401: "refresh",
 }
 

@@ -32,7 +32,9 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def send(server: Peer, scheme: str = "http", **options: float) -> Answer:
-    return Urllib3Transport(**options).send(f"{scheme}://127.0.0.1:{server.port}", CALL, {"X-Mine": "1"})
+    return Urllib3Transport(**options).send(
+        f"{scheme}://127.0.0.1:{server.port}", CALL, {"X-Mine": "1"}
+    )
 
 
 def fault_of(server: Peer, scheme: str = "http", **options: float) -> tuple[Fault, str]:
@@ -43,7 +45,9 @@ def fault_of(server: Peer, scheme: str = "http", **options: float) -> tuple[Faul
 
 def test_one_exchange() -> None:
     """Path, escaped query and headers go out; status, lower-case headers and the body come back."""
-    with peer(b"HTTP/1.1 404 No\r\nContent-Length: 2\r\nININ-Correlation-Id: abc\r\n\r\n{}") as server:
+    with peer(
+        b"HTTP/1.1 404 No\r\nContent-Length: 2\r\nININ-Correlation-Id: abc\r\n\r\n{}"
+    ) as server:
         answer = send(server)
     assert server.heads[0].startswith(b"GET /x?cursor=a%2B%2F%3D&pageSize=1000 HTTP/1.1\r\n")
     assert b"X-Mine: 1\r\n" in server.heads[0]
@@ -78,7 +82,9 @@ def test_gzip_is_kept_as_received() -> None:
 
 def test_redirects_are_not_followed() -> None:
     """A redirect is an answer like any other; the token in the headers goes nowhere else."""
-    with peer(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n") as server:
+    with peer(
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+    ) as server:
         assert send(server).status == 302
     assert len(server.heads) == 1
 
@@ -167,7 +173,9 @@ def test_no_tls() -> None:
         (b"503 Busy", "connect", "could not be reached"),
     ],
 )
-def test_a_proxy_says_no(monkeypatch: pytest.MonkeyPatch, status: bytes, fault: Fault, words: str) -> None:
+def test_a_proxy_says_no(
+    monkeypatch: pytest.MonkeyPatch, status: bytes, fault: Fault, words: str
+) -> None:
     """A proxy is asked with the credentials of its URL; a 4xx of it is final, being down or busy is not."""
     with peer(b"HTTP/1.1 " + status + b"\r\n\r\n") as server:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:p%40ss@127.0.0.1:{server.port}")
@@ -210,7 +218,9 @@ def test_no_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"HTTPS_PROXY": "http://p:8080"}, "https://localhost:8025", None),
     ],
 )
-def test_which_proxy(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], base: str, proxy: str | None) -> None:
+def test_which_proxy(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], base: str, proxy: str | None
+) -> None:
     """The usual variables decide; this machine itself is never behind a proxy."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

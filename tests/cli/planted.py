@@ -13,9 +13,19 @@ from urllib.parse import parse_qsl, urlsplit
 from lastpage_sandbox import Sandbox
 
 #: Facts about people, which only the extract may have.
-NAME, ATTRIBUTE, ANI, SUBJECT = "Canary Person", "canary-attribute", "tel:+4915550001111", "canary-subject"
+NAME, ATTRIBUTE, ANI, SUBJECT = (
+    "Canary Person",
+    "canary-attribute",
+    "tel:+4915550001111",
+    "canary-subject",
+)
 #: What the API says beside records.
-MESSAGE, CONTEXT, HEADER, CURSOR = "canary-message", "canary-context", "canary-header", "canarycursor"
+MESSAGE, CONTEXT, HEADER, CURSOR = (
+    "canary-message",
+    "canary-context",
+    "canary-header",
+    "canarycursor",
+)
 ORGANISATION, CODE = "Canary Organisation", "canary.code"
 
 
@@ -29,13 +39,19 @@ class Planted:
         self.jobs: set[str] = set()
         self.conversations: set[str] = set()
 
-    def answer(self, method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def answer(
+        self, method: str, url: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         parts = urlsplit(url)
         if self.refusal and self.refusal[0] in parts.path:
             return self.refusal[1], {"Retry-After": "0"}, self.refusal[2]
         query = {name: value.removeprefix(CURSOR) for name, value in parse_qsl(parts.query)}
         status, answered, raw = self.box.request(method, parts.path, query, headers, body)
-        return status, dict(answered), json.dumps(self._planted(json.loads(raw))).encode() if raw else raw
+        return (
+            status,
+            dict(answered),
+            json.dumps(self._planted(json.loads(raw))).encode() if raw else raw,
+        )
 
     def _planted(self, body: Any) -> Any:
         self.tokens |= {body["access_token"]} if "access_token" in body else set()
@@ -65,11 +81,24 @@ class Planted:
 
             def do_GET(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
-                headers = {name: value for name, value in self.headers.items() if name.lower() != "accept-encoding"}
-                status, answered, raw = planted.answer(self.command, self.path, headers, self.rfile.read(length))
+                headers = {
+                    name: value
+                    for name, value in self.headers.items()
+                    if name.lower() != "accept-encoding"
+                }
+                status, answered, raw = planted.answer(
+                    self.command, self.path, headers, self.rfile.read(length)
+                )
                 self.send_response_only(status)
-                kept = {name: value for name, value in answered.items() if name.lower() not in UNKEPT}
-                for name, value in {**kept, "X-Planted": HEADER, "Server": HEADER, "Content-Length": len(raw)}.items():
+                kept = {
+                    name: value for name, value in answered.items() if name.lower() not in UNKEPT
+                }
+                for name, value in {
+                    **kept,
+                    "X-Planted": HEADER,
+                    "Server": HEADER,
+                    "Content-Length": len(raw),
+                }.items():
                     self.send_header(name, str(value))
                 self.end_headers()
                 self.wfile.write(raw)
@@ -100,4 +129,6 @@ UNKEPT = {"content-length", "transfer-encoding", "content-encoding", "connection
 def refusal(code: str = CODE) -> bytes:
     """An error body whose every text is planted."""
     params = {"value": MESSAGE, "permissions": f"[{MESSAGE}]"}
-    return json.dumps({"code": code, "message": MESSAGE, "contextId": CONTEXT, "messageParams": params}).encode()
+    return json.dumps(
+        {"code": code, "message": MESSAGE, "contextId": CONTEXT, "messageParams": params}
+    ).encode()

@@ -27,7 +27,11 @@ from lastpage.cli.app import run
 from lastpage_sandbox import Sandbox, Settings
 
 QUEUE, VALUE = "ca0a12ca-0000-4000-8000-00000000cafe", "canary-value"
-PROXY_USER, PROXY_PASSWORD, USERINFO = "canary-proxy-user", "canary-proxy-password", "canary-userinfo"
+PROXY_USER, PROXY_PASSWORD, USERINFO = (
+    "canary-proxy-user",
+    "canary-proxy-password",
+    "canary-userinfo",
+)
 HASH_KEY = "canary-hash-key-as-long-as-a-key-should-be"
 PERSONAL = (NAME, ATTRIBUTE, ANI, SUBJECT)
 SAID = (MESSAGE, CONTEXT, HEADER, CURSOR, ORGANISATION, CODE, QUEUE, VALUE)
@@ -46,7 +50,11 @@ REFUSALS = [
     ("conversations/details", 400, refusal()),
     ("conversations/details", 500, b"<html>canary-message</html>"),
     ("conversations/details", 200, b'{"conversations": [{"conversationId": "canary-message'),
-    ("conversations/details", 200, b'{"totalHits": "canary-message", "jobId": "../canary-message"}'),
+    (
+        "conversations/details",
+        200,
+        b'{"totalHits": "canary-message", "jobId": "../canary-message"}',
+    ),
     ("conversations/details", 429, refusal()),
     ("organizations/me", 404, refusal()),
     ("organizations/me", 200, b'["canary-message"]'),
@@ -58,7 +66,9 @@ REFUSALS = [
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Planted]:
     """The planted organisation, its variables, a query body with a planted value, and an extract to verify."""
-    settings = Settings(seed=7, per_day=20, requests_per_minute=60_000, job_polls=0, orphans=0.0, job_page_default=5)
+    settings = Settings(
+        seed=7, per_day=20, requests_per_minute=60_000, job_polls=0, orphans=0.0, job_page_default=5
+    )
     made = Planted(Sandbox(settings, now=NOW.timestamp))
     with made.served() as url:
         monkeypatch.setenv("GENESYS_CLIENT_ID", settings.client_id)
@@ -71,7 +81,9 @@ def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Planted
             {"dimension": "ani", "value": VALUE},
             {"dimension": "mediaType", "value": "voice"},
         ]
-        Path("body.json").write_text(json.dumps({"segmentFilters": [{"type": "or", "predicates": predicates}]}))
+        Path("body.json").write_text(
+            json.dumps({"segmentFilters": [{"type": "or", "predicates": predicates}]})
+        )
         assert run(["fetch", "2023-10-12", "--to", "held", "-q", "--page-size", "5"]) == 0
         yield made
 
@@ -79,13 +91,23 @@ def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Planted
 def secrets(planted: Planted) -> set[str]:
     settings = planted.box.settings
     pair = base64.b64encode(f"{settings.client_id}:{settings.client_secret}".encode()).decode()
-    return {settings.client_secret, pair, PROXY_USER, PROXY_PASSWORD, USERINFO, HASH_KEY, *planted.tokens}
+    return {
+        settings.client_secret,
+        pair,
+        PROXY_USER,
+        PROXY_PASSWORD,
+        USERINFO,
+        HASH_KEY,
+        *planted.tokens,
+    }
 
 
 def leaked(words: Iterable[str], *texts: str | bytes) -> list[str]:
     """The words that are in any of the texts, as they are or as JSON has them."""
     raw = b"\n".join(text.encode() if isinstance(text, str) else text for text in texts)
-    return [word for word in words if word.encode() in raw or base64.b64encode(word.encode()) in raw]
+    return [
+        word for word in words if word.encode() in raw or base64.b64encode(word.encode()) in raw
+    ]
 
 
 def files(state_only: bool) -> list[bytes]:
@@ -104,7 +126,15 @@ def check(planted: Planted, told: str, records: str) -> None:
     requests = "\n".join(line for line in told.splitlines() if ": 2" in line or '"request"' in line)
     assert leaked(secrets(planted), told, records, *files(state_only=False)) == []
     assert leaked(PERSONAL, told, records, *files(state_only=True)) == []
-    assert leaked([*PERSONAL, *SAID, *ids, planted.box.settings.client_id, "127.0.0.1"], trace, records, requests) == []
+    assert (
+        leaked(
+            [*PERSONAL, *SAID, *ids, planted.box.settings.client_id, "127.0.0.1"],
+            trace,
+            records,
+            requests,
+        )
+        == []
+    )
     assert trace.startswith('{"event":"start"')
     assert '{"event":"end"' in trace.splitlines()[-1]
 
@@ -189,7 +219,11 @@ def test_a_proxy_with_a_password(
     ],
 )
 def test_variables_that_are_wrong(
-    planted: Planted, monkeypatch: pytest.MonkeyPatch, name: str, value: str, capsys: pytest.CaptureFixture[str]
+    planted: Planted,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A variable that holds something else, perhaps the secret, is named and not quoted."""
     if name == "HTTPS_PROXY":

@@ -21,14 +21,20 @@ INTERVAL = "2023-10-10/2023-10-12"
 
 
 @pytest.fixture
-def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+def box(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Sandbox]:
     """A served organisation, its variables set, an empty folder to work in; switches may be given as its parameter."""
     more = getattr(request, "param", {})
-    settings = Settings(seed=7, per_day=60, requests_per_minute=6_000, job_polls=0, orphans=0.0, **more)
+    settings = Settings(
+        seed=7, per_day=60, requests_per_minute=6_000, job_polls=0, orphans=0.0, **more
+    )
     released = threading.Event()
     box = Sandbox(settings, now=NOW.timestamp, sleep=released.wait)
     with box.serve() as server:
-        for name, value in zip(VARIABLES, (settings.client_id, settings.client_secret, server.url), strict=True):
+        for name, value in zip(
+            VARIABLES, (settings.client_id, settings.client_secret, server.url), strict=True
+        ):
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)
         yield box
@@ -68,7 +74,16 @@ def test_json(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["fetch", INTERVAL, "--json", "-q"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert set(summary) >= {
-        *("coverage", "finality", "conversations", "slices", "pages", "requests", "retries", "duplicates"),
+        *(
+            "coverage",
+            "finality",
+            "conversations",
+            "slices",
+            "pages",
+            "requests",
+            "retries",
+            "duplicates",
+        ),
         *("unknown_fields", "seconds", "destination"),
     }
     assert summary["coverage"] == "complete"
@@ -78,7 +93,10 @@ def test_json(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_fields(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """`--json` names the fields that this version does not know; without it, a note does."""
     assert run(["fetch", INTERVAL, "--json", "-q"]) == 0
-    assert "participants.sessions.brandNewField" in json.loads(capsys.readouterr().out)["unknown_fields"]
+    assert (
+        "participants.sessions.brandNewField"
+        in json.loads(capsys.readouterr().out)["unknown_fields"]
+    )
     assert run(["fetch", INTERVAL, "-q"]) == 0
     assert "brandNewField and 3 more fields" in capsys.readouterr().out
 
@@ -106,7 +124,9 @@ def test_stdout(box: Sandbox, capfdbinary: pytest.CaptureFixture[bytes]) -> None
 
 def test_a_closed_pipe(box: Sandbox) -> None:
     """A reader that closes the pipe ends it without an error."""
-    command = f"{sys.executable} -m lastpage fetch {INTERVAL} --paginate pages --to - -q | head -n 1"
+    command = (
+        f"{sys.executable} -m lastpage fetch {INTERVAL} --paginate pages --to - -q | head -n 1"
+    )
     done = subprocess.run(command, shell=True, capture_output=True, timeout=60, check=False)
     assert json.loads(done.stdout)
     assert b"Traceback" not in done.stderr
@@ -193,7 +213,9 @@ def test_plan_on_a_narrow_terminal(
         (["sandbox", "--faults", "wild"], "faults"),
     ],
 )
-def test_bad_input(box: Sandbox, capsys: pytest.CaptureFixture[str], arguments: list[str], fix: str) -> None:
+def test_bad_input(
+    box: Sandbox, capsys: pytest.CaptureFixture[str], arguments: list[str], fix: str
+) -> None:
     """Bad input: one sentence that says what to do, exit code 2, nothing sent, nothing made."""
     assert run(arguments) == 2
     printed = capsys.readouterr().err
@@ -215,7 +237,9 @@ def test_bad_variables(
     assert not box.counters
 
 
-def test_a_wrong_secret(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_secret(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A wrong secret is an error that names its variable, exit code 4."""
     monkeypatch.setenv("GENESYS_CLIENT_SECRET", "wrong")
     assert run(["fetch", INTERVAL, "-q"]) == 4

@@ -40,10 +40,15 @@ def test_a_trace(box: Sandbox) -> None:
     assert (first["event"], first["verb"], first["region"]) == ("start", "fetch", "another")
     assert first["options"] == ["interval", "queue", "quiet", "debug"]
     assert {"urllib3", "msgspec", "pyarrow"} <= {each.split("==")[0] for each in first["packages"]}
-    assert {"GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"} <= set(first["variables"])
+    assert {"GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"} <= set(
+        first["variables"]
+    )
     requests = named("request")
     assert len(requests) == box.counters.total()
-    assert all({"endpoint", "status", "seconds", "tries", "bytes", "correlation_id"} <= set(each) for each in requests)
+    assert all(
+        {"endpoint", "status", "seconds", "tries", "bytes", "correlation_id"} <= set(each)
+        for each in requests
+    )
     assert {"rate_count", "rate_allowed", "rate_reset"} <= set(requests[-1])
     assert {each["route"] for each in named("plan")} == {"pages", "cursor"}
     assert [each["end"] for each in named("walk")] == ["Done"] * len(named("plan"))
@@ -85,7 +90,9 @@ def test_it_is_for_its_owner_alone_and_replaces_the_last_one(box: Sandbox) -> No
 
 
 @pytest.mark.invariant("Safe")
-@pytest.mark.parametrize("place", ["missing/trace", "folder", "notes.txt", "/dev/null", "/proc/trace"])
+@pytest.mark.parametrize(
+    "place", ["missing/trace", "folder", "notes.txt", "/dev/null", "/proc/trace"]
+)
 def test_a_place_that_is_none(box: Sandbox, place: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A trace never overwrites another file: one sentence, exit code 2, nothing sent."""
     Path("folder").mkdir()
@@ -101,9 +108,15 @@ def test_a_place_that_is_none(box: Sandbox, place: str, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--to", "x.jsonl", "--debug", "a/../x.jsonl"], ["--debug", "conversations"], ["--to", "x", "--debug", "x"]],
+    [
+        ["--to", "x.jsonl", "--debug", "a/../x.jsonl"],
+        ["--debug", "conversations"],
+        ["--to", "x", "--debug", "x"],
+    ],
 )
-def test_the_destination_is_none(box: Sandbox, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_destination_is_none(
+    box: Sandbox, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """One file cannot be both; nothing is sent, and nothing is there."""
     assert run(["fetch", "2023-10-10", "-q", *arguments]) == 2
     assert "--debug and --to name the same file" in capsys.readouterr().err
@@ -111,7 +124,9 @@ def test_the_destination_is_none(box: Sandbox, arguments: list[str], capsys: pyt
     assert not list(Path.cwd().iterdir())
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="only Linux has a disk that is always full"
+)
 def test_a_disk_that_fills_up(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """A trace that cannot be written any further is told of, and the run goes on."""
     with Path("/dev/full").open("wb", buffering=0) as full:
@@ -134,10 +149,19 @@ def broken(*_: object, **__: object) -> NoReturn:
 @pytest.mark.invariant("Messages and pages")
 @pytest.mark.parametrize(
     ("options", "frames"),
-    [([], False), (["--verbose"], True), (["--debug", "trace"], True), (["--log-format", "json"], False)],
+    [
+        ([], False),
+        (["--verbose"], True),
+        (["--debug", "trace"], True),
+        (["--log-format", "json"], False),
+    ],
 )
 def test_a_fault_of_ours(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], frames: bool
+    box: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    frames: bool,
 ) -> None:
     """An unforeseen exception is one sentence and exit code 1, without any value of a variable."""
     monkeypatch.setattr("lastpage.Cloud.fetch", broken)
@@ -155,7 +179,9 @@ def test_a_fault_of_ours(
         assert re.fullmatch(r"test_debugging\.py:\d+ broken", end["frames"][-1])
 
 
-def test_a_verb_without_a_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_verb_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`sandbox` has no `--debug` to be run again with, so its lines of code come at once."""
     monkeypatch.setattr("lastpage_sandbox.serve_forever", broken)
     assert run(["sandbox"]) == 1
@@ -197,7 +223,9 @@ def test_a_verb_without_a_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 )
 def test_what_does_not_fit_is_left_out(event: str, name: str, value: object) -> None:
     """A trace has only facts that are listed, each in its form; anything else is left out."""
-    assert safe(event, {name: value, "status": 200}) == ({"status": 200} if "status" in EVENTS.get(event, ()) else {})
+    assert safe(event, {name: value, "status": 200}) == (
+        {"status": 200} if "status" in EVENTS.get(event, ()) else {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -209,7 +237,9 @@ def test_what_does_not_fit_is_left_out(event: str, name: str, value: object) -> 
         ("https://canary.example", "another"),
     ],
 )
-def test_the_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, region: str) -> None:
+def test_the_region(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, region: str
+) -> None:
     """A region of the vendor's has its name in the trace; a host of another's does not."""
     monkeypatch.setenv("GENESYS_ENVIRONMENT", value)
     with debugging(tmp_path / "trace", "plan", inspect.signature(lambda: None).bind()):

@@ -64,7 +64,9 @@ def test_the_version_both_ways(capfd: pytest.CaptureFixture[str], tmp_path: Path
     assert capfd.readouterr().out.split() == [version("lastpage")] * 2
 
 
-@pytest.mark.parametrize(("chosen", "pool"), [({}, "system"), ({POOL: USUAL}, USUAL)], ids=["default", "chosen"])
+@pytest.mark.parametrize(
+    ("chosen", "pool"), [({}, "system"), ({POOL: USUAL}, USUAL)], ids=["default", "chosen"]
+)
 def test_the_allocator(chosen: dict[str, str], pool: str) -> None:
     """A command's Arrow gives memory back to the system, unless the user chose another allocator."""
     lines = (

@@ -32,7 +32,11 @@ def test_verbose(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["fetch", INTERVAL, "--verbose"]) == 0
     printed = capsys.readouterr().err
     assert printed.count(" 20") >= box.counters.total() - 1
-    for endpoint in ("POST /oauth/token: 200", "details/jobs: 202", "details/jobs/{jobId}/results: 200"):
+    for endpoint in (
+        "POST /oauth/token: 200",
+        "details/jobs: 202",
+        "details/jobs/{jobId}/results: 200",
+    ):
         assert endpoint in printed
     assert box.settings.client_secret not in printed
     assert "Bearer" not in printed
@@ -58,7 +62,9 @@ def test_json_lines(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     ("word", "exit_code"),
     [("return-400", 2), ("return-403", 4), ("return-404", 2), ("return-413", 2), ("return-415", 2)],
 )
-def test_an_error_is_a_sentence(box: Sandbox, capsys: pytest.CaptureFixture[str], word: str, exit_code: int) -> None:
+def test_an_error_is_a_sentence(
+    box: Sandbox, capsys: pytest.CaptureFixture[str], word: str, exit_code: int
+) -> None:
     """What the API refuses ends with its exit code and one line on stderr that has the correlation id."""
     box.faults.put("details.query", word)
     assert run(["fetch", INTERVAL, "-q"]) == exit_code
@@ -74,7 +80,11 @@ def test_no_environment_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     for name in ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS_ENVIRONMENT"):
         monkeypatch.delenv(name, raising=False)
     done = subprocess.run(
-        [sys.executable, "-m", "lastpage", "fetch", INTERVAL], capture_output=True, text=True, cwd=tmp_path, check=False
+        [sys.executable, "-m", "lastpage", "fetch", INTERVAL],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stderr.startswith("lastpage: the variable GENESYS_CLIENT_ID is not set")
@@ -82,11 +92,16 @@ def test_no_environment_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_doctor(box: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor(
+    box: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`lastpage doctor` prints a line a check; exit code 4 where nothing can work."""
     assert run(["doctor"]) == 0
     printed = capsys.readouterr().out
-    assert all(check in printed for check in ("environment", "credentials", "role", "watermark", "allowance"))
+    assert all(
+        check in printed
+        for check in ("environment", "credentials", "role", "watermark", "allowance")
+    )
     assert run(["doctor", "--json"]) == 0
     assert {each["state"] for each in json.loads(capsys.readouterr().out)} <= {"ok", "warning"}
     monkeypatch.setenv("GENESYS_CLIENT_SECRET", "wrong")
@@ -101,7 +116,9 @@ def test_the_bar_in_eighty_columns() -> None:
     """A narrow terminal shortens the bar, never the numbers."""
     console = Console(width=80, file=io.StringIO(), force_terminal=True)
     bar = Progress(*columns(), console=console)
-    bar.add_task("1,186/s · 12,345 requests · 112 of 130 slices", total=1_000_000, completed=123_456)
+    bar.add_task(
+        "1,186/s · 12,345 requests · 112 of 130 slices", total=1_000_000, completed=123_456
+    )
     with console.capture() as printed:
         console.print(bar.get_renderable())
     assert " 123456/1000000" in printed.get()

@@ -23,7 +23,11 @@ def running(*arguments: str) -> Iterator[tuple[dict[str, str], list[str], subpro
             lines.append(process.stdout.readline())
             assert lines[-1], "it ended before it served"
         try:
-            exported = [line.removeprefix("export ").strip().split("=", 1) for line in lines if line[0] != "#"]
+            exported = [
+                line.removeprefix("export ").strip().split("=", 1)
+                for line in lines
+                if line[0] != "#"
+            ]
             yield dict(exported), [line for line in lines if line[0] == "#"], process  # type: ignore[misc]
         finally:
             process.kill()
@@ -31,18 +35,38 @@ def running(*arguments: str) -> Iterator[tuple[dict[str, str], list[str], subpro
 
 def test_it_serves_what_was_asked_for() -> None:
     """The variables it prints lead to an organisation with the switches and the clock of the command line."""
-    arguments = ["--seed", "9", "--now", "2023-10-20", "--rate", "0", "--set", "api_prefix=/gw", "--set", "job_polls=7"]
+    arguments = [
+        "--seed",
+        "9",
+        "--now",
+        "2023-10-20",
+        "--rate",
+        "0",
+        "--set",
+        "api_prefix=/gw",
+        "--set",
+        "job_polls=7",
+    ]
     with running(*arguments) as (env, said, process):
         url = env["GENESYS_ENVIRONMENT"]
         pool = urllib3.PoolManager(retries=False)
-        assert pool.request("GET", f"{url}/_sandbox/clock").json() == {"now": "2023-10-20T00:00:00.000Z", "rate": 0.0}
+        assert pool.request("GET", f"{url}/_sandbox/clock").json() == {
+            "now": "2023-10-20T00:00:00.000Z",
+            "rate": 0.0,
+        }
         settings = pool.request("GET", f"{url}/_sandbox/settings").json()
         assert (settings["seed"], settings["api_prefix"], settings["job_polls"]) == (9, "/gw", 7)
-        basic = urllib3.make_headers(basic_auth=f"{env['GENESYS_CLIENT_ID']}:{env['GENESYS_CLIENT_SECRET']}")
+        basic = urllib3.make_headers(
+            basic_auth=f"{env['GENESYS_CLIENT_ID']}:{env['GENESYS_CLIENT_SECRET']}"
+        )
         form = {"grant_type": "client_credentials"}
-        token = pool.request_encode_body("POST", f"{url}/oauth/token", form, basic, encode_multipart=False).json()
+        token = pool.request_encode_body(
+            "POST", f"{url}/oauth/token", form, basic, encode_multipart=False
+        ).json()
         bearer = {"Authorization": f"Bearer {token['access_token']}"}
-        assert pool.request("GET", f"{url}/gw/api/v2/organizations/me", headers=bearer).status == 200
+        assert (
+            pool.request("GET", f"{url}/gw/api/v2/organizations/me", headers=bearer).status == 200
+        )
         assert pool.request("GET", f"{url}/api/v2/organizations/me", headers=bearer).status == 404
         assert not any("warning" in line for line in said)
         process.send_signal(signal.SIGINT)
@@ -54,7 +78,10 @@ def test_another_interface_is_warned_of() -> None:
     with running("--host", "0.0.0.0") as (env, said, _):
         assert any("warning: others can reach 0.0.0.0" in line for line in said)
         answer = urllib3.request(
-            "GET", f"{env['GENESYS_ENVIRONMENT']}/_sandbox/clock", headers={"Host": "box.example"}, retries=False
+            "GET",
+            f"{env['GENESYS_ENVIRONMENT']}/_sandbox/clock",
+            headers={"Host": "box.example"},
+            retries=False,
         )
         assert answer.status == 200
 
@@ -87,7 +114,14 @@ def test_another_interface_is_warned_of() -> None:
 )
 def test_bad_input(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
     """One sentence that names what is wrong, exit code 2, nothing served."""
-    assert run(["sandbox", "--port", "0", *arguments] if "--port" not in arguments else ["sandbox", *arguments]) == 2
+    assert (
+        run(
+            ["sandbox", "--port", "0", *arguments]
+            if "--port" not in arguments
+            else ["sandbox", *arguments]
+        )
+        == 2
+    )
     printed = capsys.readouterr()
     assert printed.err.startswith("lastpage: ")
     assert says in printed.err

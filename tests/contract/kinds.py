@@ -48,7 +48,10 @@ class Kind:
 def conversations(path: Path, _table: str) -> Rows:
     """The conversations of a file of lines, under the names that the tables have."""
     records = lines(path) if path.exists() else []
-    return [{"conversation_id": each["conversationId"], "external_tag": each["externalTag"]} for each in records]
+    return [
+        {"conversation_id": each["conversationId"], "external_tag": each["externalTag"]}
+        for each in records
+    ]
 
 
 SINKS: dict[str, Kind] = {

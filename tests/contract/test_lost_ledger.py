@@ -38,7 +38,9 @@ def check(made: World, folder: Path, end: int) -> None:
 
 
 @pytest.mark.invariant("Crash-safe")
-@pytest.mark.parametrize(("again", "end"), [(SPAN, 12), ("2023-10-11T06:00Z/2023-10-13", 13)], ids=["same", "overlap"])
+@pytest.mark.parametrize(
+    ("again", "end"), [(SPAN, 12), ("2023-10-11T06:00Z/2023-10-13", 13)], ids=["same", "overlap"]
+)
 def test_no_twins(tmp_path: Path, form: Any, again: str, end: int) -> None:
     """After the ledger is lost, reading the same range or an overlapping one makes no twins."""
     made = world(per_day=60)

@@ -34,7 +34,11 @@ FEW = Shredder(Selection(tables=("sessions",)))
 
 @contextmanager
 def opened(
-    kind: Kind, folder: Path, disk: Disk | None = None, who: Identity = US, shredder: Shredder | None = None
+    kind: Kind,
+    folder: Path,
+    disk: Disk | None = None,
+    who: Identity = US,
+    shredder: Shredder | None = None,
 ) -> Iterator[Any]:
     """A sink as a run has it."""
     with kind.opened(folder, disk or Disk()) as sink:
@@ -68,7 +72,9 @@ def held(kind: Kind, folder: Path) -> dict[date, list[Range]]:
 
 def stored(kind: Kind, folder: Path) -> dict[str, str]:
     """What is there: external tag by conversation id; a row that is there twice is an error."""
-    rows = [(row["conversation_id"], row["external_tag"]) for row in kind.read(folder, "conversations")]
+    rows = [
+        (row["conversation_id"], row["external_tag"]) for row in kind.read(folder, "conversations")
+    ]
     assert len(rows) == len(dict(rows))
     return dict(rows)
 
@@ -76,7 +82,9 @@ def stored(kind: Kind, folder: Path) -> dict[str, str]:
 def record(hour: float, tag: str = "one", number: int = 0) -> msgspec.Raw:
     start = (START + timedelta(hours=hour)).isoformat().replace("+00:00", "Z")
     body = {"conversationId": f"h{hour}-{number}", "conversationStart": start, "externalTag": tag}
-    children: dict[str, Any] = {"participants": [{"participantId": "p", "sessions": [{"sessionId": tag}]}]}
+    children: dict[str, Any] = {
+        "participants": [{"participantId": "p", "sessions": [{"sessionId": tag}]}]
+    }
     return msgspec.Raw(json.dumps(body | children).encode())
 
 
@@ -178,7 +186,11 @@ def test_a_raw_line_break_beside_an_odd_value(tmp_path: Path, odd: str) -> None:
         [hours(0, 24)],
         [[msgspec.Raw(f'{{"conversationId":\r\n"a",\n"odd":{odd}}}'.encode())]],
     )
-    (line,) = next(path for path in tmp_path.rglob("*.jsonl*") if path.is_file()).read_bytes().splitlines()
+    (line,) = (
+        next(path for path in tmp_path.rglob("*.jsonl*") if path.is_file())
+        .read_bytes()
+        .splitlines()
+    )
     assert f'"odd":{odd}' in line.decode()
 
 
@@ -197,7 +209,11 @@ def test_a_start_range_is_replaced(replacing: Kind, tmp_path: Path) -> None:
     write(replacing, tmp_path, [hours(0, 24)], [[record(hour) for hour in (1, 8, 12, 20)]])
     write(replacing, tmp_path, [hours(8, 13)], [[record(9, "two")]])
     assert stored(replacing, tmp_path) == {"h1-0": "one", "h9-0": "two", "h20-0": "one"}
-    assert [row["session_id"] for row in replacing.read(tmp_path, "sessions")] == ["one", "one", "two"]
+    assert [row["session_id"] for row in replacing.read(tmp_path, "sessions")] == [
+        "one",
+        "one",
+        "two",
+    ]
     kept = held(replacing, tmp_path)[DAY]
     assert [(version.interval, version.conversations) for version in kept] == [
         (hours(0, 8).interval, 1),
@@ -208,7 +224,12 @@ def test_a_start_range_is_replaced(replacing: Kind, tmp_path: Path) -> None:
 
 def test_fresher_stays(replacing: Kind, tmp_path: Path) -> None:
     """A version never replaces a fresher one, where they overlap; elsewhere it is written."""
-    write(replacing, tmp_path, [hours(8, 12, as_of=AS_OF + timedelta(hours=1))], [[record(9, "fresh")]])
+    write(
+        replacing,
+        tmp_path,
+        [hours(8, 12, as_of=AS_OF + timedelta(hours=1))],
+        [[record(9, "fresh")]],
+    )
     write(
         replacing,
         tmp_path,
@@ -222,9 +243,16 @@ def test_fresher_stays(replacing: Kind, tmp_path: Path) -> None:
 def test_short_never_replaces_complete(replacing: Kind, tmp_path: Path) -> None:
     """Rows that are known to be incomplete never replace complete ones, however fresh they are."""
     write(replacing, tmp_path, [hours(0, 24)], [[record(1), record(2)]])
-    write(replacing, tmp_path, [hours(0, 24, coverage="short", as_of=AS_OF + timedelta(days=1))], [[record(1, "two")]])
+    write(
+        replacing,
+        tmp_path,
+        [hours(0, 24, coverage="short", as_of=AS_OF + timedelta(days=1))],
+        [[record(1, "two")]],
+    )
     assert stored(replacing, tmp_path) == {"h1-0": "one", "h2-0": "one"}
-    write(replacing, tmp_path, [hours(0, 24, as_of=AS_OF + timedelta(days=2))], [[record(2, "two")]])
+    write(
+        replacing, tmp_path, [hours(0, 24, as_of=AS_OF + timedelta(days=2))], [[record(2, "two")]]
+    )
     assert stored(replacing, tmp_path) == {"h2-0": "two"}
 
 
@@ -234,7 +262,10 @@ def test_broken_records_come_once(replacing: Kind, tmp_path: Path) -> None:
     nobody = msgspec.Raw(b'{"conversationStart": 7}')
     for _ in range(2):
         write(replacing, tmp_path, [hours(0, 24)], [[record(1), broken, nobody]])
-        assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == ["", "h5-0"]
+        assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == [
+            "",
+            "h5-0",
+        ]
     write(replacing, tmp_path, [hours(8, 24)], [])
     assert len(replacing.read(tmp_path, "broken")) == 2
     write(replacing, tmp_path, [hours(0, 8)], [[record(5)]])
@@ -264,7 +295,9 @@ def test_rows_found_late(lines: Kind, tmp_path: Path) -> None:
 def test_a_row_keeps_its_contract(row: Any, tmp_path: Path) -> None:
     """What a row of the table of sinks opens has the methods of the contract that the row names, and no others."""
     names = {"folder": "out", "file": f"x{row.endings[0]}", "stream": row.endings[0]}
-    destination = Destination.parse(str(tmp_path / names[row.shape]) if row.shape != "stream" else names[row.shape])
+    destination = Destination.parse(
+        str(tmp_path / names[row.shape]) if row.shape != "stream" else names[row.shape]
+    )
     with replace(destination, kind=row).sink(tmp_path / "state", Disk()) as sink:
         assert isinstance(sink, TableSink) == (row.contract == "tables")
         assert isinstance(sink, LineSink) == (row.contract == "lines")
@@ -286,12 +319,16 @@ class Steps:
         if self.count == self.at:
             if isinstance(self.problem, Crash):
                 # Nothing that this process still does on its way out may count.
-                self.left = Path(shutil.copytree(self.folder, self.folder.with_name(f"{self.folder.name}-left")))
+                self.left = Path(
+                    shutil.copytree(self.folder, self.folder.with_name(f"{self.folder.name}-left"))
+                )
             raise self.problem
 
 
 @pytest.mark.invariant("Crash-safe")
-@pytest.mark.parametrize("problem", [Crash(), OSError(28, "No space left on device")], ids=["crash", "full"])
+@pytest.mark.parametrize(
+    "problem", [Crash(), OSError(28, "No space left on device")], ids=["crash", "full"]
+)
 def test_crash_at_every_step(kind: Kind, tmp_path: Path, problem: BaseException) -> None:
     """Stopped at any step, a destination has the old day or the new; the next run finishes it."""
     step = 0
@@ -336,12 +373,19 @@ def test_pages_that_fail(kind: Kind, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [Identity("org-2", "{}"), Identity("org-1", '{"segmentFilters":[]}'), Identity("org-1", "{}", '{"drop":["ani"]}')],
+    [
+        Identity("org-2", "{}"),
+        Identity("org-1", '{"segmentFilters":[]}'),
+        Identity("org-1", "{}", '{"drop":["ani"]}'),
+    ],
 )
 def test_another_identity(kind: Kind, tmp_path: Path, other: Identity) -> None:
     """A destination of another organisation of other filters or of another selection is refused, exit 2, and not changed."""
     write(kind, tmp_path, [hours(0, 24)], [[record(1)]])
-    with pytest.raises(UsageError, match="give another destination"), opened(kind, tmp_path, who=other):
+    with (
+        pytest.raises(UsageError, match="give another destination"),
+        opened(kind, tmp_path, who=other),
+    ):
         pass
     assert stored(kind, tmp_path) == {"h1-0": "one"}
 
@@ -412,7 +456,9 @@ def test_an_older_version_without_a_column(tmp_path: Path, form: str) -> None:
         without(place / f"part.{form}", gone)
     write(kind, tmp_path, [hours(12, 24)], [[record(13, "two")]])
     assert stored(kind, tmp_path) == {"h1-0": None, "h13-0": "two"}
-    assert list(kind.read(tmp_path, "conversations")[0]) == list(Shredder().schemas["conversations"].names)
+    assert list(kind.read(tmp_path, "conversations")[0]) == list(
+        Shredder().schemas["conversations"].names
+    )
 
 
 def without(path: Path, column: str) -> None:
@@ -425,7 +471,9 @@ def without(path: Path, column: str) -> None:
         pq.write_table(older.replace_schema_metadata(pq.read_metadata(path).metadata), path)
         return
     rows = duckdb.read_csv(str(path), all_varchar=True, hive_partitioning=False)  # noqa: F841 - the query has its name
-    duckdb.sql(f"copy (select * exclude ({column}) from rows) to '{path}.new' (header, force_quote *)")
+    duckdb.sql(
+        f"copy (select * exclude ({column}) from rows) to '{path}.new' (header, force_quote *)"
+    )
     path.with_name(f"{path.name}.new").replace(path)
 
 

@@ -26,17 +26,34 @@ def owner(moment: datetime) -> int:
 
 
 @contextmanager
-def settled(made: World, folder: Path, lacking: set[int], seen: dict[int, datetime]) -> Iterator[tuple[Evidence, Run]]:
+def settled(
+    made: World, folder: Path, lacking: set[int], seen: dict[int, datetime]
+) -> Iterator[tuple[Evidence, Run]]:
     """A run of three hours, each settled with its conversations but those that are lacking; some were seen by others."""
     starts = {number: MIDNIGHT + 10 * timedelta(minutes=number) for number in range(18)}
     with closing(Ledger(folder)) as ledger:
         slices = [Slice(number, hour, hour, "pages", "") for number, hour in enumerate(HOURS, 1)]
-        run = ledger.begin("asked", Interval(HOURS[0].start, HOURS[-1].end), Horizon(NOW, NOW), slices, 0.0)
+        run = ledger.begin(
+            "asked", Interval(HOURS[0].start, HOURS[-1].end), Horizon(NOW, NOW), slices, 0.0
+        )
         for piece in slices:
-            ours = [TALKS[n].id for n, start in starts.items() if start in piece.interval and n not in lacking]
-            sightings = {TALKS[n].id: iso(start) for n, start in seen.items() if owner(start) != piece.number}
+            ours = [
+                TALKS[n].id
+                for n, start in starts.items()
+                if start in piece.interval and n not in lacking
+            ]
+            sightings = {
+                TALKS[n].id: iso(start) for n, start in seen.items() if owner(start) != piece.number
+            }
             ids = map(digest, ours)
-            ledger.settle(run, piece.number, ledger.begin_attempt(run, piece, 0.0, None).id, "{}", ids, sightings)
+            ledger.settle(
+                run,
+                piece.number,
+                ledger.begin_attempt(run, piece, 0.0, None).id,
+                "{}",
+                ids,
+                sightings,
+            )
         yield Evidence(ledger, run, made.cloud().client, [].append), run
 
 
@@ -66,7 +83,9 @@ def test_what_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("lacking", "missing"), [({7}, {}), ({7, 5}, {1: 1})])
-def test_what_starts_elsewhere_by_now(tmp_path: Path, lacking: set[int], missing: dict[int, int]) -> None:
+def test_what_starts_elsewhere_by_now(
+    tmp_path: Path, lacking: set[int], missing: dict[int, int]
+) -> None:
     """A start that moved to another slice is that slice's to have: it has it, or it lacks it."""
     made = world(per_day=0)
     made.sandbox.world.add(*TALKS)
@@ -97,7 +116,10 @@ def test_more_than_will_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.invariant("Truthful")
 def test_sightings_come_in_order_and_in_pieces(tmp_path: Path) -> None:
     """What other slices saw is read for one slice's hours at a time, each row once."""
-    sightings = {f"id {number:05}": iso(HOURS[1].start + timedelta(seconds=number // 7)) for number in range(2500)}
+    sightings = {
+        f"id {number:05}": iso(HOURS[1].start + timedelta(seconds=number // 7))
+        for number in range(2500)
+    }
     with closing(Ledger(tmp_path)) as ledger:
         piece = Slice(1, HOURS[0], HOURS[0], "pages", "")
         run = ledger.begin("asked", HOURS[0], Horizon(NOW, NOW), [piece], 0.0)

@@ -15,7 +15,11 @@ def test_who_stands_and_who_is_gone() -> None:
     """A start for each that exists, None for one that does not: that one is asked for alone."""
     made = world(per_day=0)
     made.sandbox.world.add(talk(1, HOUR_AGO), talk(2, HOUR_AGO))
-    assert starts_by_id(made.cloud().client, [ONE, TWO, NOBODY]) == {ONE: HOUR_AGO, TWO: HOUR_AGO, NOBODY: None}
+    assert starts_by_id(made.cloud().client, [ONE, TWO, NOBODY]) == {
+        ONE: HOUR_AGO,
+        TWO: HOUR_AGO,
+        NOBODY: None,
+    }
     assert (made.sandbox.counters["details.ids"], made.sandbox.counters["details.one"]) == (1, 1)
 
 
@@ -24,7 +28,9 @@ def test_fewer_ids_a_call() -> None:
     made = world(per_day=0, ids_max=10)
     talks = [talk(number, HOUR_AGO) for number in range(35)]
     made.sandbox.world.add(*talks)
-    assert starts_by_id(made.cloud().client, [each.id for each in talks]) == {each.id: HOUR_AGO for each in talks}
+    assert starts_by_id(made.cloud().client, [each.id for each in talks]) == {
+        each.id: HOUR_AGO for each in talks
+    }
 
 
 @pytest.mark.parametrize("word", ["return-403", "return-400"])

@@ -68,14 +68,36 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
     ("old", "new", "stays"),
     [
         (("cursor", "complete", "final", 9), ("cursor", "short", "provisional", 5), True),
-        (("pages", "short", "provisional", 5), ("cursor", "complete", "final", 9), False),  # although it is fresher
-        (("cursor", "complete", "final", 9), ("cursor", "unproven", "provisional", 5), True),  # known to lack some
-        (("cursor", "complete", "provisional", 9), ("cursor", "unproven", "provisional", 9), True),  # fresher
-        (("pages", "complete", "provisional", 9), ("cursor", "complete", "final", 9), False),  # settled since
-        (("cursor", "complete", "final", 9), ("pages", "complete", "provisional", 9), True),  # it has attributes
+        (
+            ("pages", "short", "provisional", 5),
+            ("cursor", "complete", "final", 9),
+            False,
+        ),  # although it is fresher
+        (
+            ("cursor", "complete", "final", 9),
+            ("cursor", "unproven", "provisional", 5),
+            True,
+        ),  # known to lack some
+        (
+            ("cursor", "complete", "provisional", 9),
+            ("cursor", "unproven", "provisional", 9),
+            True,
+        ),  # fresher
+        (
+            ("pages", "complete", "provisional", 9),
+            ("cursor", "complete", "final", 9),
+            False,
+        ),  # settled since
+        (
+            ("cursor", "complete", "final", 9),
+            ("pages", "complete", "provisional", 9),
+            True,
+        ),  # it has attributes
     ],
 )
-def test_which_version_stays(old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool) -> None:
+def test_which_version_stays(
+    old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool
+) -> None:
     """Incomplete rows lose, final rows of a job win over provisional ones, else fresher ones."""
     assert beats(told(old, 5), told(new, 4)) is stays
 
@@ -84,7 +106,10 @@ def test_which_version_stays(old: tuple[str, str, str, int], new: tuple[str, str
 @pytest.mark.parametrize("rows", [9, 10])
 def test_a_later_job_is_believed(rows: int) -> None:
     """A later job is believed, also where a thread that had ended is open again."""
-    assert not beats(told(("cursor", "complete", "final", 9), 4), told(("cursor", "complete", "provisional", rows), 5))
+    assert not beats(
+        told(("cursor", "complete", "final", 9), 4),
+        told(("cursor", "complete", "provisional", rows), 5),
+    )
 
 
 def told(facts: tuple[str, str, str, int], as_of: int) -> Range:

@@ -39,11 +39,23 @@ def seen(*ids: str) -> frozenset[bytes]:
         (account("a", hits=2), None, 0, "again"),  # a gap asks for another walk
         (account("a", hits=2), seen("a"), 1, "accept"),  # the same rows again: the count is off
         (account("a", "b", hits=3), seen("a"), 1, "again"),  # still growing
-        (account("a", "b", hits=2), seen("a", "c"), 1, "again"),  # a row of before is gone: it may have slid
-        (account("a", "b", hits=3), seen("a"), REREADS_MAX, "narrow"),  # growing for ever: smaller slices
+        (
+            account("a", "b", hits=2),
+            seen("a", "c"),
+            1,
+            "again",
+        ),  # a row of before is gone: it may have slid
+        (
+            account("a", "b", hits=3),
+            seen("a"),
+            REREADS_MAX,
+            "narrow",
+        ),  # growing for ever: smaller slices
     ],
 )
-def test_the_decision(sums: Account, earlier: frozenset[bytes] | None, rereads: int, decision: str) -> None:
+def test_the_decision(
+    sums: Account, earlier: frozenset[bytes] | None, rereads: int, decision: str
+) -> None:
     """A deficit is read again, within bounds; a row that vanishes between readings is one, too."""
     assert decide(sums, gap(sums), earlier, rereads) == decision
 

@@ -35,7 +35,9 @@ def account(piece: Slice, *pages: dict[str, Any], counts: tuple[int, ...] = ()) 
         sums.take(number, Request(piece, kind), Answer(200, raw=json.dumps(body).encode()))
     for place, count in enumerate(counts):
         kind = "count" if place < len(counts) / 2 else "recount"
-        sums.take(99, Request(piece, kind), Answer(200, raw=json.dumps({"totalHits": count}).encode()))
+        sums.take(
+            99, Request(piece, kind), Answer(200, raw=json.dumps({"totalHits": count}).encode())
+        )
     return sums
 
 
@@ -43,9 +45,15 @@ def gap(sums: Account, sign: Any) -> int | None:
     return ROUTES[sums.slice.route].gap(sign, sums)
 
 
-def verdict(sums: Account, sign: Any, mark: datetime | None = LATER, settled: datetime | None = LATER) -> Verdict:
+def verdict(
+    sums: Account, sign: Any, mark: datetime | None = LATER, settled: datetime | None = LATER
+) -> Verdict:
     walk = ROUTES[sums.slice.route]
-    facts = {"missing": gap(sums, sign), "doubt": walk.doubt(sums.slice, mark), "proof": walk.signs[sign]}
+    facts = {
+        "missing": gap(sums, sign),
+        "doubt": walk.doubt(sums.slice, mark),
+        "proof": walk.signs[sign],
+    }
     return judge(sums, as_of=LATER, settled=settled, **facts)
 
 
@@ -93,7 +101,10 @@ def test_tolerance() -> None:
 @pytest.mark.parametrize("mark", [None, DAY.end - timedelta(milliseconds=1)])
 def test_jobs_beyond_the_watermark_prove_nothing(mark: datetime | None) -> None:
     """Whatever the counts say, a job is complete only up to the watermark read before it."""
-    assert verdict(account(JOB, {"conversations": [row("a")]}, counts=(1, 1)), "read", mark).coverage == "unproven"
+    assert (
+        verdict(account(JOB, {"conversations": [row("a")]}, counts=(1, 1)), "read", mark).coverage
+        == "unproven"
+    )
 
 
 def test_no_counter() -> None:
@@ -124,9 +135,14 @@ def test_a_page_walk_to_the_absent_page() -> None:
         ([row("a"), row("a")], (9, 9), 1),  # a row came twice: another may have been skipped
     ],
 )
-def test_a_page_walk_that_stopped_beyond(first: list[object], hits: tuple[int, int], missing: int) -> None:
+def test_a_page_walk_that_stopped_beyond(
+    first: list[object], hits: tuple[int, int], missing: int
+) -> None:
     """Stopped in order it is proved by the order, unless something moved meanwhile."""
-    pages = ({"conversations": first, "totalHits": hits[0]}, {"conversations": [row("old", -2)], "totalHits": hits[1]})
+    pages = (
+        {"conversations": first, "totalHits": hits[0]},
+        {"conversations": [row("old", -2)], "totalHits": hits[1]},
+    )
     assert gap(account(PAGES, *pages), "beyond") == missing
 
 
@@ -160,11 +176,25 @@ def test_part_of_a_day_and_more() -> None:
     weeks = Interval(START + timedelta(hours=12), START + timedelta(days=10))
     rows = [row("noon", 13), row("second week", 24 * 8)]
     assert (
-        gap(account(Slice(1, weeks, weeks, "cursor", ""), {"conversations": rows}, counts=(1, 1, 6, 5) * 2), "read")
+        gap(
+            account(
+                Slice(1, weeks, weeks, "cursor", ""),
+                {"conversations": rows},
+                counts=(1, 1, 6, 5) * 2,
+            ),
+            "read",
+        )
         == 0
     )
     assert (
-        gap(account(Slice(1, weeks, weeks, "cursor", ""), {"conversations": rows}, counts=(1, 2, 6, 5) * 2), "read")
+        gap(
+            account(
+                Slice(1, weeks, weeks, "cursor", ""),
+                {"conversations": rows},
+                counts=(1, 2, 6, 5) * 2,
+            ),
+            "read",
+        )
         == 1
     )
 
@@ -199,7 +229,10 @@ def test_finality() -> None:
     """Open conversations, except old orphans, and all after the watermark are provisional."""
     still = {"conversations": [row("a", ended=False)]}
     assert verdict(account(JOB, still, counts=(1, 1)), "read").finality == "provisional"
-    assert verdict(account(JOB, {"conversations": []}, counts=(0, 0)), "read", settled=START).finality == "provisional"
+    assert (
+        verdict(account(JOB, {"conversations": []}, counts=(0, 0)), "read", settled=START).finality
+        == "provisional"
+    )
     sums = Account(JOB, START + timedelta(days=40), counts={"count": [1], "recount": [1]})
     sums.take(0, Request(JOB, "results"), Answer(200, raw=json.dumps(still).encode()))
     assert verdict(sums, "read").finality == "final"
@@ -218,7 +251,15 @@ def test_what_another_slice_saw() -> None:
 def test_broken_records() -> None:
     """A record whose id or start cannot be read is kept, and coverage is `unproven`."""
     sums = account(
-        JOB, {"conversations": [row("a"), {"conversationId": 5}, row("c") | {"conversationEnd": "soon"}]}, counts=(2, 2)
+        JOB,
+        {
+            "conversations": [
+                row("a"),
+                {"conversationId": 5},
+                row("c") | {"conversationEnd": "soon"},
+            ]
+        },
+        counts=(2, 2),
     )
     assert (sums.broken, set(sums.owned), sums.open) == ([1], {digest("a"), digest("c")}, 1)
     assert verdict(sums, "read").coverage == "unproven"

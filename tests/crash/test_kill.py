@@ -19,7 +19,9 @@ SPAWN.set_forkserver_preload(["tests.crash.victim"])
 
 @pytest.fixture(scope="module")
 def box() -> Sandbox:
-    return Sandbox(Settings(seed=5, per_day=90, requests_per_minute=1_000_000, job_polls=0), now=NOW.timestamp)
+    return Sandbox(
+        Settings(seed=5, per_day=90, requests_per_minute=1_000_000, job_polls=0), now=NOW.timestamp
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,11 @@ def test_killed_at_every_request(box: Sandbox, url: str, tmp_path: Path) -> None
 def assert_no_page_twice(box: Sandbox, since: int) -> None:
     """Result pages are asked for once; the one in flight when the process died may be asked for twice."""
     asked = Counter(
-        (entry.path, entry.query.get("cursor", "")) for entry in box.log[since:] if entry.endpoint == "jobs.results"
+        (entry.path, entry.query.get("cursor", ""))
+        for entry in box.log[since:]
+        if entry.endpoint == "jobs.results"
     )
-    assert sum(count - 1 for count in asked.values()) <= 2  # two threads, each with a request in flight
+    assert (
+        sum(count - 1 for count in asked.values()) <= 2
+    )  # two threads, each with a request in flight
     assert Counter(entry.endpoint for entry in box.log[since:])["jobs.submit"] <= 3

@@ -22,7 +22,9 @@ def fetch(made: World, place: Path, steps: Steps) -> None:
 
 
 def held(place: Path) -> Any:
-    return everything(place), [pq.read_table(place / kind / "part.parquet").to_pylist() for kind in LISTS]
+    return everything(place), [
+        pq.read_table(place / kind / "part.parquet").to_pylist() for kind in LISTS
+    ]
 
 
 def interesting(names: list[str], every: int) -> Iterator[int]:

@@ -48,7 +48,9 @@ def with_long(lanes: list[tuple[str, str, int]]) -> list[Any]:
 def small() -> World:
     """A morning of nine conversations: enough for three pages by either route."""
     made = world(per_day=0, job_polls=1)
-    made.sandbox.world.add(*(talk(number, DAY + timedelta(minutes=7 * number)) for number in range(9)))
+    made.sandbox.world.add(
+        *(talk(number, DAY + timedelta(minutes=7 * number)) for number in range(9))
+    )
     return made
 
 
@@ -63,7 +65,9 @@ def held(place: Path) -> Any:
 
 def fetch(made: World, place: Path, steps: Steps, route: Any) -> None:
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)
-    summary = cloud.fetch(SPAN, place, paginate=route, page_size=4, names=False, **PLACES[place.name])
+    summary = cloud.fetch(
+        SPAN, place, paginate=route, page_size=4, names=False, **PLACES[place.name]
+    )
     assert summary.coverage == "complete"
 
 
@@ -99,8 +103,12 @@ def test_a_crash_at_every_step(tmp_path: Path, name: str, route: str, every: int
 
 @pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("how", ["once", "for ever"])
-@pytest.mark.parametrize(("name", "route", "every"), with_long([(name, route, EVERY) for name, route, _ in LANES]))
-def test_a_failure_at_every_step(tmp_path: Path, name: str, route: str, every: int, how: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "route", "every"), with_long([(name, route, EVERY) for name, route, _ in LANES])
+)
+def test_a_failure_at_every_step(
+    tmp_path: Path, name: str, route: str, every: int, how: Any
+) -> None:
     """A full disk or a cut connection ends with the right error, or none, and nothing is lost."""
     untouched = tmp_path / "untouched" / name
     steps = Steps(how=how)

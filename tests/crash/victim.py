@@ -19,4 +19,6 @@ class Hasty(RealClock):
 def fetch(url: str, credentials: Credentials, destination: str, go: object) -> None:
     """Wait for the word, then run the main job."""
     go.wait()  # type: ignore[attr-defined]
-    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(INTERVAL, destination, page_size=PAGE_SIZE, names=False)
+    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(
+        INTERVAL, destination, page_size=PAGE_SIZE, names=False
+    )

@@ -62,7 +62,9 @@ def test_torn_ends(tmp_path: Path) -> None:
     run = begun(ledger)
     attempt = ledger.begin_attempt(run, PIECE, 1.0, START)
     for number in range(3):
-        ledger.add(attempt, number, Request(PIECE, "results", number), Answer(200, {}, b"body %d" % number))
+        ledger.add(
+            attempt, number, Request(PIECE, "results", number), Answer(200, {}, b"body %d" % number)
+        )
     ledger.spool.append(attempt.id, b"a frame that no row knows")
     entries = ledger.recover(attempt, PIECE)
     assert len(entries) == 3
@@ -81,7 +83,9 @@ def test_cutting(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     run = begun(ledger)
     parts = ledger.cut(run, ledger.slices(run)[0], narrower(PIECE))
-    assert [(planned.slice.number, planned.part, planned.state) for planned in ledger.slices(run)] == [
+    assert [
+        (planned.slice.number, planned.part, planned.state) for planned in ledger.slices(run)
+    ] == [
         (1, 1, "cut"),
         (2, 1, "todo"),
         (3, 1, "todo"),
@@ -123,7 +127,9 @@ def test_a_newer_ledger(tmp_path: Path) -> None:
         Ledger(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"this is no database, and long enough to be sure of it" * 20, None])
+@pytest.mark.parametrize(
+    "content", [b"this is no database, and long enough to be sure of it" * 20, None]
+)
 def test_a_foreign_ledger(tmp_path: Path, content: bytes | None) -> None:
     """A file of another program in the ledger's place is not touched."""
     path = tmp_path / "ledger.sqlite"

@@ -26,7 +26,9 @@ def test_a_relative_interval() -> None:
     assert NOW - planned[-1].interval.end < timedelta(minutes=1, seconds=1)
 
 
-@pytest.mark.parametrize("interval", ["2023-10-21", "2024-01", "2023-10-20T15:30Z/2023-10-20T16:00Z"])
+@pytest.mark.parametrize(
+    "interval", ["2023-10-21", "2024-01", "2023-10-20T15:30Z/2023-10-20T16:00Z"]
+)
 def test_the_future(interval: str) -> None:
     """What has not happened yet is refused, before anything is asked of the conversations."""
     made = world()

@@ -25,7 +25,11 @@ def whole(text: str) -> Interval:
 
 
 def planned(
-    interval: Interval, count: Callable[[Probe], int], horizon: Horizon = OLD, paginate: str = "auto", **filters: object
+    interval: Interval,
+    count: Callable[[Probe], int],
+    horizon: Horizon = OLD,
+    paginate: str = "auto",
+    **filters: object,
 ) -> tuple[list[Slice], list[Probe]]:
     planner = plan(Query(interval, **filters), interval, horizon, paginate)  # type: ignore[arg-type]
     probes: list[Probe] = []
@@ -73,7 +77,11 @@ def test_forced_routes() -> None:
 def test_jobs_are_cut_to_size() -> None:
     """A large organisation's weeks are cut at midnights into jobs of about the right size."""
     slices, probes = planned(whole("2023-09"), steady(20_000))
-    assert all(floor_day(end) == end for piece in slices for end in (piece.interval.start, piece.interval.end))
+    assert all(
+        floor_day(end) == end
+        for piece in slices
+        for end in (piece.interval.start, piece.interval.end)
+    )
     assert all((piece.expected or 0) <= JOB_ROWS for piece in slices)
     assert all(probe.interval.length <= 7 * DAY for probe in probes)
     assert len(slices) <= 10
@@ -119,14 +127,18 @@ DENSE = Interval(datetime(2023, 9, 1, 10, 0, tzinfo=UTC), datetime(2023, 9, 1, 1
 
 def test_a_dense_minute() -> None:
     """Time is cut no further than a minute, and a minute may hold anything below the wall."""
-    slices, _ = planned(DENSE, lambda probe: 99_999 if probe.interval.end == DENSE.end else 0, paginate="pages")
+    slices, _ = planned(
+        DENSE, lambda probe: 99_999 if probe.interval.end == DENSE.end else 0, paginate="pages"
+    )
     assert [(each.interval, each.expected) for each in slices] == [(DENSE, 99_999)]
 
 
 def test_a_minute_beyond_the_wall() -> None:
     """A minute that holds more than page numbers can reach is refused, with what to do instead."""
     with pytest.raises(UsageError, match=r"100,000 conversations start in .*--media.*by job"):
-        planned(DENSE, lambda probe: 100_000 if probe.interval.end == DENSE.end else 0, paginate="pages")
+        planned(
+            DENSE, lambda probe: 100_000 if probe.interval.end == DENSE.end else 0, paginate="pages"
+        )
 
 
 def test_segment_filters_look_ahead() -> None:
@@ -143,7 +155,10 @@ def test_filtered_jobs_end_a_day_before_the_watermark() -> None:
     """Under a filter on segments a job asks for nothing past the watermark; page numbers read on from a day before it."""
     slices, _ = planned(Interval(NOW - 3 * DAY, NOW), steady(10), HORIZON, media=("voice",))
     border = datetime(2023, 10, 19, 6, tzinfo=UTC)
-    assert [(each.route, each.interval.end) for each in slices] == [("cursor", border), ("pages", NOW)]
+    assert [(each.route, each.interval.end) for each in slices] == [
+        ("cursor", border),
+        ("pages", NOW),
+    ]
     assert slices[0].asked.end <= HORIZON.watermark
     assert "a day before the watermark" in slices[0].reason
 
@@ -177,8 +192,14 @@ def test_narrower() -> None:
     """Days are halved at midnights, then hours, then minutes; a minute is cut no further."""
     piece = Slice(1, whole("2023-09-01/2023-09-05"), whole("2023-09-01/2023-09-06"), "cursor", "")
     first, second = narrower(piece)
-    assert (first.interval, first.asked) == (whole("2023-09-01/2023-09-03"), whole("2023-09-01/2023-09-04"))
-    assert (second.interval, second.asked) == (whole("2023-09-03/2023-09-05"), whole("2023-09-03/2023-09-06"))
+    assert (first.interval, first.asked) == (
+        whole("2023-09-01/2023-09-03"),
+        whole("2023-09-01/2023-09-04"),
+    )
+    assert (second.interval, second.asked) == (
+        whole("2023-09-03/2023-09-05"),
+        whole("2023-09-03/2023-09-06"),
+    )
     while parts := narrower(first):
         assert parts[0].interval.end == parts[1].interval.start
         first = parts[0]

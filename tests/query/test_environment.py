@@ -96,7 +96,10 @@ def test_credentials() -> None:
     assert where.name == "us-east-1"
     assert credentials == Credentials(GOOD["GENESYS_CLIENT_ID"], GOOD["GENESYS_CLIENT_SECRET"])
     assert GOOD["GENESYS_CLIENT_SECRET"] not in repr(credentials)
-    assert credentials_from_env({**GOOD, "GENESYS_ENVIRONMENT": "eu-central-1"})[1].name == "eu-central-1"
+    assert (
+        credentials_from_env({**GOOD, "GENESYS_ENVIRONMENT": "eu-central-1"})[1].name
+        == "eu-central-1"
+    )
 
 
 @pytest.mark.parametrize(

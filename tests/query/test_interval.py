@@ -40,14 +40,18 @@ def test_relative() -> None:
     relative = parse_interval("24h")
     assert relative == Relative(timedelta(hours=24))
     assert isinstance(relative, Relative)
-    assert relative.until(at("2023-10-02T12:00")) == Interval(at("2023-10-01T12:00"), at("2023-10-02T12:00"))
+    assert relative.until(at("2023-10-02T12:00")) == Interval(
+        at("2023-10-01T12:00"), at("2023-10-02T12:00")
+    )
     assert parse_interval("7d") == Relative(timedelta(days=7))
 
 
 def test_plain_dates_of_a_zone() -> None:
     """With a zone, plain dates are that zone's days, also on the day the clocks change."""
     berlin = ZoneInfo("Europe/Berlin")
-    assert parse_interval("2023-10-29", berlin) == Interval(at("2023-10-28T22:00"), at("2023-10-29T23:00"))
+    assert parse_interval("2023-10-29", berlin) == Interval(
+        at("2023-10-28T22:00"), at("2023-10-29T23:00")
+    )
 
 
 @pytest.mark.parametrize(

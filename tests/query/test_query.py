@@ -57,7 +57,11 @@ def test_direction_alone_sees_no_segments() -> None:
 
 def test_body() -> None:
     """A body's filters are kept and joined with ours."""
-    body = {"segmentFilters": [{"type": "and", "predicates": [{"dimension": "wrapUpCode", "operator": "exists"}]}]}
+    body = {
+        "segmentFilters": [
+            {"type": "and", "predicates": [{"dimension": "wrapUpCode", "operator": "exists"}]}
+        ]
+    }
     query = Query(DAY, media=("voice",), body={**body, "interval": str(DAY)})
     assert len(query.filters()["segmentFilters"]) == 2
     assert body["segmentFilters"] == query.filters()["segmentFilters"][:1]

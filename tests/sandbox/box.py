@@ -34,7 +34,12 @@ class Box:
 
     def __init__(self, *skeletons: Skeleton, **given: Any) -> None:
         per_day = 0 if skeletons else 400
-        settings: Json = {"seed": 3, "per_day": per_day, "requests_per_minute": 1_000_000, "job_polls": 0}
+        settings: Json = {
+            "seed": 3,
+            "per_day": per_day,
+            "requests_per_minute": 1_000_000,
+            "job_polls": 0,
+        }
         settings = {**settings, "token_lifetime_s": 10**9, **given}
         self.at = NOW.timestamp()
         self.sandbox = Sandbox(Settings(**settings), now=lambda: self.at, sleep=self.sleep)
@@ -43,7 +48,11 @@ class Box:
         own = self.sandbox.settings
         basic = base64.b64encode(f"{own.client_id}:{own.client_secret}".encode()).decode()
         answer = self.sandbox.request(
-            "POST", "/oauth/token", None, {"Authorization": f"Basic {basic}"}, b"grant_type=client_credentials"
+            "POST",
+            "/oauth/token",
+            None,
+            {"Authorization": f"Basic {basic}"},
+            b"grant_type=client_credentials",
         )
         self.headers = {
             "Authorization": f"Bearer {json.loads(answer[2])['access_token']}",
@@ -57,15 +66,21 @@ class Box:
     def now_ms(self) -> int:
         return round(self.at * 1000)
 
-    def ask(self, method: str, path: str, body: Any = None, *, zipped: bool = False, **query: Any) -> tuple[int, Any]:
+    def ask(
+        self, method: str, path: str, body: Any = None, *, zipped: bool = False, **query: Any
+    ) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
         headers = {**self.headers, **({"Accept-Encoding": "gzip"} if zipped else {})}
-        status, answered, raw = self.sandbox.request(method, path, {k: str(v) for k, v in query.items()}, headers, data)
+        status, answered, raw = self.sandbox.request(
+            method, path, {k: str(v) for k, v in query.items()}, headers, data
+        )
         if answered.get("content-encoding") == "gzip":
             raw = gzip.decompress(raw)
         return status, json.loads(raw) if raw else None
 
-    def query(self, interval: str = DAY, size: int = 100, number: int = 1, **more: Any) -> tuple[int, Any]:
+    def query(
+        self, interval: str = DAY, size: int = 100, number: int = 1, **more: Any
+    ) -> tuple[int, Any]:
         body = {"interval": interval, "paging": {"pageSize": size, "pageNumber": number}, **more}
         return self.ask("POST", f"{DETAILS}/query", body)
 
@@ -95,7 +110,9 @@ class Box:
         """The result pages of a job that is done."""
         cursor: Json = {}
         while True:
-            status, page = self.ask("GET", f"{path}/results", zipped=zipped, pageSize=size, **cursor)
+            status, page = self.ask(
+                "GET", f"{path}/results", zipped=zipped, pageSize=size, **cursor
+            )
             assert status == 200, page
             yield page
             if not page.get("cursor"):
@@ -104,12 +121,18 @@ class Box:
 
     def job(self, **body: Any) -> list[Json]:
         """The rows of a job, from its submission to its last page."""
-        return [row for page in self.pages(self.done(**body)) for row in page.get("conversations", [])]
+        return [
+            row for page in self.pages(self.done(**body)) for row in page.get("conversations", [])
+        ]
 
-    def record(self, skeleton: Skeleton, at_ms: int | None = None, *, attributes: bool = False) -> Json:
+    def record(
+        self, skeleton: Skeleton, at_ms: int | None = None, *, attributes: bool = False
+    ) -> Json:
         seen = self.world.schedule.seen(skeleton, self.now_ms if at_ms is None else at_ms)
         assert seen is not None
-        return self.library.record(seen, self.now_ms if at_ms is None else at_ms, attributes=attributes)
+        return self.library.record(
+            seen, self.now_ms if at_ms is None else at_ms, attributes=attributes
+        )
 
     def day(self, day: int = 10) -> list[Skeleton]:
         return self.world.visible(ms(day), ms(day + 1), self.now_ms)
@@ -147,4 +170,7 @@ def lasting(segment: Json) -> int:
 def some(dimension: str, value: str | None = None, operator: str = "matches") -> Json:
     """A filter of one predicate about a dimension."""
     predicate: Json = {"dimension": dimension, "operator": operator}
-    return {"type": "and", "predicates": [predicate if value is None else predicate | {"value": value}]}
+    return {
+        "type": "and",
+        "predicates": [predicate if value is None else predicate | {"value": value}],
+    }

@@ -11,7 +11,9 @@ TIMES = ("tAcd", "tTalk", "tHandle", "tAnswered", "tAbandon", "tAcw")
 
 
 def ask(client: Client, metrics: Any, interval: str = DAY, **more: Any) -> list[dict[str, Any]]:
-    status, body, _ = client.ask("POST", AGGREGATES, {"interval": interval, "metrics": metrics, **more})
+    status, body, _ = client.ask(
+        "POST", AGGREGATES, {"interval": interval, "metrics": metrics, **more}
+    )
     assert status == 200, body
     return body.get("results", [])
 
@@ -19,7 +21,9 @@ def ask(client: Client, metrics: Any, interval: str = DAY, **more: Any) -> list[
 def flat(results: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Statistics by group, interval and metric."""
     return {
-        (tuple(sorted(result.get("group", {}).items())), data["interval"], each["metric"]): each["stats"]
+        (tuple(sorted(result.get("group", {}).items())), data["interval"], each["metric"]): each[
+            "stats"
+        ]
         for result in results
         for data in result["data"]
         for each in data["metrics"]
@@ -32,7 +36,10 @@ def emitted(client: Client, days: int = 12) -> list[tuple[str, str, int, str]]:
     for day in range(11 - days, 11):
         interval = f"2023-10-{day:02d}T00:00Z/2023-10-{day + 1:02d}T00:00Z"
         rows = client.query(interval)[1]
-        pages = [client.query(interval, number=number)[1] for number in range(1, rows["totalHits"] // 100 + 2)]
+        pages = [
+            client.query(interval, number=number)[1]
+            for number in range(1, rows["totalHits"] // 100 + 2)
+        ]
         found += [
             (metric["emitDate"], metric["name"], metric["value"], session["mediaType"])
             for page in pages
@@ -56,7 +63,12 @@ def test_they_count_what_the_details_emitted() -> None:
     for (media, name), values in wanted.items():
         key = ((("mediaType", media),), DAY, name)
         if name in TIMES:
-            summed = {"max": max(values), "min": min(values), "count": len(values), "sum": sum(values)}
+            summed = {
+                "max": max(values),
+                "min": min(values),
+                "count": len(values),
+                "sum": sum(values),
+            }
             assert found.pop(key) == summed
         elif name in ("nOffered", "nConnected"):
             assert found.pop(key) == {"count": len(values)}
@@ -71,7 +83,11 @@ def test_a_call_counts_where_its_parts_end() -> None:
         "2023-10-10T09:00:00.000Z/2023-10-10T09:30:00.000Z",
         "2023-10-10T09:30:00.000Z/2023-10-10T10:00:00.000Z",
     )
-    assert {key[1:] for key in found} == {(early, "nOffered"), (late, "tTalkComplete"), (late, "tHandle")}
+    assert {key[1:] for key in found} == {
+        (early, "nOffered"),
+        (late, "tTalkComplete"),
+        (late, "tHandle"),
+    }
     assert found[(), late, "tTalkComplete"]["sum"] > 10 * 60_000
 
 
@@ -108,7 +124,9 @@ def test_long_buckets(granularity: str, edges: list[str]) -> None:
     """1.6: weeks and months; a month later than the 31st is the last day of a shorter month."""
     client = placed(*(at(1, 24 * day, 5, 100 + day) for day in range(-31, 80)))
     client.wait(100 * 86_400)
-    found = flat(ask(client, ["nOffered"], "2023-08-31T00:00Z/2023-12-01T00:00Z", granularity=granularity))
+    found = flat(
+        ask(client, ["nOffered"], "2023-08-31T00:00Z/2023-12-01T00:00Z", granularity=granularity)
+    )
     begins = sorted(key[1][:10] for key in found)
     assert begins[: len(edges)] == edges
 
@@ -116,7 +134,10 @@ def test_long_buckets(granularity: str, edges: list[str]) -> None:
 def test_groups() -> None:
     """1.6: one result a combination of values; who has no value of a dimension is in a group without that key."""
     client = Client(per_day=200)
-    groups = [result["group"] for result in ask(client, ["nConnected", "tTalk"], groupBy=["mediaType", "queueId"])]
+    groups = [
+        result["group"]
+        for result in ask(client, ["nConnected", "tTalk"], groupBy=["mediaType", "queueId"])
+    ]
     assert {"mediaType", "queueId"} in [set(group) for group in groups]
     names = {entity["id"] for entity in client.ask("GET", "/api/v2/routing/queues")[1]["entities"]}
     assert {group["queueId"] for group in groups if "queueId" in group} == names
@@ -130,7 +151,9 @@ def test_several_values_are_several_groups() -> None:
     apart, together = (
         {
             result["group"]["wrapUpCode"]: result["data"][0]["metrics"][0]["stats"]["count"]
-            for result in ask(client, ["tTalk"], groupBy=["wrapUpCode"], flattenMultivaluedDimensions=flattened)
+            for result in ask(
+                client, ["tTalk"], groupBy=["wrapUpCode"], flattenMultivaluedDimensions=flattened
+            )
             if "group" in result
         }
         for flattened in (False, True)
@@ -138,7 +161,9 @@ def test_several_values_are_several_groups() -> None:
     assert not any("," in codes for codes in apart)
     assert any("," in codes for codes in together)
     for code, count in apart.items():
-        assert count == sum(number for codes, number in together.items() if code in codes.split(","))
+        assert count == sum(
+            number for codes, number in together.items() if code in codes.split(",")
+        )
 
 
 def test_conversations_are_counted_once() -> None:
@@ -159,8 +184,13 @@ def test_filters() -> None:
     key = ((("mediaType", "voice"),), DAY, "nConnected")
     assert len(everything) > 1
     assert only == {key: everything[key]}
-    nobody = {"type": "or", "clauses": [{"type": "and", "predicates": [{"dimension": "userId", "value": "nobody"}]}]}
-    status, body, _ = client.ask("POST", AGGREGATES, {"interval": DAY, "metrics": ["nConnected"], "filter": nobody})
+    nobody = {
+        "type": "or",
+        "clauses": [{"type": "and", "predicates": [{"dimension": "userId", "value": "nobody"}]}],
+    }
+    status, body, _ = client.ask(
+        "POST", AGGREGATES, {"interval": DAY, "metrics": ["nConnected"], "filter": nobody}
+    )
     assert (status, body) == (200, {})
     assert Client(per_day=0, empty_answer="empty-list").ask(
         "POST", AGGREGATES, {"interval": DAY, "metrics": ["nConnected"]}
@@ -188,11 +218,23 @@ def test_the_service_level() -> None:
     """1.6: oServiceLevel has ratio, numerator, denominator, target; of all that were answered or given up."""
     client = Client(per_day=200, service_level_s=30)
     found = {
-        key[2]: stats for key, stats in flat(ask(client, ["oServiceLevel", "tAnswered", "tAbandon", "tWait"])).items()
+        key[2]: stats
+        for key, stats in flat(
+            ask(client, ["oServiceLevel", "tAnswered", "tAbandon", "tWait"])
+        ).items()
     }
     level = found["oServiceLevel"]
-    assert level["denominator"] == found["tAnswered"]["count"] + found["tAbandon"]["count"] == found["tWait"]["count"]
-    in_time = {"target": "tAnswered", "name": "x", "function": "rangeBound", "range": {"lt": 30_001}}
+    assert (
+        level["denominator"]
+        == found["tAnswered"]["count"] + found["tAbandon"]["count"]
+        == found["tWait"]["count"]
+    )
+    in_time = {
+        "target": "tAnswered",
+        "name": "x",
+        "function": "rangeBound",
+        "range": {"lt": 30_001},
+    }
     view = ask(client, ["tAnswered"], views=[in_time])[0]["data"][0]["views"][0]
     assert 0 < level["numerator"] == view["stats"]["count"] < level["denominator"]
     assert level["ratio"] == level["numerator"] / level["denominator"]
@@ -225,7 +267,9 @@ def test_the_top() -> None:
         limit=1,
         sortMetric={"name": "tTalk", "function": "count"},
     )
-    assert [counts[result["group"]["userId"]] for result in top] == [count for _, count in counts.most_common(3)]
+    assert [counts[result["group"]["userId"]] for result in top] == [
+        count for _, count in counts.most_common(3)
+    ]
     assert counts[bottom[0]["group"]["userId"]] == min(counts.values())
 
 

@@ -12,7 +12,9 @@ from lastpage_sandbox.control import ROUTES
 JSON = {"Content-Type": "application/json"}
 
 
-def ask(client: Client, method: str, path: str, body: Any = None, headers: Any = JSON, **query: str) -> tuple[int, Any]:
+def ask(
+    client: Client, method: str, path: str, body: Any = None, headers: Any = JSON, **query: str
+) -> tuple[int, Any]:
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     status, _, raw = client.box.request(method, f"/_sandbox{path}", query, headers, data)
     return status, json.loads(raw) if raw else None
@@ -56,7 +58,9 @@ def test_a_bad_word_replaces_nothing() -> None:
     """A PUT that is refused leaves the queue as it was."""
     client = Client()
     ask(client, "PUT", "/faults/jobs.status", {"words": ["fail-job"]})
-    assert ask(client, "PUT", "/faults/jobs.status", {"words": ["return-503", "wall-400"]})[0] == 400
+    assert (
+        ask(client, "PUT", "/faults/jobs.status", {"words": ["return-503", "wall-400"]})[0] == 400
+    )
     assert client.box.faults.pending == {"jobs.status": ["fail-job"]}
 
 
@@ -82,7 +86,9 @@ def test_the_clock() -> None:
     assert "conversationEnd" not in row
     ask(client, "POST", "/clock", {"rate": 0, "set": "2023-10-20T18:00:00+02:00"})
     client.clock.sleep(3600)
-    _, page, headers = client.ask("POST", f"{DETAILS}/query", {"interval": "2023-10-20T15:00Z/2023-10-20T16:00Z"})
+    _, page, headers = client.ask(
+        "POST", f"{DETAILS}/query", {"interval": "2023-10-20T15:00Z/2023-10-20T16:00Z"}
+    )
     assert headers["date"] == "Fri, 20 Oct 2023 16:00:00 GMT"
     assert page["conversations"][0]["conversationEnd"] == "2023-10-20T15:36:00.000Z"
 
@@ -123,18 +129,29 @@ def test_counters_log_and_jobs() -> None:
 def test_conversations_by_hand() -> None:
     """One is added, looks as it was asked for, and is deleted for good."""
     client = Client(per_day=0)
-    wanted = {"start": "2023-10-10T09:00:00Z", "end": "2023-10-10T09:05:00Z", "media": "chat", "queue": "Billing"}
+    wanted = {
+        "start": "2023-10-10T09:00:00Z",
+        "end": "2023-10-10T09:05:00Z",
+        "media": "chat",
+        "queue": "Billing",
+    }
     name = ask(client, "POST", "/conversations", wanted)[1]["conversationId"]
     record = client.ask("GET", f"/api/v2/analytics/conversations/{name}/details")[1]
     assert record["conversationEnd"] == "2023-10-10T09:05:00.000Z"
-    assert {session["mediaType"] for part in record["participants"] for session in part["sessions"]} == {"chat"}
-    other = ask(client, "POST", "/conversations", {"start": "2023-10-10T09:00:00Z"})[1]["conversationId"]
+    assert {
+        session["mediaType"] for part in record["participants"] for session in part["sessions"]
+    } == {"chat"}
+    other = ask(client, "POST", "/conversations", {"start": "2023-10-10T09:00:00Z"})[1][
+        "conversationId"
+    ]
     assert other != name
     assert "conversationEnd" not in client.ask("GET", DETAILS, id=other)[1]["conversations"][0]
     assert ask(client, "DELETE", f"/conversations/{name}")[0] == 204
     assert client.ask("GET", f"/api/v2/analytics/conversations/{name}/details")[0] == 404
     assert client.query()[1]["totalHits"] == 1
-    assert ask(client, "POST", "/conversations", {**wanted, "id": name})[1] == {"conversationId": name}
+    assert ask(client, "POST", "/conversations", {**wanted, "id": name})[1] == {
+        "conversationId": name
+    }
     assert client.query()[1]["totalHits"] == 2
 
 
@@ -143,7 +160,9 @@ def test_changes_wait_for_their_turn() -> None:
     client = Client()
     with ThreadPoolExecutor(1) as pool:
         with client.box.turn:
-            change = pool.submit(ask, client, "POST", "/conversations", {"start": "2023-10-10T09:00:00Z"})
+            change = pool.submit(
+                ask, client, "POST", "/conversations", {"start": "2023-10-10T09:00:00Z"}
+            )
             with pytest.raises(TimeoutError):
                 change.result(timeout=0.05)
         assert change.result()[0] == 200
@@ -235,7 +254,8 @@ def test_what_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example:8025", "192.0.2.7", "127.0.0.1.evil.example", "[::2]", "[", "localhost.evil"]
+    "host",
+    ["evil.example:8025", "192.0.2.7", "127.0.0.1.evil.example", "[::2]", "[", "localhost.evil"],
 )
 def test_other_hosts_are_refused(host: str) -> None:
     """A web page whose name leads here is refused, unless the server was opened to others on purpose."""
@@ -247,7 +267,8 @@ def test_other_hosts_are_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1:8025", "localhost", "LOCALHOST:80", "[::1]:8025", "127.9.9.9", "box.localhost"]
+    "host",
+    ["127.0.0.1:8025", "localhost", "LOCALHOST:80", "[::1]:8025", "127.9.9.9", "box.localhost"],
 )
 def test_this_machine_is_welcome(host: str) -> None:
     """Loopback by any name."""
@@ -255,7 +276,8 @@ def test_this_machine_is_welcome(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "text/plain; a=application/json"]
+    "kind",
+    [None, "text/plain", "application/x-www-form-urlencoded", "text/plain; a=application/json"],
 )
 def test_forms_are_refused(kind: str | None) -> None:
     """What a web page could post without asking is a 415."""

@@ -115,15 +115,24 @@ def test_arrays_are_anded(box: Box) -> None:
     assert set(box.found(segmentFilters=[first, second])) == {1, 8}
     assert box.found(segmentFilters=[both(first, second)]) == []
     inbound = [some("originatingDirection", "inbound")]
-    assert set(box.found(conversationFilters=inbound, segmentFilters=[some("mediaType", "chat")])) == {3}
+    assert set(
+        box.found(conversationFilters=inbound, segmentFilters=[some("mediaType", "chat")])
+    ) == {3}
 
 
 def test_clauses(box: Box) -> None:
     """1.3: a filter holds predicates and clauses, a clause predicates."""
     voiced = both(some("mediaType", "voice"), some("purpose", "agent"))
-    either = {"type": "or", "clauses": [voiced, both(some("mediaType", "email"), some("purpose", "acd"))]}
+    either = {
+        "type": "or",
+        "clauses": [voiced, both(some("mediaType", "email"), some("purpose", "acd"))],
+    }
     assert set(box.found(segmentFilters=[either])) == {1, 2, 5, 6, 8}
-    mixed = {"type": "and", "clauses": [voiced], "predicates": some("queueId", named("queue", "Support"))["predicates"]}
+    mixed = {
+        "type": "and",
+        "clauses": [voiced],
+        "predicates": some("queueId", named("queue", "Support"))["predicates"],
+    }
     assert box.found(segmentFilters=[mixed]) == [2]
 
 
@@ -132,9 +141,16 @@ def test_properties() -> None:
     box = Box(talk(1, TEN, direction="outbound", fate="campaign", agent=1), talk(2, TEN))
 
     def about(**more: Any) -> list[int]:
-        return box.found(segmentFilters=[{"type": "and", "predicates": [{"property": "attempt", **more}]}])
+        return box.found(
+            segmentFilters=[{"type": "and", "predicates": [{"property": "attempt", **more}]}]
+        )
 
-    assert about(value="2") == about(value="2", propertyType="integer") == about(operator="exists") == [1]
+    assert (
+        about(value="2")
+        == about(value="2", propertyType="integer")
+        == about(operator="exists")
+        == [1]
+    )
     assert about(value="3") == about(value="2", propertyType="string") == []
 
 
@@ -158,7 +174,9 @@ def test_what_comes_later(key: str, share: str, dimension: str, metric: str) -> 
 
 def test_resolutions() -> None:
     """1.3: resolutions are filtered by their one metric."""
-    box = Box(talk(1, ms(1), 12, wait_ms=15_001), talk(2, ms(1), 12, wait_ms=16_000), resolved_share=1.0)
+    box = Box(
+        talk(1, ms(1), 12, wait_ms=15_001), talk(2, ms(1), 12, wait_ms=16_000), resolved_share=1.0
+    )
     day = "2023-10-01T00:00Z/2023-10-02T00:00Z"
     assert box.found(day, resolutionFilters=[ranged("nNextContactAvoided", gte=1)]) == [1]
     assert box.found(day, resolutionFilters=[ranged("nNextContactAvoided", lt=1)]) == [2]
@@ -183,7 +201,8 @@ def test_a_filter_sees_the_moment() -> None:
 
 QUICK = {
     "segmentFilters": [
-        some("mediaType", media) for media in ("voice", "chat", "email", "message", "callback", "CHAT", "fax")
+        some("mediaType", media)
+        for media in ("voice", "chat", "email", "message", "callback", "CHAT", "fax")
     ],
     "conversationFilters": [
         *(some("originatingDirection", direction) for direction in ("inbound", "outbound", "none")),
@@ -219,8 +238,16 @@ DRAWN = Box(per_day=400)
 
 def test_two_predicates_about_one_segment_are_not_quick() -> None:
     """Two media of one segment contradict each other; that is for the record to say, not for the skeleton."""
-    assert quick(Filters.of({"segmentFilters": [both(*QUICK["segmentFilters"][:2])]}), SEED, whole=True) is None
-    assert quick(Filters.of({"segmentFilters": [QUICK["segmentFilters"][0]]}), SEED, whole=False) is None
+    assert (
+        quick(
+            Filters.of({"segmentFilters": [both(*QUICK["segmentFilters"][:2])]}), SEED, whole=True
+        )
+        is None
+    )
+    assert (
+        quick(Filters.of({"segmentFilters": [QUICK["segmentFilters"][0]]}), SEED, whole=False)
+        is None
+    )
 
 
 def wrong(**predicate: Any) -> Json:
@@ -259,6 +286,8 @@ def wrong(**predicate: Any) -> Json:
 def test_filters_that_are_none(box: Box, body: Json, code: str, words: str) -> None:
     """1.8, 5.6: what is no member of its enumeration is an invalid.value that names the members; on both routes."""
     for path in (f"{DETAILS}/query", JOBS):
-        status, answer = box.ask("POST", path, {"interval": "2023-10-10T00:00Z/2023-10-11T00:00Z", **body})
+        status, answer = box.ask(
+            "POST", path, {"interval": "2023-10-10T00:00Z/2023-10-11T00:00Z", **body}
+        )
         assert (status, answer["code"]) == (400, code)
         assert words in answer["message"]

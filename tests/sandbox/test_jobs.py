@@ -48,7 +48,10 @@ def test_by_the_clock() -> None:
     assert states == ["QUEUED", "PENDING", "PENDING", "PENDING", "FULFILLED"]
     ours.sleep(500)
     body = status(ours, path)
-    assert (body["submissionDate"], body["completionDate"]) == ("2023-10-20T15:30:00.000Z", "2023-10-20T15:30:40.000Z")
+    assert (body["submissionDate"], body["completionDate"]) == (
+        "2023-10-20T15:30:00.000Z",
+        "2023-10-20T15:30:40.000Z",
+    )
 
 
 def test_by_the_clock_without_polls() -> None:
@@ -134,7 +137,8 @@ def test_cursors_expire() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "%", "ü", "e30=", "WzFd", "WyJqIiwtMSwxLDBd", "WyJvdGhlciIsMCwxLDBd", "AAAA" * 500]
+    "text",
+    ["x", "%", "ü", "e30=", "WzFd", "WyJqIiwtMSwxLDBd", "WyJvdGhlciIsMCwxLDBd", "AAAA" * 500],
 )
 def test_cursors_that_are_none(text: str) -> None:
     """3.5: what was never given out is a 400, of whatever it may be made."""
@@ -143,7 +147,9 @@ def test_cursors_that_are_none(text: str) -> None:
     assert refusal.value.status == 400
 
 
-@pytest.mark.parametrize(("switch", "second", "state"), [("gone", 404, None), ("cancelled", 409, "CANCELLED")])
+@pytest.mark.parametrize(
+    ("switch", "second", "state"), [("gone", 404, None), ("cancelled", 409, "CANCELLED")]
+)
 def test_deletions(switch: str, second: int, state: str | None) -> None:
     """8; 11, row 11: a deleted job is unknown, or CANCELLED, and its second deletion a conflict; its results are gone."""
     ours = box(after_delete=switch)
@@ -179,17 +185,27 @@ def test_limits_and_flags() -> None:
     """1.4: limit is how many rows at most; startOfDayIntervalMatching is a flag; both are checked."""
     ours = box(job_row_order="start")
     assert [number(row) for row in ours.job(limit=3)] == [0, 1, 2]
-    for wrong in ({"limit": 0}, {"limit": "3"}, {"limit": True}, {"startOfDayIntervalMatching": "yes"}):
+    for wrong in (
+        {"limit": 0},
+        {"limit": "3"},
+        {"limit": True},
+        {"startOfDayIntervalMatching": "yes"},
+    ):
         assert ours.ask("POST", JOBS, {"interval": DAY, **wrong})[0] == 400
 
 
 def test_bodies_that_are_no_jobs() -> None:
     """1.4, 2: paging and aggregations are not a job's; an interval has its bound (11, row 6); orders are checked."""
     ours = box()
-    assert ours.ask("POST", JOBS, {"interval": DAY, "paging": {"pageSize": 1, "pageNumber": 1}})[0] == 400
+    assert (
+        ours.ask("POST", JOBS, {"interval": DAY, "paging": {"pageSize": 1, "pageNumber": 1}})[0]
+        == 400
+    )
     assert ours.ask("POST", JOBS, {"interval": DAY, "aggregations": []})[0] == 400
     assert ours.ask("POST", JOBS, {"interval": "2000-01-01T00:00Z/2023-01-01T00:00Z"})[0] == 400
-    assert ours.ask("POST", JOBS, {"interval": DAY, "order": "sideways"})[1]["code"] == "invalid.value"
+    assert (
+        ours.ask("POST", JOBS, {"interval": DAY, "order": "sideways"})[1]["code"] == "invalid.value"
+    )
     assert ours.ask("POST", JOBS, {"interval": DAY, "colour": 1})[0] == 202
     assert box(unknown_fields="reject").ask("POST", JOBS, {"interval": DAY, "colour": 1})[0] == 400
 
@@ -204,7 +220,9 @@ def test_page_sizes_that_are_none(size: str) -> None:
 
 def test_the_order_of_rows() -> None:
     """11, row 12: rows come in no order, or in order of start; the same rows either way."""
-    rows = [[number(row) for row in box(job_row_order=order).job()] for order in ("shuffled", "start")]
+    rows = [
+        [number(row) for row in box(job_row_order=order).job()] for order in ("shuffled", "start")
+    ]
     assert rows[1] == list(range(10)) == sorted(rows[0])
     assert rows[0] != rows[1]
 
@@ -218,7 +236,12 @@ def test_the_last_page(switch: str, spelt: Json) -> None:
     empty = next(ours.pages(ours.done(interval="2023-10-01T00:00Z/2023-10-02T00:00Z")))
     assert "conversations" not in empty
     listed = box(empty_answer="empty-list")
-    assert next(listed.pages(listed.done(interval="2023-10-01T00:00Z/2023-10-02T00:00Z")))["conversations"] == []
+    assert (
+        next(listed.pages(listed.done(interval="2023-10-01T00:00Z/2023-10-02T00:00Z")))[
+            "conversations"
+        ]
+        == []
+    )
 
 
 def test_jobs_filter_as_of_the_watermark() -> None:
@@ -235,18 +258,29 @@ def test_threads_recur() -> None:
     ours = Box(talk(1, ms(9, 10), 3 * 24 * 60, media="email"))
     days = [f"2023-10-{day:02d}T00:00Z/2023-10-{day + 1:02d}T00:00Z" for day in range(8, 14)]
     assert [len(ours.job(interval=day)) for day in days] == [0, 1, 1, 1, 1, 0]
-    assert [len(ours.job(interval=day, startOfDayIntervalMatching=True)) for day in days] == [0, 1, 0, 0, 0, 0]
+    assert [len(ours.job(interval=day, startOfDayIntervalMatching=True)) for day in days] == [
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+    ]
 
 
 def test_a_page_is_the_same_compressed() -> None:
     """1.2: rows compressed once and a tail compressed after them are one gzip member of the plain body."""
     ours = Box(per_day=300)
     path = ours.done()
-    plain, zipped = (ours.ask("GET", f"{path}/results", pageSize=50, zipped=zipped) for zipped in (False, True))
+    plain, zipped = (
+        ours.ask("GET", f"{path}/results", pageSize=50, zipped=zipped) for zipped in (False, True)
+    )
     assert plain == zipped
     assert len(plain[1]["conversations"]) == 50
     page = Page("key", lambda: [b"{}", b"[]"], b'"cursor":"x"', kept())
-    assert gzip.decompress(page.gzipped()) == page.plain() == b'{"conversations":[{},[]],"cursor":"x"}'
+    assert (
+        gzip.decompress(page.gzipped()) == page.plain() == b'{"conversations":[{},[]],"cursor":"x"}'
+    )
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
     assert inflater.decompress(page.gzipped()) == page.plain()
     assert (inflater.eof, inflater.unused_data) == (True, b"")
@@ -259,7 +293,11 @@ def test_pages_are_kept_by_their_rows(zipped: bool) -> None:
     shelf = ours.library._pages
 
     def read() -> list[Json]:
-        return [row for page in ours.pages(ours.done(), size=4, zipped=zipped) for row in page["conversations"]]
+        return [
+            row
+            for page in ours.pages(ours.done(), size=4, zipped=zipped)
+            for row in page["conversations"]
+        ]
 
     first = read()
     weight = shelf.weight
@@ -270,7 +308,9 @@ def test_pages_are_kept_by_their_rows(zipped: bool) -> None:
     ours.world.add(talk(3, TEN, queue="Billing"))
     second = read()
     assert shelf.weight > weight
-    assert [each for each in second if number(each) == 3] != [each for each in first if number(each) == 3]
+    assert [each for each in second if number(each) == 3] != [
+        each for each in first if number(each) == 3
+    ]
 
 
 def test_pages_of_moving_records_are_not_kept_for_others() -> None:

@@ -12,7 +12,16 @@ from lastpage_sandbox.skeleton import FATES, LIFE_MS_MAX, Skeleton
 
 NEVER = {
     f"{name}_share": 0.0
-    for name in ("evaluated", "surveyed", "resolved", "late_wrap_up", "rewritten", "reopened", "deleted", "moved")
+    for name in (
+        "evaluated",
+        "surveyed",
+        "resolved",
+        "late_wrap_up",
+        "rewritten",
+        "reopened",
+        "deleted",
+        "moved",
+    )
 }
 START = ms(10, 9)
 END = START + 12 * MINUTE
@@ -61,7 +70,10 @@ def test_the_nightly_rewriting() -> None:
     assert len(agent(after)["segments"]) == len(agent(before)["segments"]) + 1
     for name in ("tAcw", "tHandle"):
         assert measured(agent(after))[name] > measured(agent(before))[name]
-    assert lasting(agent(after)["segments"][-1]) == measured(agent(after))["tAcw"] - measured(agent(before))["tAcw"]
+    assert (
+        lasting(agent(after)["segments"][-1])
+        == measured(agent(after))["tAcw"] - measured(agent(before))["tAcw"]
+    )
 
 
 @pytest.mark.parametrize("name", ["evaluated", "surveyed", "resolved"])
@@ -98,12 +110,16 @@ def test_a_thread_opens_again() -> None:
     box, thread, (opened, end) = reopened()
     first = START + 600 * MINUTE
     ends = [
-        box.record(thread, at).get("conversationEnd") for at in (first - 1, first, opened - 1, opened, end - 1, end)
+        box.record(thread, at).get("conversationEnd")
+        for at in (first - 1, first, opened - 1, opened, end - 1, end)
     ]
     assert ends == [None, stamp(first), stamp(first), None, None, stamp(end)]
     again = box.world.schedule.seen(thread, end)
     assert again is not None
-    as_of = [box.library.record(again, at, attributes=True).get("conversationEnd") for at in (first, opened, end)]
+    as_of = [
+        box.library.record(again, at, attributes=True).get("conversationEnd")
+        for at in (first, opened, end)
+    ]
     assert as_of == [stamp(first), None, stamp(end)]
     segments = agent(box.record(thread, end))["segments"]
     assert (segments[-1]["segmentStart"], segments[-1]["segmentEnd"]) == (stamp(opened), stamp(end))
@@ -155,7 +171,10 @@ def test_epochs() -> None:
     """A record kept for its epoch is the record of any moment of that epoch: what is kept is never stale."""
     everything = {name: 0.5 for name in NEVER if name != "deleted_share"}
     box = Box(per_day=150, orphans=0.2, **everything)
-    short = [talk(number, START, 0.2 + number / 10, fate=fate, wait_ms=8_000) for number, fate in enumerate(FATES)]
+    short = [
+        talk(number, START, 0.2 + number / 10, fate=fate, wait_ms=8_000)
+        for number, fate in enumerate(FATES)
+    ]
     for drawn in (*box.day(), *short):
         end = drawn.end_ms or drawn.start_ms + HOUR
         for after in (
@@ -175,8 +194,16 @@ def test_epochs() -> None:
             if skeleton is None:
                 continue
             record = box.library.record(skeleton, end + after, attributes=True)
-            assert box.library.record(skeleton, box.library.epoch(skeleton, end + after), attributes=True) == record
-            assert msgspec.json.decode(box.library.rendered(skeleton, end + after, attributes=True)) == record
+            assert (
+                box.library.record(
+                    skeleton, box.library.epoch(skeleton, end + after), attributes=True
+                )
+                == record
+            )
+            assert (
+                msgspec.json.decode(box.library.rendered(skeleton, end + after, attributes=True))
+                == record
+            )
 
 
 def test_the_schedule_knows_no_time() -> None:

@@ -38,13 +38,23 @@ def named(record: Any, key: str) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("key", "kind"),
-    [("queueId", "queues"), ("userId", "users"), ("wrapUpCode", "wrapupcodes"), ("evaluatorId", "users")],
+    [
+        ("queueId", "queues"),
+        ("userId", "users"),
+        ("wrapUpCode", "wrapupcodes"),
+        ("evaluatorId", "users"),
+    ],
 )
 def test_records_name_what_the_lists_have(key: str, kind: str) -> None:
     """7: an id in a record leads to a name; wrap-up constants (5.7) are their own."""
     client = Client(per_day=2000, evaluated_share=0.3, late_wrap_up_share=0.2)
     client.wait(20 * 86_400)
-    found = {each for record in client.job() for each in named(record, key) if not each.startswith("ININ-")}
+    found = {
+        each
+        for record in client.job()
+        for each in named(record, key)
+        if not each.startswith("ININ-")
+    }
     assert found
     assert found <= set(everything(client, kind))
 
@@ -70,7 +80,9 @@ def test_a_transfer_names_the_queue() -> None:
         if "transferTargetName" in session.get("flow", {})
     ]
     assert flows
-    assert {queues[flow["transferTargetAddress"]] == flow["transferTargetName"] for flow in flows} == {True}
+    assert {
+        queues[flow["transferTargetAddress"]] == flow["transferTargetName"] for flow in flows
+    } == {True}
 
 
 @pytest.mark.parametrize("kind", list(PATHS))
@@ -122,7 +134,8 @@ def test_users_who_left() -> None:
     client = Client(users_left=0.25)
     path = PATHS["users"][0]
     totals = {
-        state: client.ask("GET", path, state=state)[1]["total"] for state in ("active", "inactive", "deleted", "any")
+        state: client.ask("GET", path, state=state)[1]["total"]
+        for state in ("active", "inactive", "deleted", "any")
     }
     assert totals == {"active": 45, "inactive": 15, "deleted": 0, "any": 60}
     assert client.ask("GET", path)[1]["total"] == 45
@@ -133,7 +146,16 @@ def test_the_organisation() -> None:
     """1.7: who one is talking to."""
     client = Client()
     organization = client.ask("GET", "/api/v2/organizations/me")[1]
-    assert {"id", "name", "defaultLanguage", "domain", "version", "state", "features", "selfUri"} <= set(organization)
+    assert {
+        "id",
+        "name",
+        "defaultLanguage",
+        "domain",
+        "version",
+        "state",
+        "features",
+        "selfUri",
+    } <= set(organization)
     token = client.ask("GET", "/api/v2/tokens/me")[1]
     assert token["organization"] == {key: organization[key] for key in ("id", "name")}
     assert token["OAuthClient"]["id"] == client.box.settings.client_id
@@ -162,7 +184,12 @@ def test_what_an_expired_token_is_called(code: Any) -> None:
 
 def test_the_retention_setting() -> None:
     """1.7: days and dates; whoever may not know gets a 404."""
-    assert Client(retention_days=400).ask("GET", "/api/v2/analytics/dataretention/settings")[1]["retentionDays"] == 400
+    assert (
+        Client(retention_days=400).ask("GET", "/api/v2/analytics/dataretention/settings")[1][
+            "retentionDays"
+        ]
+        == 400
+    )
     assert Client().ask("GET", "/api/v2/analytics/dataretention/settings")[0] == 404
 
 
@@ -179,7 +206,9 @@ def test_rows_of_other_divisions() -> None:
     hidden = next(iter(others))
     assert part.ask("GET", f"/api/v2/analytics/conversations/{hidden}/details")[0] == 404
     question = {"interval": DAY, "metrics": ["nConversations"], "groupBy": ["divisionId"]}
-    groups = part.ask("POST", "/api/v2/analytics/conversations/aggregates/query", question)[1]["results"]
+    groups = part.ask("POST", "/api/v2/analytics/conversations/aggregates/query", question)[1][
+        "results"
+    ]
     assert [group["group"]["divisionId"] for group in groups] == [north]
 
 

@@ -29,7 +29,14 @@ WEIGHED = [
     for route in ROUTES
     for _ in range(3 if route.endpoint.split(".")[0] in ("jobs", "details", "aggregates") else 1)
 ]
-KINDS = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+KINDS = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+}
 #: What a careless or hostile client may send anywhere.
 JUNK = (
     None, True, False, -1, 0, 1, 2**63, 10**30, 0.5, -1e308, "", " ", "x", "\x00", "💥", "ſ", "²", "../..", "null", "x" * 3000,
@@ -60,7 +67,9 @@ def resolved(schema: Json) -> Json:
 def problems(value: Any, schema: Json, at: str = "$") -> Iterator[str]:
     """Where a value is not as described; a field that is not described is a problem, too."""
     schema = resolved(schema)
-    if not isinstance(value, KINDS[schema["type"]]) or (isinstance(value, bool) and schema["type"] != "boolean"):
+    if not isinstance(value, KINDS[schema["type"]]) or (
+        isinstance(value, bool) and schema["type"] != "boolean"
+    ):
         yield f"{at} is {value!r}, no {schema['type']}"
     elif value not in schema.get("enum", [value]):
         yield f"{at} is {value!r}, not of its enumeration"
@@ -68,10 +77,16 @@ def problems(value: Any, schema: Json, at: str = "$") -> Iterator[str]:
         for number, each in enumerate(value):
             yield from problems(each, schema["items"], f"{at}[{number}]")
     elif isinstance(value, dict):
-        yield from (f"{at}.{name} is missing" for name in schema.get("required", ()) if name not in value)
+        yield from (
+            f"{at}.{name} is missing" for name in schema.get("required", ()) if name not in value
+        )
         for name, each in value.items():
             inner = schema.get("properties", {}).get(name) or schema.get("additionalProperties")
-            yield from problems(each, inner, f"{at}.{name}") if inner else (f"{at}.{name} is not described",)
+            yield from (
+                problems(each, inner, f"{at}.{name}")
+                if inner
+                else (f"{at}.{name} is not described",)
+            )
 
 
 def answer_schema(path: str, method: str, status: int) -> Json | None:
@@ -81,7 +96,9 @@ def answer_schema(path: str, method: str, status: int) -> Json | None:
 
 def test_everything_is_described() -> None:
     """Every route has an operation, every operation an answer, every reference a schema."""
-    operations = {(path, method) for path, item in description()["paths"].items() for method in item}
+    operations = {
+        (path, method) for path, item in description()["paths"].items() for method in item
+    }
     assert operations == {(route.path, route.method.lower()) for route in ROUTES}
     assert set(ANSWERS) == {route.endpoint for route in ROUTES}
     text = json.dumps(description())
@@ -97,10 +114,22 @@ def test_answers_are_as_described() -> None:
     client.wait(30 * 86_400)
     job = client.submitted()
     some = client.query()[1]["conversations"][0]["conversationId"]
-    question = {"interval": DAY, "metrics": ["tTalk", "oServiceLevel"], "groupBy": ["mediaType"], "granularity": "PT6H"}
-    terms = [{"type": "termFrequency", "dimension": "mediaType"}, {"type": "termFrequency", "dimension": "userId"}]
+    question = {
+        "interval": DAY,
+        "metrics": ["tTalk", "oServiceLevel"],
+        "groupBy": ["mediaType"],
+        "granularity": "PT6H",
+    }
+    terms = [
+        {"type": "termFrequency", "dimension": "mediaType"},
+        {"type": "termFrequency", "dimension": "userId"},
+    ]
     bodies = {
-        "details.query": {"interval": DAY, "paging": {"pageSize": 100, "pageNumber": 1}, "aggregations": terms},
+        "details.query": {
+            "interval": DAY,
+            "paging": {"pageSize": 100, "pageNumber": 1},
+            "aggregations": terms,
+        },
         "jobs.submit": {"interval": DAY},
         "aggregates.query": question,
     }
@@ -151,7 +180,10 @@ class Fuzz:
             case "object":
                 return self.object(schema, depth)
             case "array":
-                return [self.value(schema["items"], name, depth + 1) for _ in range(self.drawn.randrange(1, 3))]
+                return [
+                    self.value(schema["items"], name, depth + 1)
+                    for _ in range(self.drawn.randrange(1, 3))
+                ]
             case "integer" | "number":
                 return (
                     self.drawn.choice((1, 2, 25, 100, 101, 10_000, 10**9, 0, -1))
@@ -169,7 +201,11 @@ class Fuzz:
         fields = dict(schema.get("properties", {}))
         if "operator" in fields and not self.slips():
             about = self.drawn.choice([name for name in ("dimension", "metric") if name in fields])
-            fields = {"operator": fields["operator"], "value": fields["value"], about: fields[about]}
+            fields = {
+                "operator": fields["operator"],
+                "value": fields["value"],
+                about: fields[about],
+            }
             return {name: self.value(kind, name, depth + 1) for name, kind in fields.items()}
         required = schema.get("required", ())
         return {
@@ -195,7 +231,9 @@ class Fuzz:
                 path = path.replace(f"{{{parameter['name']}}}", quote(text, safe="") or "-")
             elif parameter["required"] or self.drawn.random() < 0.6:
                 query[parameter["name"]] = text
-        response = self.send(route.method, path, query, operation.get("requestBody", {}).get("content", {}))
+        response = self.send(
+            route.method, path, query, operation.get("requestBody", {}).get("content", {})
+        )
         assert response.status_code < 500, (route, query)
         if response.data and str(response.status_code) in operation["responses"]:
             schema = answer_schema(route.path, route.method, response.status_code)
@@ -231,10 +269,25 @@ class Fuzz:
     def control(self) -> None:
         """One request to the control plane: served, or refused with a sentence."""
         method, path, _, _ = self.drawn.choice(PLANE_ROUTES)
-        path = path.replace("{endpoint}", self.drawn.choice(("details.query", "*", "x"))).replace("{id}", "x")
-        keys = ("words", "set", "advance_s", "rate", "start", "end", "media", "agent", "id", "queue")
+        path = path.replace("{endpoint}", self.drawn.choice(("details.query", "*", "x"))).replace(
+            "{id}", "x"
+        )
+        keys = (
+            "words",
+            "set",
+            "advance_s",
+            "rate",
+            "start",
+            "end",
+            "media",
+            "agent",
+            "id",
+            "queue",
+        )
         body = {
-            key: self.drawn.choice((*JUNK, DAY[:24], ["return-503"], 60)) for key in keys if self.drawn.random() < 0.2
+            key: self.drawn.choice((*JUNK, DAY[:24], ["return-503"], 60))
+            for key in keys
+            if self.drawn.random() < 0.2
         }
         query = {
             "interval": self.value({"type": "string"}, "interval"),
@@ -257,7 +310,9 @@ def test_whatever_is_asked(seed: int) -> None:
         fuzz.control() if fuzz.drawn.random() < 0.1 else fuzz.request()
 
 
-@pytest.mark.skipif("LASTPAGE_FUZZ" not in os.environ, reason="takes minutes; set LASTPAGE_FUZZ to run it")
+@pytest.mark.skipif(
+    "LASTPAGE_FUZZ" not in os.environ, reason="takes minutes; set LASTPAGE_FUZZ to run it"
+)
 @pytest.mark.parametrize("label", [f"{route.method} {route.path}" for route in ROUTES])
 def test_schemathesis_agrees(label: str) -> None:
     """7(c): a tool that never saw this code reads the description and finds no 5xx either."""

@@ -61,7 +61,11 @@ def test_who_does_not_use_it_does_not_pay(runner: pytest.Pytester) -> None:
 
 @pytest.mark.parametrize(
     ("mark", "says"),
-    [("shoe=41", "shoe"), ("per_day=-1", "per_day cannot be -1"), ('now="noon"', "'noon' is no date and time")],
+    [
+        ("shoe=41", "shoe"),
+        ("per_day=-1", "per_day cannot be -1"),
+        ('now="noon"', "'noon' is no date and time"),
+    ],
 )
 def test_bad_marks(runner: pytest.Pytester, mark: str, says: str) -> None:
     """A mark that means nothing is an error of the test that names it."""

@@ -39,7 +39,11 @@ def test_unordered() -> None:
         for number in (1, 2, 3)
         for row in box.query(number=number, order="unordered")[1]["conversations"]
     ]
-    starts = [row["conversationId"] for number in (1, 2, 3) for row in box.query(number=number)[1]["conversations"]]
+    starts = [
+        row["conversationId"]
+        for number in (1, 2, 3)
+        for row in box.query(number=number)[1]["conversations"]
+    ]
     assert len(set(rows)) == len(rows) == 300
     assert rows != starts
 
@@ -72,7 +76,11 @@ def test_terms() -> None:
     def terms(dimension: str, **more: Any) -> Json:
         asked = {"type": "termFrequency", "dimension": dimension, **more}
         (answer,) = box.query(aggregations=[asked], size=1)[1]["aggregations"]
-        assert (answer["type"], answer["dimension"], answer["count"]) == ("termFrequency", dimension, 7)
+        assert (answer["type"], answer["dimension"], answer["count"]) == (
+            "termFrequency",
+            dimension,
+            7,
+        )
         return {each["value"]: each["count"] for each in answer["results"]}
 
     assert terms("mediaType") == {"voice": 4, "chat": 2, "email": 1}
@@ -85,9 +93,14 @@ def test_ranges() -> None:
     """1.3: numericRange counts conversations by metric, from gte to below lt; filters go before."""
     box = Box(*(talk(number, TEN, wait_ms=number * 10_000, media="chat") for number in range(1, 7)))
     limits = [{"lt": 20_000}, {"gte": 20_000, "lt": 40_000}, {"gte": 40_000}]
-    body = {"aggregations": [{"type": "numericRange", "metric": "tAcd", "ranges": limits}], "size": 1}
+    body = {
+        "aggregations": [{"type": "numericRange", "metric": "tAcd", "ranges": limits}],
+        "size": 1,
+    }
     (answer,) = box.query(**body)[1]["aggregations"]
-    assert answer["results"] == [{"count": count, **each} for count, each in zip((1, 2, 3), limits, strict=True)]
+    assert answer["results"] == [
+        {"count": count, **each} for count, each in zip((1, 2, 3), limits, strict=True)
+    ]
     (none,) = box.query(**body, segmentFilters=[some("mediaType", "voice")])[1]["aggregations"]
     assert (none["count"], [each["count"] for each in none["results"]]) == (0, [0, 0, 0])
 
@@ -103,7 +116,10 @@ def test_ranges() -> None:
         ({"type": "termFrequency", "dimension": "mediaType", "size": 0}, "bad.request"),
         ({"type": "numericRange", "metric": "tTalk"}, "bad.request"),
         ({"type": "numericRange", "ranges": [{"gte": 1}]}, "bad.request"),
-        ({"type": "numericRange", "metric": "tEverything", "ranges": [{"gte": 1}]}, "invalid.value"),
+        (
+            {"type": "numericRange", "metric": "tEverything", "ranges": [{"gte": 1}]},
+            "invalid.value",
+        ),
         ({"type": "numericRange", "metric": "tTalk", "ranges": [{"gt": 1}]}, "bad.request"),
         ({"type": "numericRange", "metric": "tTalk", "ranges": ["all"]}, "bad.request"),
     ],
@@ -116,19 +132,31 @@ def test_aggregations_that_are_none(asked: Json, code: str) -> None:
 
 def test_the_code_of_the_limits() -> None:
     """11, row 2: only the texts of the refusals by interval and pagination are known; the code is a switch."""
-    for settings, code in (({}, "bad.request"), ({"limit_code": "general.bad.request"}, "general.bad.request")):
+    for settings, code in (
+        ({}, "bad.request"),
+        ({"limit_code": "general.bad.request"}, "general.bad.request"),
+    ):
         box = Box(talk(1, TEN), **settings)
         long = box.query("2023-10-01T00:00Z/2023-10-09T00:00Z")
         far = box.query(number=1001)
-        assert [(status, answer["code"]) for status, answer in (long, far)] == [(400, code), (400, code)]
+        assert [(status, answer["code"]) for status, answer in (long, far)] == [
+            (400, code),
+            (400, code),
+        ]
 
 
 def test_the_age_of_an_interval() -> None:
     """11, row 4: an interval may begin as long ago as one likes, unless the rule that was once announced is switched on."""
     old = "2023-09-01T00:00Z/2023-09-02T00:00Z"
     assert Box(talk(1, TEN)).query(old)[0] == 200
-    status, answer = Box(talk(1, TEN), sync_age_days_max=35, limit_code="general.bad.request").query(old)
-    assert (status, answer["code"], "35 days" in answer["message"]) == (400, "general.bad.request", True)
+    status, answer = Box(
+        talk(1, TEN), sync_age_days_max=35, limit_code="general.bad.request"
+    ).query(old)
+    assert (status, answer["code"], "35 days" in answer["message"]) == (
+        400,
+        "general.bad.request",
+        True,
+    )
 
 
 def test_unknown_fields() -> None:
@@ -175,7 +203,9 @@ def test_ends_of_an_interval() -> None:
 )
 def test_paging_that_is_none(paging: Any) -> None:
     """1.3: paging has two whole numbers of at least 1, or is absent."""
-    status, answer = Box(talk(1, TEN)).ask("POST", f"{DETAILS}/query", {"interval": DAY, "paging": paging})
+    status, answer = Box(talk(1, TEN)).ask(
+        "POST", f"{DETAILS}/query", {"interval": DAY, "paging": paging}
+    )
     assert (status, answer["code"]) == (400, "bad.request")
 
 
@@ -184,7 +214,9 @@ def test_a_walk_by_filter_renders_each_record_once(monkeypatch: pytest.MonkeyPat
     from lastpage_sandbox import library
 
     box, rendered, render = Box(per_day=150), [], library.render
-    monkeypatch.setattr(library, "render", lambda *of, **how: rendered.append(of[0].id) or render(*of, **how))
+    monkeypatch.setattr(
+        library, "render", lambda *of, **how: rendered.append(of[0].id) or render(*of, **how)
+    )
     agents = [some("purpose", "agent")]
     day = len(box.day())
     for number in (1, 2, 3, 4):

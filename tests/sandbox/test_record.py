@@ -8,7 +8,19 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.sandbox.box import DAYS, HOUR, MINUTE, Box, Json, lasting, measured, ms, parts, sessions, talk
+from tests.sandbox.box import (
+    DAYS,
+    HOUR,
+    MINUTE,
+    Box,
+    Json,
+    lasting,
+    measured,
+    ms,
+    parts,
+    sessions,
+    talk,
+)
 
 from lastpage_sandbox.models import models
 from lastpage_sandbox.moments import BEYOND_MS, read, stamp
@@ -75,7 +87,11 @@ def test_moments_and_numbers(drawn: list[tuple[Skeleton, Json]]) -> None:
 
 def test_stamps() -> None:
     """3.1: moments are read with and without a zone, and written as they were."""
-    for text in ("1970-01-01T00:00:00.000Z", "2023-10-20T15:30:20.007Z", "9999-12-31T23:59:59.999Z"):
+    for text in (
+        "1970-01-01T00:00:00.000Z",
+        "2023-10-20T15:30:20.007Z",
+        "9999-12-31T23:59:59.999Z",
+    ):
         assert stamp(read(text)) == text
     assert read("2023-10-10T00:00") == read("2023-10-10T02:00+02:00") == ms(10)
     for text in ("1969-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00", "soon"):
@@ -90,7 +106,9 @@ def test_sizes(box: Box) -> None:
     sizes: dict[str, list[int]] = {"voice": [], "chat": []}
     for skeleton in day:
         if skeleton.media in sizes and skeleton.direction == "inbound":
-            sizes[skeleton.media].append(len(box.library.rendered(skeleton, box.now_ms, attributes=False)))
+            sizes[skeleton.media].append(
+                len(box.library.rendered(skeleton, box.now_ms, attributes=False))
+            )
     assert 9_000 <= statistics.mean(sizes["voice"]) <= 10_240
     assert 3_000 <= statistics.mean(sizes["chat"]) <= 4_096
 
@@ -98,7 +116,12 @@ def test_sizes(box: Box) -> None:
 def test_an_inbound_call() -> None:
     """5.1: customer, menu, queue, agent in the order of joining, all of them peers of the customer's session."""
     record = made()
-    assert [part["purpose"] for part in record["participants"]] == ["customer", "ivr", "acd", "agent"]
+    assert [part["purpose"] for part in record["participants"]] == [
+        "customer",
+        "ivr",
+        "acd",
+        "agent",
+    ]
     (customer,), (menu,), (queue,), (agent,) = (part["sessions"] for part in record["participants"])
     assert "peerId" not in customer
     assert {each["peerId"] for each in (menu, queue, agent)} == {customer["sessionId"]}
@@ -122,10 +145,16 @@ def test_the_leg_begins_before_the_conversation() -> None:
 def test_the_minima(drawn: list[tuple[Skeleton, Json]]) -> None:
     """5.1: the conversation's MOS and R factor are the minima over all sessions, each for itself."""
     for _, record in drawn:
-        stats = [stat for _, session in sessions(record) for stat in session.get("mediaEndpointStats", [])]
+        stats = [
+            stat
+            for _, session in sessions(record)
+            for stat in session.get("mediaEndpointStats", [])
+        ]
         if stats:
             assert record["mediaStatsMinConversationMos"] == min(stat["minMos"] for stat in stats)
-            assert record["mediaStatsMinConversationRFactor"] == min(stat["minRFactor"] for stat in stats)
+            assert record["mediaStatsMinConversationRFactor"] == min(
+                stat["minRFactor"] for stat in stats
+            )
         else:
             assert "mediaStatsMinConversationMos" not in record
 
@@ -187,11 +216,19 @@ def test_handling_adds_up(drawn: list[tuple[Skeleton, Json]]) -> None:
     for _, record in drawn:
         for part, session in sessions(record):
             metrics = measured(session)
-            if part["purpose"] != "agent" or "tHandle" not in metrics or "tNotResponding" in metrics:
+            if (
+                part["purpose"] != "agent"
+                or "tHandle" not in metrics
+                or "tNotResponding" in metrics
+            ):
                 continue
             assert metrics.get("tTalk") == metrics.get("tTalkComplete")
             assert metrics.get("tHeld") == metrics.get("tHeldComplete")
-            late = sum(each["value"] for each in session["metrics"] if each["emitDate"] > record["conversationEnd"])
+            late = sum(
+                each["value"]
+                for each in session["metrics"]
+                if each["emitDate"] > record["conversationEnd"]
+            )
             parts_of = ("tTalk", "tHeld", "tDialing", "tContacting", "tAcw")
             assert metrics["tHandle"] + late == sum(metrics.get(name, 0) for name in parts_of)
             handled += 1
@@ -211,7 +248,10 @@ def test_segments_follow_each_other(drawn: list[tuple[Skeleton, Json]]) -> None:
     for _, record in drawn:
         for part, session in sessions(record):
             for one, following in pairwise(session["segments"]):
-                if part["purpose"] == "agent" and one["segmentType"] == following["segmentType"] == "wrapup":
+                if (
+                    part["purpose"] == "agent"
+                    and one["segmentType"] == following["segmentType"] == "wrapup"
+                ):
                     continue
                 assert one["segmentEnd"] == following["segmentStart"]
 
@@ -232,7 +272,14 @@ def test_nobody_answers_at_first() -> None:
 def test_a_blind_transfer() -> None:
     """5.7: the first agent transfers into another queue, whose agent answers."""
     record = made(fate="transferred")
-    assert [part["purpose"] for part in record["participants"]] == ["customer", "ivr", "acd", "agent", "acd", "agent"]
+    assert [part["purpose"] for part in record["participants"]] == [
+        "customer",
+        "ivr",
+        "acd",
+        "agent",
+        "acd",
+        "agent",
+    ]
     first, second = (measured(part["sessions"][0]) for part in parts(record, "agent"))
     assert (first["nTransferred"], first["nBlindTransferred"]) == (1, 1)
     assert "nTransferred" not in second
@@ -244,10 +291,18 @@ def test_a_consult_transfer() -> None:
     """5.7: consulted while the customer is on hold; nConsult, then nTransferred and nConsultTransferred."""
     first, second = parts(made(fate="consulted"), "agent")
     metrics = measured(first["sessions"][0])
-    assert (metrics["nConsult"], metrics["nTransferred"], metrics["nConsultTransferred"]) == (1, 1, 1)
+    assert (metrics["nConsult"], metrics["nTransferred"], metrics["nConsultTransferred"]) == (
+        1,
+        1,
+        1,
+    )
     hold = next(each for each in first["sessions"][0]["segments"] if each["segmentType"] == "hold")
-    talking = next(each for each in second["sessions"][0]["segments"] if each["segmentType"] == "interact")
-    assert hold["segmentStart"] < talking["segmentStart"] < hold["segmentEnd"] < talking["segmentEnd"]
+    talking = next(
+        each for each in second["sessions"][0]["segments"] if each["segmentType"] == "interact"
+    )
+    assert (
+        hold["segmentStart"] < talking["segmentStart"] < hold["segmentEnd"] < talking["segmentEnd"]
+    )
     assert hold["disconnectType"] == "consultTransfer"
 
 
@@ -271,20 +326,35 @@ def test_dialled_by_an_agent() -> None:
     record = made(direction="outbound")
     assert [part["purpose"] for part in record["participants"]] == ["agent", "customer"]
     metrics = measured(parts(record, "agent")[0]["sessions"][0])
-    assert (metrics["nOutbound"], metrics["nOutboundAttempted"], metrics["nOutboundConnected"]) == (1, 1, 1)
-    assert metrics["tHandle"] == metrics["tDialing"] + metrics["tTalk"] + metrics.get("tHeld", 0) + metrics["tAcw"]
+    assert (metrics["nOutbound"], metrics["nOutboundAttempted"], metrics["nOutboundConnected"]) == (
+        1,
+        1,
+        1,
+    )
+    assert (
+        metrics["tHandle"]
+        == metrics["tDialing"] + metrics["tTalk"] + metrics.get("tHeld", 0) + metrics["tAcw"]
+    )
 
 
 @pytest.mark.parametrize(
     ("fate", "purposes", "end"),
-    [("campaign", ["dialer", "outbound", "agent"], "person"), ("unreached", ["dialer"], "noanswer")],
+    [
+        ("campaign", ["dialer", "outbound", "agent"], "person"),
+        ("unreached", ["dialer"], "noanswer"),
+    ],
 )
 def test_campaigns(fate: str, purposes: list[str], end: str) -> None:
     """5.7: dialer and outbound, with the ids of campaign, contact and list, and a disposition."""
     record = made(direction="outbound", fate=fate)
     assert [part["purpose"] for part in record["participants"]] == purposes
     dialer = record["participants"][0]["sessions"][0]
-    assert {"outboundCampaignId", "outboundContactId", "outboundContactListId", "dispositionAnalyzer"} <= set(dialer)
+    assert {
+        "outboundCampaignId",
+        "outboundContactId",
+        "outboundContactListId",
+        "dispositionAnalyzer",
+    } <= set(dialer)
     assert dialer["dispositionName"].endswith(end)
     assert ("nOutboundConnected" in measured(dialer)) == (fate == "campaign")
 
@@ -293,14 +363,20 @@ def test_a_personal_call() -> None:
     """5.7: an agent's own call has purpose user, and no queue anywhere."""
     record = made(direction="outbound", fate="personal")
     assert [part["purpose"] for part in record["participants"]] == ["user", "external"]
-    assert all("queueId" not in segment for _, session in sessions(record) for segment in session["segments"])
+    assert all(
+        "queueId" not in segment
+        for _, session in sessions(record)
+        for segment in session["segments"]
+    )
 
 
 def test_a_chat() -> None:
     """5.2: customer, queue, agent; no delay segment, the provider of web chats."""
     record = made(media="chat")
     assert [part["purpose"] for part in record["participants"]] == ["customer", "acd", "agent"]
-    assert [each["segmentType"] for each in parts(record, "acd")[0]["sessions"][0]["segments"]] == ["interact"]
+    assert [each["segmentType"] for each in parts(record, "acd")[0]["sessions"][0]["segments"]] == [
+        "interact"
+    ]
     assert {session["provider"] for _, session in sessions(record)} == {"Webchat Provider"}
     assert record["conversationInitiator"] == "customer"
 
@@ -308,7 +384,12 @@ def test_a_chat() -> None:
 def test_a_message_thread() -> None:
     """5.7: a bot first, addresses and a message type, and the metrics of writing."""
     record = made(600, media="message")
-    assert [part["purpose"] for part in record["participants"]] == ["customer", "botflow", "acd", "agent"]
+    assert [part["purpose"] for part in record["participants"]] == [
+        "customer",
+        "botflow",
+        "acd",
+        "agent",
+    ]
     assert record["customerParticipation"] is True
     for _, session in sessions(record):
         assert {"messageType", "addressFrom", "addressTo"} <= set(session)
@@ -381,14 +462,20 @@ def test_growing(box: Box) -> None:
                 for before, after in zip(one["sessions"], other["sessions"], strict=False):
                     assert before["sessionId"] == after["sessionId"]
                     starts = [each["segmentStart"] for each in after["segments"]]
-                    assert [each["segmentStart"] for each in before["segments"]] == starts[: len(before["segments"])]
-                    assert all(metric in after.get("metrics", []) for metric in before.get("metrics", []))
+                    assert [each["segmentStart"] for each in before["segments"]] == starts[
+                        : len(before["segments"])
+                    ]
+                    assert all(
+                        metric in after.get("metrics", []) for metric in before.get("metrics", [])
+                    )
 
 
 def test_attributes(box: Box, drawn: list[tuple[Skeleton, Json]]) -> None:
     """2, 3.3: attributes only where jobs show them, keys and values cut at 1,024 characters."""
     assert not any("attributes" in part for part in box.record(drawn[0][0])["participants"])
-    values = [value for _, record in drawn for value in record["participants"][0]["attributes"].values()]
+    values = [
+        value for _, record in drawn for value in record["participants"][0]["attributes"].values()
+    ]
     assert max(len(value) for value in values) == 1024
 
 

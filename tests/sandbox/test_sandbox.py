@@ -19,7 +19,11 @@ def test_the_token() -> None:
     assert "refresh_token" not in body
     assert client.log_in(client="x") == (
         400,
-        {"error": "invalid_client", "description": "client not found", "error_description": "client not found"},
+        {
+            "error": "invalid_client",
+            "description": "client not found",
+            "error_description": "client not found",
+        },
     )
     assert client.log_in(secret="x")[1]["description"] == "authentication failed"
     assert client.log_in(body=b"grant_type=password")[0] == 400
@@ -112,7 +116,9 @@ def test_seven_and_thirty_one_days() -> None:
         (
             {
                 "interval": DAY,
-                "conversationFilters": [{"type": "and", "predicates": [{"dimension": "queueId", "value": "x"}]}],
+                "conversationFilters": [
+                    {"type": "and", "predicates": [{"dimension": "queueId", "value": "x"}]}
+                ],
             },
             "invalid.value",
         ),
@@ -127,7 +133,8 @@ def test_bad_queries(body: dict[str, Any], code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "found"), [("day+overlap", {2, 3, 4}), ("exact-start", {3, 4}), ("whole-day", {2, 3, 4, 5})]
+    ("switch", "found"),
+    [("day+overlap", {2, 3, 4}), ("exact-start", {3, 4}), ("whole-day", {2, 3, 4, 5})],
 )
 def test_what_an_hour_selects(switch: Any, found: set[int]) -> None:
     """3.1 and 11, row 5: by the days touched, then by life; an earlier day's conversation is missed either way."""
@@ -149,7 +156,8 @@ def test_what_a_job_selects() -> None:
     hour = "2023-10-10T10:00Z/2023-10-10T11:00Z"
     assert {int(row["conversationId"][:8], 16) for row in client.job(interval=hour)} == {1, 2, 3}
     assert {
-        int(row["conversationId"][:8], 16) for row in client.job(interval=hour, startOfDayIntervalMatching=True)
+        int(row["conversationId"][:8], 16)
+        for row in client.job(interval=hour, startOfDayIntervalMatching=True)
     } == {2, 3}
 
 
@@ -158,7 +166,9 @@ def test_both_routes_agree() -> None:
     client = Client()
     hits = client.query()[1]["totalHits"]
     pages = [
-        row for number in range(1, hits // 100 + 2) for row in client.query(number=number)[1].get("conversations", [])
+        row
+        for number in range(1, hits // 100 + 2)
+        for row in client.query(number=number)[1].get("conversations", [])
     ]
     jobs = client.job(startOfDayIntervalMatching=True)
     assert {row["conversationId"] for row in pages} == {row["conversationId"] for row in jobs}
@@ -211,7 +221,10 @@ def test_the_watermark() -> None:
         for number in range(1, 40)
         for row in client.query(today, number=number)[1].get("conversations", [])
     }
-    lake = {row["conversationStart"] for row in client.job(interval=today, startOfDayIntervalMatching=True)}
+    lake = {
+        row["conversationStart"]
+        for row in client.job(interval=today, startOfDayIntervalMatching=True)
+    }
     assert {start for start in fresh if start < mark} <= lake
     assert {start for start in fresh if start >= mark} - lake
     assert Client(availability="403").ask("GET", f"{DETAILS}/jobs/availability")[0] == 403
@@ -235,7 +248,10 @@ def test_filters() -> None:
     assert hits(segmentFilters=[some("mediaType", "voice"), some("purpose", "agent")]) < voice
     both = {
         "type": "and",
-        "predicates": [{"dimension": "segmentType", "value": "alert"}, {"dimension": "segmentType", "value": "wrapup"}],
+        "predicates": [
+            {"dimension": "segmentType", "value": "alert"},
+            {"dimension": "segmentType", "value": "wrapup"},
+        ],
     }
     assert hits(segmentFilters=[both]) == 0
     directions = [
@@ -243,7 +259,10 @@ def test_filters() -> None:
         hits(conversationFilters=[some("originatingDirection", "outbound")]),
         hits(
             conversationFilters=[
-                {"type": "and", "predicates": [{"dimension": "originatingDirection", "operator": "notExists"}]}
+                {
+                    "type": "and",
+                    "predicates": [{"dimension": "originatingDirection", "operator": "notExists"}],
+                }
             ]
         ),
     ]
@@ -257,7 +276,10 @@ def test_quick_filters_are_true() -> None:
     quick = [
         {
             "type": "or",
-            "predicates": [{"dimension": "mediaType", "value": "chat"}, {"dimension": "mediaType", "value": "voice"}],
+            "predicates": [
+                {"dimension": "mediaType", "value": "chat"},
+                {"dimension": "mediaType", "value": "voice"},
+            ],
         }
     ]
     slow = [{"type": "or", "clauses": [{"type": "or", "predicates": quick[0]["predicates"]}]}]
@@ -283,14 +305,19 @@ def test_a_record_grows() -> None:
     assert len(json.dumps(ended)) > len(json.dumps(open_yet))
     agent = next(part for part in ended["participants"] if part["purpose"] == "agent")
     metrics = {each["name"]: each["value"] for each in agent["sessions"][0]["metrics"]}
-    assert metrics["tHandle"] == metrics["tTalkComplete"] + metrics["tHeldComplete"] + metrics["tAcw"]
+    assert (
+        metrics["tHandle"] == metrics["tTalkComplete"] + metrics["tHeldComplete"] + metrics["tAcw"]
+    )
 
 
 def test_evaluations_come_later() -> None:
     """3.4: evaluations and surveys are filled days after the end."""
     client = Client(per_day=3000)
     start, end = datetime(2023, 10, 19, tzinfo=UTC), datetime(2023, 10, 20, tzinfo=UTC)
-    assert not any("evaluations" in record or "surveys" in record for record in client.box.truth(start, end).values())
+    assert not any(
+        "evaluations" in record or "surveys" in record
+        for record in client.box.truth(start, end).values()
+    )
     client.clock.sleep(10 * 86_400)
     later = client.box.truth(start, end).values()
     assert any("evaluations" in record for record in later)
@@ -312,14 +339,20 @@ def test_shape() -> None:
         assert len(record["conversationStart"]) == 24
         for part in record["participants"]:
             for session in part["sessions"]:
-                assert all(isinstance(metric["value"], int) for metric in session.get("metrics", []))
+                assert all(
+                    isinstance(metric["value"], int) for metric in session.get("metrics", [])
+                )
                 assert None not in session.values()
 
 
 def test_gzip() -> None:
     """1.2: bodies are compressed when asked for."""
     client = Client()
-    headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json", "Accept-Encoding": "gzip"}
+    headers = {
+        "Authorization": f"Bearer {client.token}",
+        "Content-Type": "application/json",
+        "Accept-Encoding": "gzip",
+    }
     _, answered, raw = client.box.request(
         "POST", f"{DETAILS}/query", None, headers, json.dumps({"interval": DAY}).encode()
     )
@@ -339,8 +372,16 @@ def test_permissions() -> None:
 def test_by_id() -> None:
     """1.5: several by id, unknown ones just missing; one by id, 404 if unknown."""
     client = Client()
-    name = next(iter(client.box.truth_ids(datetime(2023, 10, 10, tzinfo=UTC), datetime(2023, 10, 11, tzinfo=UTC))))
-    found = client.ask("GET", DETAILS, id=f"{name},00000000-0000-4000-8000-000000000000")[1]["conversations"]
+    name = next(
+        iter(
+            client.box.truth_ids(
+                datetime(2023, 10, 10, tzinfo=UTC), datetime(2023, 10, 11, tzinfo=UTC)
+            )
+        )
+    )
+    found = client.ask("GET", DETAILS, id=f"{name},00000000-0000-4000-8000-000000000000")[1][
+        "conversations"
+    ]
     assert [record["conversationId"] for record in found] == [name]
     assert client.ask("GET", f"/api/v2/analytics/conversations/{name}/details")[0] == 200
     assert client.ask("GET", "/api/v2/analytics/conversations/nobody/details")[0] == 404
@@ -353,14 +394,22 @@ def test_routes_and_bodies_that_are_none() -> None:
     headers = {"Authorization": f"Bearer {client.token}"}
     assert client.box.request("POST", f"{DETAILS}/query", None, headers, b"{}")[0] == 415
     assert (
-        client.box.request("POST", f"{DETAILS}/query", None, {**headers, "Content-Type": "application/json"}, b"{")[0]
+        client.box.request(
+            "POST", f"{DETAILS}/query", None, {**headers, "Content-Type": "application/json"}, b"{"
+        )[0]
         == 400
     )
 
 
 @pytest.mark.parametrize(
     ("word", "status"),
-    [("return-503", 503), ("return-429", 429), ("return-429-after:9", 429), ("html-502", 502), ("expire-token", 401)],
+    [
+        ("return-503", 503),
+        ("return-429", 429),
+        ("return-429-after:9", 429),
+        ("html-502", 502),
+        ("expire-token", 401),
+    ],
 )
 def test_fault_words(word: str, status: int) -> None:
     """A word is served once, to the endpoint it was put for, and leaves a receipt."""
@@ -401,7 +450,9 @@ def test_slides() -> None:
     assert before < after
 
 
-@pytest.mark.parametrize(("endpoint", "word"), [("nowhere", "reset"), ("*", "explode"), ("*", "return-999")])
+@pytest.mark.parametrize(
+    ("endpoint", "word"), [("nowhere", "reset"), ("*", "explode"), ("*", "return-999")]
+)
 def test_unknown_faults(endpoint: str, word: str) -> None:
     """A fault nobody knows is refused at once, not when it should have happened."""
     with pytest.raises(ValueError, match="there is no"):

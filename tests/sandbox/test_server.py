@@ -17,7 +17,9 @@ def served() -> Iterator[tuple[Sandbox, str]]:
 
 
 def ask(url: str) -> urllib3.BaseHTTPResponse:
-    return urllib3.PoolManager(retries=False).request("GET", f"{url}/api/v2/organizations/me", timeout=5.0)
+    return urllib3.PoolManager(retries=False).request(
+        "GET", f"{url}/api/v2/organizations/me", timeout=5.0
+    )
 
 
 def test_over_a_socket(served: tuple[Sandbox, str]) -> None:
@@ -46,7 +48,9 @@ def test_framing(chunked: bool) -> None:
     with Sandbox(Settings(chunked=chunked)).serve() as server:
         pool = urllib3.HTTPConnectionPool("127.0.0.1", server.port, maxsize=1, retries=False)
         answers = [pool.request("GET", "/api/v2/organizations/me") for _ in range(3)]
-    assert {answer.headers.get("Transfer-Encoding") for answer in answers} == {"chunked" if chunked else None}
+    assert {answer.headers.get("Transfer-Encoding") for answer in answers} == {
+        "chunked" if chunked else None
+    }
     assert {"Content-Length" in answer.headers for answer in answers} == {not chunked}
     assert {answer.json()["code"] for answer in answers} == {"authentication.required"}
     assert pool.num_connections == 1
@@ -56,10 +60,17 @@ def test_a_body_that_is_too_large(served: tuple[Sandbox, str]) -> None:
     """2: refused, and the rest of it is not taken for the next request."""
     box, url = served
     pool = urllib3.PoolManager(retries=False)
-    basic = urllib3.make_headers(basic_auth=f"{box.settings.client_id}:{box.settings.client_secret}")
+    basic = urllib3.make_headers(
+        basic_auth=f"{box.settings.client_id}:{box.settings.client_secret}"
+    )
     form = {"grant_type": "client_credentials"}
-    token = pool.request_encode_body("POST", f"{url}/oauth/token", form, basic, encode_multipart=False).json()
-    headers = {"Authorization": f"Bearer {token['access_token']}", "Content-Type": "application/json"}
+    token = pool.request_encode_body(
+        "POST", f"{url}/oauth/token", form, basic, encode_multipart=False
+    ).json()
+    headers = {
+        "Authorization": f"Bearer {token['access_token']}",
+        "Content-Type": "application/json",
+    }
     path = f"{url}/api/v2/analytics/conversations/details/query"
     answer = pool.request("POST", path, headers=headers, body=b" " * 600_000)
     assert (answer.status, answer.json()["code"]) == (413, "request.entity.too.large")
@@ -71,11 +82,17 @@ def test_the_control_plane_over_a_socket(served: tuple[Sandbox, str]) -> None:
     box, url = served
     headers = {"Content-Type": "application/json"}
     put = urllib3.request(
-        "PUT", f"{url}/_sandbox/faults/*", body=b'{"words": ["return-503", "stall-0.2s"]}', headers=headers
+        "PUT",
+        f"{url}/_sandbox/faults/*",
+        body=b'{"words": ["return-503", "stall-0.2s"]}',
+        headers=headers,
     )
     assert put.status == 200
     assert box.faults.pending == {"*": ["return-503", "stall-0.2s"]}
-    assert urllib3.request("GET", f"{url}/_sandbox/clock", headers={"Host": "evil.example"}).status == 403
+    assert (
+        urllib3.request("GET", f"{url}/_sandbox/clock", headers={"Host": "evil.example"}).status
+        == 403
+    )
     assert ask(url).status == 503
     assert box.faults.receipts == [("organization", "return-503")]
 

@@ -16,16 +16,23 @@ QUERY = json.dumps({"interval": DAY}).encode()
 def sent(
     client: Client, body: bytes = QUERY, path: str = f"{DETAILS}/query", **more: str
 ) -> tuple[int, dict[str, str], bytes]:
-    headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json", **more}
+    headers = {
+        "Authorization": f"Bearer {client.token}",
+        "Content-Type": "application/json",
+        **more,
+    }
     return client.box.request("POST", path, None, headers, body)
 
 
 def test_headers() -> None:
     """1.2: the allowance, the correlation id, and what the edge adds."""
     _, headers, _ = sent(Client())
-    assert {"inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset", "inin-correlation-id"} <= set(
-        headers
-    )
+    assert {
+        "inin-ratelimit-count",
+        "inin-ratelimit-allowed",
+        "inin-ratelimit-reset",
+        "inin-correlation-id",
+    } <= set(headers)
     assert headers["cache-control"] == "no-cache, no-store, must-revalidate"
     assert headers["strict-transport-security"].startswith("max-age=")
     assert headers["content-type"] == "application/json"
@@ -51,7 +58,11 @@ def test_the_429_names_its_limit() -> None:
     status, headers, raw = sent(client)
     body = json.loads(raw)
     assert status == 429
-    assert body["limit"] == {"key": "client.credentials.token.rate.per.minute", "namespace": "platform.api", "value": 1}
+    assert body["limit"] == {
+        "key": "client.credentials.token.rate.per.minute",
+        "namespace": "platform.api",
+        "value": 1,
+    }
     assert f"[{headers['retry-after']}] seconds" in body["message"]
 
 
@@ -65,7 +76,9 @@ def test_bodies_are_compressed_when_asked_for(path: str) -> None:
         url, method, body = f"{DETAILS}/query", "POST", QUERY
     headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json"}
     plain = client.box.request(method, url, None, headers, body)
-    small = client.box.request(method, url, None, {**headers, "Accept-Encoding": "gzip, deflate"}, body)
+    small = client.box.request(
+        method, url, None, {**headers, "Accept-Encoding": "gzip, deflate"}, body
+    )
     assert "content-encoding" not in plain[1]
     assert small[1]["content-encoding"] == "gzip"
     assert gzip.decompress(small[2]) == plain[2]

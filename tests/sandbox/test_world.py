@@ -63,7 +63,9 @@ def test_who_and_what() -> None:
     assert len({each.id for each in found}) == len(found)
     assert all(each.end_ms is None or each.end_ms - each.start_ms <= LIFE_MS_MAX for each in found)
     assert any(each.end_ms is None for each in found)
-    assert any(each.end_ms is not None and each.end_ms - each.start_ms > 2 * DAY_MS for each in found)
+    assert any(
+        each.end_ms is not None and each.end_ms - each.start_ms > 2 * DAY_MS for each in found
+    )
 
 
 def test_by_hand() -> None:
@@ -88,7 +90,8 @@ def test_what_is_there_to_be_seen() -> None:
     world = World(Settings(per_day=0))
     world.add(talk(1, ms(9, 10)), talk(2, ms(9, 11), arrival_ms=ms(9, 13)))
     seen = [
-        [int(each.id[:8], 16) for each in world.visible(ms(9), ms(10), ms(9, hour))] for hour in (9, 10, 11, 12, 13)
+        [int(each.id[:8], 16) for each in world.visible(ms(9), ms(10), ms(9, hour))]
+        for hour in (9, 10, 11, 12, 13)
     ]
     assert seen == [[], [1], [1], [1], [1, 2]]
     assert world.seen(talk(2, 0).id, ms(9, 12)) is None
@@ -125,10 +128,20 @@ def test_counting_renders_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "render", refuse)
     everything = box.query(size=1, number=99_999)[1]["totalHits"]
     assert everything > 1000
-    media = [{"type": "or", "predicates": [some("mediaType", name)["predicates"][0] for name in ("chat", "voice")]}]
+    media = [
+        {
+            "type": "or",
+            "predicates": [some("mediaType", name)["predicates"][0] for name in ("chat", "voice")],
+        }
+    ]
     for filters in (
         {"segmentFilters": media},
-        {"conversationFilters": [some("originatingDirection", "inbound"), some("divisionId", division)]},
+        {
+            "conversationFilters": [
+                some("originatingDirection", "inbound"),
+                some("divisionId", division),
+            ]
+        },
         {"conversationFilters": [some("originatingDirection", operator="notExists")]},
         {"conversationFilters": [some("conversationEnd", operator="exists")]},
     ):

@@ -29,7 +29,12 @@ def test_a_query_and_a_job() -> None:
     settings = Settings(seed=11, per_day=250, requests_per_minute=60_000, job_polls=1)
     box = Sandbox(settings, now=NOW.timestamp)
     with box.serve() as server:
-        command = ["node", str(Path(__file__).with_name("walk.mjs")), str(FOLDER.resolve()), server.url]
+        command = [
+            "node",
+            str(Path(__file__).with_name("walk.mjs")),
+            str(FOLDER.resolve()),
+            server.url,
+        ]
         command += [settings.client_id, settings.client_secret, DAY]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -14,7 +14,9 @@ import pytest
 
 from lastpage_sandbox import Sandbox, Settings
 
-sdk = pytest.importorskip("PureCloudPlatformClientV2", reason="the official SDK is not installed; run: make sdk")
+sdk = pytest.importorskip(
+    "PureCloudPlatformClientV2", reason="the official SDK is not installed; run: make sdk"
+)
 
 NOW = datetime(2023, 10, 20, 15, 30, tzinfo=UTC)
 DAY = "2023-10-16T00:00:00.000Z/2023-10-17T00:00:00.000Z"
@@ -25,12 +27,19 @@ UNKNOWN = "outdated_sdk_version"
 def box() -> Iterator[tuple[Sandbox, Any]]:
     """An organisation on a socket, and the SDK's client, logged in."""
     settings = Settings(
-        seed=11, per_day=250, requests_per_minute=60_000, job_polls=1, evaluated_share=0.2, surveyed_share=0.2
+        seed=11,
+        per_day=250,
+        requests_per_minute=60_000,
+        job_polls=1,
+        evaluated_share=0.2,
+        surveyed_share=0.2,
     )
     box = Sandbox(settings, now=NOW.timestamp)
     with box.serve() as server:
         sdk.configuration.host = server.url
-        client = sdk.api_client.ApiClient().get_client_credentials_token(settings.client_id, settings.client_secret)
+        client = sdk.api_client.ApiClient().get_client_credentials_token(
+            settings.client_id, settings.client_secret
+        )
         yield box, client
 
 
@@ -49,7 +58,9 @@ def pages(api: Any, **more: Any) -> Iterator[Any]:
     number = 1
     while True:
         paging = {"pageSize": 100, "pageNumber": number}
-        page = api.post_analytics_conversations_details_query({"interval": DAY, "paging": paging, **more})
+        page = api.post_analytics_conversations_details_query(
+            {"interval": DAY, "paging": paging, **more}
+        )
         if not page.conversations:
             return
         yield page
@@ -107,7 +118,11 @@ def test_filters_by_the_sdks_models(box: tuple[Sandbox, Any], api: Any) -> None:
     voice = [
         record
         for record in truth(box).values()
-        if any(session["mediaType"] == "voice" for party in record["participants"] for session in party["sessions"])
+        if any(
+            session["mediaType"] == "voice"
+            for party in record["participants"]
+            for session in party["sessions"]
+        )
     ]
     assert 0 < hits == len(voice) < len(truth(box))
 
@@ -126,14 +141,19 @@ def test_a_record_goes_round(box: tuple[Sandbox, Any], api: Any) -> None:
     """What the SDK made of a record, written as JSON again, is the record: no field lost, no value changed."""
     seen = {each.conversation_id: plain(each) for page in pages(api) for each in page.conversations}
     for text, record in truth(box).items():
-        without = {**record, "participants": [_without_attributes(party) for party in record["participants"]]}
+        without = {
+            **record,
+            "participants": [_without_attributes(party) for party in record["participants"]],
+        }
         assert _times(seen[text]) == _times(without)
 
 
 def test_errors_in_its_shape(box: tuple[Sandbox, Any], api: Any) -> None:
     """A refusal is an ApiException with the platform's body."""
     with pytest.raises(sdk.rest.ApiException) as refused:
-        api.post_analytics_conversations_details_query({"interval": "2023-01-01T00:00:00Z/2023-10-01T00:00:00Z"})
+        api.post_analytics_conversations_details_query(
+            {"interval": "2023-01-01T00:00:00Z/2023-10-01T00:00:00Z"}
+        )
     body = json.loads(refused.value.body)
     assert (refused.value.status, body["status"]) == (400, 400)
     assert "does not exceed 7 days" in body["message"]

@@ -19,7 +19,9 @@ def main(first: int, runs: int) -> int:
             except AssertionError:
                 failed.append(seed)
                 traceback.print_exc(limit=None if runs == 1 else 0)
-    print(f"{runs} seeds from {first} on in {time.monotonic() - began:.0f} s; failed: {failed or 'none'}")
+    print(
+        f"{runs} seeds from {first} on in {time.monotonic() - began:.0f} s; failed: {failed or 'none'}"
+    )
     return 1 if failed else 0
 
 

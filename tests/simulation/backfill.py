@@ -31,7 +31,9 @@ ROWS = 1_000
 WINDOW_S = 60.0
 #: The records of every page: only how many there are matters here.
 RECORDS = msgspec.Raw(
-    msgspec.json.encode([{"conversationId": "one", "conversationStart": "2023-10-10T10:00:00.000Z"}] * ROWS)
+    msgspec.json.encode(
+        [{"conversationId": "one", "conversationStart": "2023-10-10T10:00:00.000Z"}] * ROWS
+    )
 )
 
 
@@ -225,4 +227,6 @@ class Backfill:
 
     def _idle(self) -> bool:
         """Whether only the other program is still at work."""
-        return bool(self.busy_until) and all(happens == self._other for _, _, happens in self._events)
+        return bool(self.busy_until) and all(
+            happens == self._other for _, _, happens in self._events
+        )

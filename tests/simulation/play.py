@@ -87,11 +87,16 @@ class Play:
             if self.rng.random() < 0.6:
                 # A token that ends as soon as it was issued is not worth another login; here it does not happen.
                 after = ["pass"] if word == "expire-token" else []
-                self.world.sandbox.faults.put(endpoint, *["pass"] * self.rng.randrange(4), word, *after)
+                self.world.sandbox.faults.put(
+                    endpoint, *["pass"] * self.rng.randrange(4), word, *after
+                )
 
     def _tear(self) -> None:
         """A power cut: what was written last, and not flushed, is there in part."""
-        for segment in (self.place.parent / f"{self.place.name}.lastpage", self.place / ".lastpage"):
+        for segment in (
+            self.place.parent / f"{self.place.name}.lastpage",
+            self.place / ".lastpage",
+        ):
             for path in sorted((segment / "spool").glob("*.pages")):
                 if self.rng.random() < 0.5:
                     with path.open("ab") as torn:
@@ -107,7 +112,10 @@ class Play:
         there = self._visible(span, self.world.clock.now())
         inside = len(there & set(found))
         # What stays as it was, since it is fresher or complete, may be more than this run saw; then a note says so.
-        stays = any("stays as it was" in note for note in summary.notes) and summary.conversations < inside
+        stays = (
+            any("stays as it was" in note for note in summary.notes)
+            and summary.conversations < inside
+        )
         assert summary.conversations == inside or summary.coverage == "short" or stays, (
             f"{summary.conversations} are claimed, {inside} are there"
         )
@@ -118,7 +126,9 @@ class Play:
         verdicts = self._verdicts()
         if summary.coverage == "complete":
             counted = sum(verdict.gap for verdict in verdicts)
-            assert len(missing) <= counted, f"complete, but {len(missing)} are missing and {counted} were counted"
+            assert len(missing) <= counted, (
+                f"complete, but {len(missing)} are missing and {counted} were counted"
+            )
         if summary.coverage == "short":
             struck = {word for _, word in self.world.sandbox.faults.receipts} & DEADLY
             assert struck, f"short without a cause: {summary.notes}"
@@ -142,7 +152,11 @@ class Play:
         span = interval_of(summary)
         truth = self.world.sandbox.truth(span.start, span.end)
         rows = table(self.place)
-        found = {row["conversation_id"]: row["conversation_end"] for row in rows if row["conversation_start"] in span}
+        found = {
+            row["conversation_id"]: row["conversation_end"]
+            for row in rows
+            if row["conversation_start"] in span
+        }
         missing, strange = truth.keys() - found.keys(), found.keys() - truth.keys()
         assert not missing, f"settled: {len(missing)} missing"
         assert not strange, f"settled: {len(strange)} too many"
@@ -157,12 +171,22 @@ class Play:
     def _found(self) -> list[str]:
         if self.place.name == "out":
             return ids(self.place)
-        return [record["conversationId"] for record in lines(self.place)] if self.place.exists() else []
+        return (
+            [record["conversationId"] for record in lines(self.place)]
+            if self.place.exists()
+            else []
+        )
 
     def _verdicts(self) -> list[Verdict]:
-        state = self.place / ".lastpage" if self.place.name == "out" else self.folder / f"{self.place.name}.lastpage"
+        state = (
+            self.place / ".lastpage"
+            if self.place.name == "out"
+            else self.folder / f"{self.place.name}.lastpage"
+        )
         with closing(sqlite3.connect(state / "ledger.sqlite")) as db:
-            rows = db.execute("select verdict from slice where run = (select max(id) from run) and verdict is not null")
+            rows = db.execute(
+                "select verdict from slice where run = (select max(id) from run) and verdict is not null"
+            )
             return [Verdict.load(text) for (text,) in rows]
 
     def _no_429_of_ours(self) -> None:

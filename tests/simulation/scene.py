@@ -12,21 +12,55 @@ WORDS = {
     "token": ("return-503", "reset", "html-502", "truncate-json"),
     "organization": ("return-500", "return-429", "expire-token"),
     "details.query": (
-        *("return-429-after:3", "return-429", "return-500", "return-504", "html-502", "reset", "cut-after-1k"),
+        *(
+            "return-429-after:3",
+            "return-429",
+            "return-500",
+            "return-504",
+            "html-502",
+            "reset",
+            "cut-after-1k",
+        ),
         *("truncate-json", "bad-gzip", "expire-token", "slide-rows", "repeat-page"),
     ),
     "jobs.availability": ("return-503", "reset", "truncate-json"),
     "jobs.submit": ("return-429-after:2", "return-503", "cut-after-1k", "expire-token"),
-    "jobs.status": ("fail-job", "cancel-job", "expire-job", "lose-job", "return-500", "truncate-json", "expire-token"),
+    "jobs.status": (
+        "fail-job",
+        "cancel-job",
+        "expire-job",
+        "lose-job",
+        "return-500",
+        "truncate-json",
+        "expire-token",
+    ),
     "jobs.results": (
-        *("empty-page", "short-page", "repeat-page", "lose-job", "expire-job", "loop-cursor", "wall-400", "reset"),
+        *(
+            "empty-page",
+            "short-page",
+            "repeat-page",
+            "lose-job",
+            "expire-job",
+            "loop-cursor",
+            "wall-400",
+            "reset",
+        ),
         *("cut-after-1k", "truncate-json", "bad-gzip", "return-429", "return-503", "expire-token"),
     ),
     "jobs.delete": ("return-500", "lose-job", "reset"),
 }
 #: What may leave a slice without a true end: only after these may a run say short.
 DEADLY = frozenset(
-    {"fail-job", "cancel-job", "expire-job", "lose-job", "loop-cursor", "wall-400", "slide-rows", "repeat-page"}
+    {
+        "fail-job",
+        "cancel-job",
+        "expire-job",
+        "lose-job",
+        "loop-cursor",
+        "wall-400",
+        "slide-rows",
+        "repeat-page",
+    }
 )
 #: Without headers nobody can know of a smaller allowance than the usual one.
 ALLOWANCES: tuple[dict[str, Any], ...] = (
@@ -78,7 +112,14 @@ class Scene:
 def _settings(rng: random.Random, seed: int) -> dict[str, Any]:
     late = rng.random() < 0.3
     quiet = dict.fromkeys(
-        ("evaluated_share", "surveyed_share", "resolved_share", "late_wrap_up_share", "rewritten_share"), 0.0
+        (
+            "evaluated_share",
+            "surveyed_share",
+            "resolved_share",
+            "late_wrap_up_share",
+            "rewritten_share",
+        ),
+        0.0,
     )
     return {
         **quiet,

@@ -42,7 +42,14 @@ VALUES: dict[pa.DataType, list[Any]] = {
     pa.string(): TEXTS,
     pa.list_(pa.string()): [None, [], [None], [""], TEXTS],
     pa.list_(pa.int64()): [[2**63 - 1, None], [], None],
-    pa.timestamp("ms", tz="UTC"): [0, -1, None, 1_696_932_000_123, 253_402_300_799_999, 951_827_696_000],
+    pa.timestamp("ms", tz="UTC"): [
+        0,
+        -1,
+        None,
+        1_696_932_000_123,
+        253_402_300_799_999,
+        951_827_696_000,
+    ],
     pa.bool_(): [True, None, False],
     pa.int64(): [2**63 - 1, None, -(2**63), 0],
     pa.int32(): [0, 2**31 - 1],
@@ -112,7 +119,9 @@ def test_the_same_as_parquet(tmp_path: Path) -> None:
     assert ours.keys() == theirs.keys()
     for name, rows in theirs.items():
         assert [list(row) for row in ours[name]] == [list(row) for row in rows]
-        assert [each["conversation_id"] for each in ours[name]] == [each["conversation_id"] for each in rows]
+        assert [each["conversation_id"] for each in ours[name]] == [
+            each["conversation_id"] for each in rows
+        ]
 
 
 def test_read_by_others(tmp_path: Path) -> None:
@@ -125,7 +134,9 @@ def test_read_by_others(tmp_path: Path) -> None:
     )
     assert len(rows) == len(everything(tmp_path)["conversations"])
     assert [str(each) for each in rows.types[1:3]] == ["TIMESTAMP WITH TIME ZONE", "DATE"]
-    for start, day, division in rows.project("conversation_start at time zone 'UTC', day, division").fetchall():
+    for start, day, division in rows.project(
+        "conversation_start at time zone 'UTC', day, division"
+    ).fetchall():
         assert start.date() == day
         assert len(division) == 36
 
@@ -146,7 +157,10 @@ def test_a_folder_keeps_its_format(tmp_path: Path) -> None:
     cloud = made.cloud()
     cloud.fetch("2023-10-10T08:00Z/2023-10-10T12:00Z", tmp_path, format="csv")
     cloud.fetch(DAY, tmp_path)
-    assert [path.name for path in sorted((tmp_path / "conversations").rglob("*.*"))] == ["_lastpage.json", "part.csv"]
+    assert [path.name for path in sorted((tmp_path / "conversations").rglob("*.*"))] == [
+        "_lastpage.json",
+        "part.csv",
+    ]
     assert len(comma_separated(tmp_path / "conversations" / f"day={DAY}" / Csv.file)) == 2
     with pytest.raises(UsageError, match=r"holds \.csv files.*give another folder"):
         cloud.fetch(DAY, tmp_path, format="parquet")

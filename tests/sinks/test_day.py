@@ -14,6 +14,9 @@ def test_batches() -> None:
     batches = list(batched(repeat(page, BATCH), schemas()))
     assert [len(batch["conversations"]) for batch in batches] == [BATCH, BATCH]
     assert [len(batch["sessions"]) for batch in batches] == [BATCH, BATCH]
-    assert [len(batch["conversations"]) for batch in batched([page, {"sessions": page["sessions"]}], schemas())] == [2]
+    assert [
+        len(batch["conversations"])
+        for batch in batched([page, {"sessions": page["sessions"]}], schemas())
+    ] == [2]
     assert len(list(batched(repeat({"sessions": page["sessions"]}, 9), schemas()))) == 3
     assert list(batched([], schemas())) == []

@@ -19,7 +19,9 @@ from lastpage.sinks.destination import Destination
         ("-", None),
     ],
 )
-def test_forms(text: str, state: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forms(
+    text: str, state: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A folder keeps its state inside, a file beside it, a stream nowhere; reading the text creates nothing."""
     monkeypatch.chdir(tmp_path)
     place = Destination.parse(text)
@@ -27,7 +29,9 @@ def test_forms(text: str, state: str | None, tmp_path: Path, monkeypatch: pytest
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["", "s3://bucket/x", "postgresql://host/db", "x.csv", "x.json", "x.parquet", "x.gz"])
+@pytest.mark.parametrize(
+    "text", ["", "s3://bucket/x", "postgresql://host/db", "x.csv", "x.json", "x.parquet", "x.gz"]
+)
 def test_no_destination(text: str) -> None:
     """What cannot be written to is refused with what can."""
     with pytest.raises(UsageError, match="give a folder"):

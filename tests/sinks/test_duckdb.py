@@ -50,7 +50,9 @@ def changed(path: Path, *statements: str) -> None:
 def held_elsewhere(path: Path) -> subprocess.Popen[str]:
     """Another program that has the file open."""
     code = f"import duckdb; db = duckdb.connect({str(path)!r}); print('open', flush=True); input()"
-    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert other.stdout
     assert other.stdout.readline() == "open\n"
     return other
@@ -63,10 +65,16 @@ def test_the_same_tables_as_a_folder(tmp_path: Path) -> None:
     for place in ("out", "x.duckdb"):
         assert made.cloud().fetch(SPAN, tmp_path / place).coverage == "complete"
     found, wanted = database(tmp_path / "x.duckdb"), everything(tmp_path / "out")
-    lists = {name: pq.read_table(tmp_path / "out" / name / "part.parquet").to_pylist() for name in LISTS}
+    lists = {
+        name: pq.read_table(tmp_path / "out" / name / "part.parquet").to_pylist() for name in LISTS
+    }
     assert found == {name: by_keys(rows) for name, rows in (wanted | lists).items()}
     assert len(found["conversations"]) > 60
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "x.duckdb", "x.duckdb.lastpage"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "out",
+        "x.duckdb",
+        "x.duckdb.lastpage",
+    ]
 
 
 def test_older_versions_read_it(tmp_path: Path) -> None:
@@ -74,7 +82,9 @@ def test_older_versions_read_it(tmp_path: Path) -> None:
     path = filled(tmp_path)
     filled(tmp_path)
     with duckdb.connect(path, read_only=True) as db:
-        tags = db.execute("select tags from duckdb_databases() where database_name = 'x'").fetchall()[0][0]
+        tags = db.execute(
+            "select tags from duckdb_databases() where database_name = 'x'"
+        ).fetchall()[0][0]
     assert tags["storage_version"].startswith("v1.0.0")
 
 
@@ -82,7 +92,9 @@ def test_what_it_holds(tmp_path: Path) -> None:
     """Whose data it is, and what each day has, can be asked for in SQL."""
     with duckdb.connect(filled(tmp_path), read_only=True) as db:
         assert db.execute("from lastpage_meta").fetchall() == [(VERSION, "org-1", "{}", "{}", "")]
-        (row,) = db.execute("select day, coverage, finality, conversations from lastpage_ranges").fetchall()
+        (row,) = db.execute(
+            "select day, coverage, finality, conversations from lastpage_ranges"
+        ).fetchall()
     assert row == (DAY, "complete", "final", 2)
 
 
@@ -103,7 +115,12 @@ def test_reading_gives_the_schema(tmp_path: Path) -> None:
 def test_somebody_elses_database(tmp_path: Path, mark: bool) -> None:
     """A database that lastpage did not make is refused with exit code 6, and stays as it is."""
     path = tmp_path / "x.duckdb"
-    changed(path, "create table conversations (thesis varchar)" if mark else "create table thesis (chapter integer)")
+    changed(
+        path,
+        "create table conversations (thesis varchar)"
+        if mark
+        else "create table thesis (chapter integer)",
+    )
     before = path.read_bytes()
     with pytest.raises(DestinationError, match="not written by lastpage") as refused:
         held(KIND, tmp_path)
@@ -145,7 +162,9 @@ def test_tables_of_the_owner_stay(tmp_path: Path) -> None:
     )
     filled(tmp_path)
     with duckdb.connect(tmp_path / "x.duckdb", read_only=True) as db:
-        assert db.execute("select note, count(*) from notes, starts group by 1").fetchall() == [("mine", 2)]
+        assert db.execute("select note, count(*) from notes, starts group by 1").fetchall() == [
+            ("mine", 2)
+        ]
 
 
 @pytest.mark.invariant("Destinations")
@@ -204,7 +223,10 @@ def full_disk(folder: Path, room: int) -> None:
 
 def wide() -> list[list[msgspec.Raw]]:
     """A day that needs a few MiB, in text that does not compress."""
-    return [[record(number / 100, os.urandom(2_000).hex(), page) for number in range(300)] for page in range(3)]
+    return [
+        [record(number / 100, os.urandom(2_000).hex(), page) for number in range(300)]
+        for page in range(3)
+    ]
 
 
 @pytest.mark.parametrize("room_kib", [300, 600, 1200])
@@ -300,7 +322,9 @@ def test_queues_by_day(tmp_path: Path) -> None:
     tables = database(tmp_path / "x.duckdb")
     place = ("conversation_id", "participant_no", "session_no")
     queues = {
-        tuple(row[key] for key in place): row["queue_id"] for row in reversed(tables["segments"]) if row["queue_id"]
+        tuple(row[key] for key in place): row["queue_id"]
+        for row in reversed(tables["segments"])
+        if row["queue_id"]
     }
     wanted: Counter[tuple[str, str]] = Counter()
     for row in tables["metrics"]:
@@ -314,7 +338,13 @@ def test_queues_by_day(tmp_path: Path) -> None:
     assert len(found) > 2
     for queue, offered, answered, abandoned, flowed_out, handle_ms in found:
         names = ("nOffered", "tAnswered", "tAbandon", "tFlowOut", "tHandle")
-        assert [wanted[queue, name] for name in names] == [offered, answered, abandoned, flowed_out, handle_ms]
+        assert [wanted[queue, name] for name in names] == [
+            offered,
+            answered,
+            abandoned,
+            flowed_out,
+            handle_ms,
+        ]
         assert offered >= answered + abandoned + flowed_out > 0
 
 
@@ -327,7 +357,9 @@ def test_verify(tmp_path: Path) -> None:
     made, place = world(per_day=60), tmp_path / "x.duckdb"
     made.cloud().fetch(SPAN, place)
     noon = datetime(2023, 10, 11, 12, tzinfo=UTC)
-    made.sandbox.world.remove(min(made.truth(noon - timedelta(hours=12), noon + timedelta(hours=12))))
+    made.sandbox.world.remove(
+        min(made.truth(noon - timedelta(hours=12), noon + timedelta(hours=12)))
+    )
     made.clock.sleep(3600)
     same, changed_day = ("2023-10-10", "same"), ("2023-10-11", "changed")
     assert verified(made, place, content=True) == [same, changed_day]

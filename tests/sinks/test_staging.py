@@ -12,7 +12,11 @@ class Crash(BaseException):
 
 
 def texts(place: Path) -> dict[str, str]:
-    return {str(path.relative_to(place)): path.read_text() for path in sorted(place.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(place)): path.read_text()
+        for path in sorted(place.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_together_or_not_at_all(tmp_path: Path) -> None:

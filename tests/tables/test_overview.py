@@ -22,12 +22,19 @@ def of(*records: Json, names: Names | None = None) -> list[Json]:
 
 
 def sessions(record: Json) -> Iterator[tuple[Json, Json]]:
-    return ((person, each) for person in record.get("participants", ()) for each in person.get("sessions", ()))
+    return (
+        (person, each)
+        for person in record.get("participants", ())
+        for each in person.get("sessions", ())
+    )
 
 
 def total(record: Json, *names: str) -> int | None:
     values = [
-        each["value"] for _, session in sessions(record) for each in session.get("metrics", ()) if each["name"] in names
+        each["value"]
+        for _, session in sessions(record)
+        for each in session.get("metrics", ())
+        if each["name"] in names
     ]
     return sum(values) if values else None
 
@@ -48,7 +55,9 @@ def agents(record: Json) -> list[str]:
         (segment["segmentStart"], place, person["userId"])
         for place, (person, session) in enumerate(sessions(record))
         for segment in session.get("segments", ())
-        if person["purpose"] in ("agent", "user") and segment["segmentType"] == "interact" and "userId" in person
+        if person["purpose"] in ("agent", "user")
+        and segment["segmentType"] == "interact"
+        and "userId" in person
     ]
     return list(dict.fromkeys(user for _, _, user in sorted(began)))
 
@@ -61,7 +70,9 @@ def expected(record: Json) -> Json:
     start, end = moment(record, "conversationStart"), moment(record, "conversationEnd")
     queues = told(record, ("acd", "agent"), "queueId")
     codes = told(record, (), "wrapUpCode")
-    media = list(dict.fromkeys(each["mediaType"] for _, each in sessions(record) if "mediaType" in each))
+    media = list(
+        dict.fromkeys(each["mediaType"] for _, each in sessions(record) if "mediaType" in each)
+    )
     return {
         "conversation_id": record["conversationId"],
         "conversation_start": start,
@@ -111,8 +122,16 @@ def test_handled_by_several() -> None:
     """Queues and agents come in the order of time, not of the record; who only rang is no agent."""
 
     def leg(purpose: str, user: str, start: int, queue: str, kind: str = "interact") -> Json:
-        segment = {"segmentStart": f"2023-10-10T10:{start:02d}:00.000Z", "segmentType": kind, "queueId": queue}
-        return {"purpose": purpose, "userId": user, "sessions": [{"mediaType": "voice", "segments": [segment]}]}
+        segment = {
+            "segmentStart": f"2023-10-10T10:{start:02d}:00.000Z",
+            "segmentType": kind,
+            "queueId": queue,
+        }
+        return {
+            "purpose": purpose,
+            "userId": user,
+            "sessions": [{"mediaType": "voice", "segments": [segment]}],
+        }
 
     (row,) = of(
         RECORD
@@ -134,7 +153,12 @@ def test_handled_by_several() -> None:
 def test_names() -> None:
     """Ids with a name show it; one that is in no list shows none."""
     lists = {
-        kind: pa.table({"id": pa.array(list(pairs), pa.string()), "name": pa.array(list(pairs.values()), pa.string())})
+        kind: pa.table(
+            {
+                "id": pa.array(list(pairs), pa.string()),
+                "name": pa.array(list(pairs.values()), pa.string()),
+            }
+        )
         for kind, pairs in {"queues": {"q1": "Sales"}, "users": {"u2": "Ada"}}.items()
     }
 
@@ -147,7 +171,9 @@ def test_names() -> None:
         }
         return {"purpose": "agent", "userId": user, "sessions": [{"segments": [segment]}]}
 
-    (row,) = of(RECORD | {"participants": [leg("u1", "q1", 1), leg("u2", "q2", 2)]}, names=Names(lists))
+    (row,) = of(
+        RECORD | {"participants": [leg("u1", "q1", 1), leg("u2", "q2", 2)]}, names=Names(lists)
+    )
     assert (row["first_queue"], row["last_queue"], row["agents"], row["wrap_up"]) == (
         "Sales",
         None,
@@ -157,10 +183,16 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "record", [RECORD, RECORD | {"participants": []}, RECORD | {"participants": [{"sessions": None}]}]
+    "record",
+    [RECORD, RECORD | {"participants": []}, RECORD | {"participants": [{"sessions": None}]}],
 )
 def test_next_to_nothing(record: Json) -> None:
     """A conversation without participants is a row all the same."""
     (row,) = of(record)
-    assert (row["conversation_id"], row["answered"], row["agent_ids"], row["wait_ms"]) == ("c1", False, [], None)
+    assert (row["conversation_id"], row["answered"], row["agent_ids"], row["wait_ms"]) == (
+        "c1",
+        False,
+        [],
+        None,
+    )
     assert overview(shred([])).schema == overview_schema()

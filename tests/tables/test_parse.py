@@ -51,7 +51,9 @@ def test_everything_is_there() -> None:
     """Every scalar of every object at every level of a realistic day is in its table, under its key; and nothing else is."""
     records = world(per_day=150).sandbox.truth(DAY, DAY.replace(day=12))
     tables = shred(raws(*records.values()))
-    expected: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {name: [] for name in TABLES}
+    expected: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
+        name: [] for name in TABLES
+    }
     for record in records.values():
         for name, key, each in objects(CONVERSATION, record, (record["conversationId"],)):
             expected[name].append((key, each))
@@ -74,7 +76,12 @@ def test_columns() -> None:
     assert column("mediaStatsMinConversationMos") == "media_stats_min_conversation_mos"
     assert column("q850ResponseCodes") == "q850_response_codes"
     assert column("oTotalScore") == "o_total_score"
-    assert [*TABLES["segments"]][:4] == ["conversation_id", "participant_no", "session_no", "segment_no"]
+    assert [*TABLES["segments"]][:4] == [
+        "conversation_id",
+        "participant_no",
+        "session_no",
+        "segment_no",
+    ]
 
 
 @pytest.mark.invariant("Tables")
@@ -83,7 +90,12 @@ def test_same_names_and_times_do_not_collide() -> None:
     metric = {"name": "tTalk", "value": 5, "emitDate": "2023-10-10T10:00:00.000Z"}
     segment = {"segmentType": "interact", "segmentStart": "2023-10-10T10:00:00.000Z"}
     session = {"sessionId": "s", "metrics": [metric, metric], "segments": [segment, segment]}
-    tables = shred(raws(RECORD | {"participants": [{"sessions": [session]}, {}, {"sessions": [session, session]}]}))
+    tables = shred(
+        raws(
+            RECORD
+            | {"participants": [{"sessions": [session]}, {}, {"sessions": [session, session]}]}
+        )
+    )
     assert [tuple(row.values())[:4] for row in tables["metrics"].to_pylist()] == [
         ("c1", 0, 0, 0), ("c1", 0, 0, 1), ("c1", 2, 0, 0), ("c1", 2, 0, 1), ("c1", 2, 1, 0), ("c1", 2, 1, 1),
     ]  # fmt: skip
@@ -96,7 +108,10 @@ def test_same_names_and_times_do_not_collide() -> None:
     [
         ({"conversationEnd": "yesterday"}, "bad timestamp"),
         ({"conversationEnd": ""}, "empty timestamp"),
-        ({"participants": [{"sessions": [{"metrics": [{"value": 4.25}]}]}]}, "an integer that is none"),
+        (
+            {"participants": [{"sessions": [{"metrics": [{"value": 4.25}]}]}]},
+            "an integer that is none",
+        ),
         ({"participants": "many"}, "wrong type"),
         ({"selfServed": "maybe"}, "wrong type"),
         ({"conversationId": None}, "no id"),
@@ -162,7 +177,10 @@ def test_an_odd_start(start: str, meant: str) -> None:
 @pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 10**30])
 def test_an_integer_that_a_double_cannot_hold(value: int) -> None:
     """An integer that a double would round never becomes a row; the record is kept as it came."""
-    metrics = [{"participants": [{"sessions": [{"metrics": [{"value": each}]}]}]} for each in (value, 2**52)]
+    metrics = [
+        {"participants": [{"sessions": [{"metrics": [{"value": each}]}]}]}
+        for each in (value, 2**52)
+    ]
     tables = shred(raws(*({**RECORD, **each} for each in metrics)))
     assert tables["metrics"].column("value").to_pylist() == [2**52]
     assert str(value) in tables["broken"].to_pylist()[0]["record"]
@@ -183,7 +201,10 @@ def test_a_lone_surrogate() -> None:
 )
 def test_wide_text(text: str) -> None:
     """Any text is the same text afterwards, in values and in attributes."""
-    record = RECORD | {"externalTag": text, "participants": [{"attributes": {text: text, "empty": ""}}]}
+    record = RECORD | {
+        "externalTag": text,
+        "participants": [{"attributes": {text: text, "empty": ""}}],
+    }
     tables = shred(raws(record))
     assert tables["conversations"].column("external_tag").to_pylist() == [text]
     attributes = {row["name"]: row["value"] for row in tables["participant_attributes"].to_pylist()}
@@ -204,7 +225,9 @@ def test_nothing() -> None:
 
 
 @pytest.mark.invariant("Tables")
-@pytest.mark.parametrize("half", [r"\ud83d", r"\uDE00 \ud83d", r"\ud83d\u0041", r"\ud83d\ud83d\ude00"])
+@pytest.mark.parametrize(
+    "half", [r"\ud83d", r"\uDE00 \ud83d", r"\ud83d\u0041", r"\ud83d\ud83d\ude00"]
+)
 def test_half_a_character_spoils_no_page(half: str) -> None:
     """Half a character is kept as it came, and costs neither its record's id nor its page."""
     other = json.dumps({**RECORD, "externalTag": "\\\\ud800 \U0001f600"})
@@ -215,4 +238,7 @@ def test_half_a_character_spoils_no_page(half: str) -> None:
     assert [head and head.id for head in read_page(body).heads or ()] == ["c1", "c2"]
     tables = shred(split_records(body))
     assert [row["conversation_id"] for row in tables["broken"].to_pylist()] == ["c2"]
-    assert decode_record(msgspec.Raw(spoilt.encode()))["externalTag"] == json.loads(spoilt)["externalTag"]
+    assert (
+        decode_record(msgspec.Raw(spoilt.encode()))["externalTag"]
+        == json.loads(spoilt)["externalTag"]
+    )

@@ -26,7 +26,8 @@ def loaded(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["tables.schema", "tables.selection", "tables.unknown", "sinks.sink", "sinks.destination"]
+    "module",
+    ["tables.schema", "tables.selection", "tables.unknown", "sinks.sink", "sinks.destination"],
 )
 def test_descriptions_need_no_arrow(module: str) -> None:
     """Columns are described, selections and destinations are checked without loading what writes them."""

@@ -23,12 +23,20 @@ PERSON = {
             "mediaType": "voice",
             "callbackNumbers": ["tel:+49123", "tel:+49456"],
             "requestedRoutings": ["Standard"],
-            "segments": [{"segmentType": "interact", "segmentStart": "2023-10-10T10:00:00.000Z", "queueId": "q1"}],
+            "segments": [
+                {
+                    "segmentType": "interact",
+                    "segmentStart": "2023-10-10T10:00:00.000Z",
+                    "queueId": "q1",
+                }
+            ],
         }
     ],
 }
 RECORDS = raws(RECORD | {"participants": [PERSON, PERSON]}, RECORD | {"conversationId": "c2"})
-BROKEN = raws(RECORD | {"conversationId": "c3", "participants": {"no": "list"}, "externalTag": "tel:+49123"})
+BROKEN = raws(
+    RECORD | {"conversationId": "c3", "participants": {"no": "list"}, "externalTag": "tel:+49123"}
+)
 
 
 def shredded(**chosen: Any) -> dict[str, pa.Table]:
@@ -54,7 +62,12 @@ def test_tables() -> None:
 def test_columns() -> None:
     """Of a table that is named only these columns and the keys; other tables are whole."""
     tables = shredded(columns=("sessions.media_type",))
-    assert tables["sessions"].column_names == ["conversation_id", "participant_no", "session_no", "media_type"]
+    assert tables["sessions"].column_names == [
+        "conversation_id",
+        "participant_no",
+        "session_no",
+        "media_type",
+    ]
     assert tables["segments"].schema == Shredder().schemas["segments"]
 
 
@@ -82,7 +95,9 @@ def test_hashed() -> None:
     assert (numbers[0], len(numbers), len(ani)) == (ani, 2, 32)
     (user, _) = tables["participants"].column("user_id").to_pylist()
     assert tables["conversation_overview"].column("agent_ids").to_pylist() == [[user], []]
-    attributes = {(row["name"], row["value"]) for row in tables["participant_attributes"].to_pylist()}
+    attributes = {
+        (row["name"], row["value"]) for row in tables["participant_attributes"].to_pylist()
+    }
     assert ("birthday", "1970-01-01") in attributes
     assert ("user_id", "odd") in attributes
     other = Shredder(Selection(hash=("ani",)), b"another key, as long as it")(RECORDS)
@@ -113,7 +128,9 @@ def test_broken_records_are_private_too() -> None:
 
 def test_attributes_as_columns() -> None:
     """A row a participant, a column an attribute; one that has a column's name of ours gets a prefix."""
-    table = shredded(attributes=("tier", "user_id", "nobody has it"))["participants_with_attributes"]
+    table = shredded(attributes=("tier", "user_id", "nobody has it"))[
+        "participants_with_attributes"
+    ]
     assert table.column_names[4:] == ["tier", "attribute_user_id", "nobody has it"]
     assert table.to_pylist()[0] == {
         "conversation_id": "c1",
@@ -130,7 +147,9 @@ def test_attributes_as_columns() -> None:
 def test_raw() -> None:
     """Every record as it came, byte for byte."""
     tables = Shredder(Selection(keep_raw=True))([*RECORDS, *BROKEN])
-    assert [row["record"].encode() for row in tables["raw"].to_pylist()] == [bytes(raw) for raw in [*RECORDS, *BROKEN]]
+    assert [row["record"].encode() for row in tables["raw"].to_pylist()] == [
+        bytes(raw) for raw in [*RECORDS, *BROKEN]
+    ]
 
 
 def test_remembered() -> None:

@@ -33,18 +33,25 @@ def record_with(path: str, fields: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("level", "path"), list(levels()), ids=lambda each: each.table if isinstance(each, Level) else ""
+    ("level", "path"),
+    list(levels()),
+    ids=lambda each: each.table if isinstance(each, Level) else "",
 )
 def test_every_level(level: Level, path: str) -> None:
     """A new field is named at whatever level it is; the fields that are known are not, whatever they hold."""
     known = dict.fromkeys(level.fields, "a member of tomorrow")
     assert unknown([raw(record_with(path, known))]) == set()
-    assert unknown([raw(record_with(path, known | {"brandNew": {"deep": 1}}))]) == {f"{path}brandNew"}
+    assert unknown([raw(record_with(path, known | {"brandNew": {"deep": 1}}))]) == {
+        f"{path}brandNew"
+    }
 
 
 def test_attributes_are_free() -> None:
     """Participant attributes have the names that the organisation gives them."""
-    assert unknown([raw({"participants": [{"attributes": {"brandNew": "1"}}, {"attributes": None}]})]) == set()
+    assert (
+        unknown([raw({"participants": [{"attributes": {"brandNew": "1"}}, {"attributes": None}]})])
+        == set()
+    )
 
 
 def test_records_that_are_none() -> None:
@@ -58,7 +65,9 @@ def test_records_that_are_none() -> None:
         b'{"a":"\xff"}',
     ]
     assert unknown(map(msgspec.Raw, odd)) == set()
-    assert unknown([raw({"participants": [7, {"sessions": {"brandNew": 1}}]})]) == {"participants.sessions.brandNew"}
+    assert unknown([raw({"participants": [7, {"sessions": {"brandNew": 1}}]})]) == {
+        "participants.sessions.brandNew"
+    }
 
 
 def test_bounds() -> None:
@@ -67,7 +76,9 @@ def test_bounds() -> None:
     odd = ["x" * 5000, "\x1b[2J", "a\nb", "é", "", "a.b", "\ud800"]
     found = unknown([raw({name: 1}) for name in odd])
     assert len(found) >= len(odd) - 1
-    assert all(len(path) <= NAME_CHARS_MAX + 2 and path.isascii() and path.isprintable() for path in found)
+    assert all(
+        len(path) <= NAME_CHARS_MAX + 2 and path.isascii() and path.isprintable() for path in found
+    )
 
 
 def test_the_sentence() -> None:

@@ -77,7 +77,9 @@ def test_what_a_job_request_says() -> None:
         "startOfDayIntervalMatching": True,
     }
     ahead = Slice(1, WEEKS, Interval(WEEKS.start, WEEKS.end + DAY), "cursor", "test")
-    assert "startOfDayIntervalMatching" not in json.loads(walk.call(Request(ahead, "submit")).body or b"")
+    assert "startOfDayIntervalMatching" not in json.loads(
+        walk.call(Request(ahead, "submit")).body or b""
+    )
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELLED", "EXPIRED"])
@@ -115,7 +117,9 @@ def test_polling_is_bounded_and_slows_down() -> None:
 @pytest.mark.parametrize("kind", ["poll", "results"])
 def test_a_job_that_vanished(kind: Any, status: int) -> None:
     """A job that is not there any more is submitted again."""
-    assert isinstance(go(CursorWalk(Query(WEEKS)), Request(JOB, kind, job=UUID), answer(status)), Again)
+    assert isinstance(
+        go(CursorWalk(Query(WEEKS)), Request(JOB, kind, job=UUID), answer(status)), Again
+    )
 
 
 def test_a_refused_cursor_is_a_limit() -> None:
@@ -139,7 +143,10 @@ def test_page_size_follows_the_bodies() -> None:
 def test_a_deleted_job_may_be_gone() -> None:
     """Whatever the API says to the deletion, what was read stays read."""
     for status in (204, 404, 409):
-        assert go(CursorWalk(Query(WEEKS)), Request(JOB, "delete", job=UUID), answer(status)).kind == "recount"
+        assert (
+            go(CursorWalk(Query(WEEKS)), Request(JOB, "delete", job=UUID), answer(status)).kind
+            == "recount"
+        )
 
 
 def test_requests_survive_the_ledger() -> None:

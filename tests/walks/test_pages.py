@@ -131,7 +131,9 @@ def test_a_token_is_followed() -> None:
 
 def test_what_a_page_request_says() -> None:
     """Paging stands inside `paging`, where the API reads it."""
-    call = PagesWalk(Query(HOUR, direction="inbound")).call(Request(SLICE, "page", ordinal=3, page_size=100))
+    call = PagesWalk(Query(HOUR, direction="inbound")).call(
+        Request(SLICE, "page", ordinal=3, page_size=100)
+    )
     body = json.loads(call.body or b"")
     assert (call.method, call.path) == ("POST", f"{DETAILS}/query")
     assert body["paging"] == {"pageSize": 100, "pageNumber": 3}

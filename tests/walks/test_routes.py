@@ -37,7 +37,12 @@ def slice_of(route: Route) -> Slice:
 def test_every_route_answers(route: Route) -> None:
     """Each walk begins, fits its page size to its limit, and has a sentence for each of its ends."""
     walk = ROUTES[route](Query(DAY))
-    assert walk.first(slice_of(route)).page_size == walk.page_size == walk.page_size_usual <= walk.page_size_max
+    assert (
+        walk.first(slice_of(route)).page_size
+        == walk.page_size
+        == walk.page_size_usual
+        <= walk.page_size_max
+    )
     assert all(walk.signs.values())
     assert walk.resumable_s > 0
     assert walk.cleanup([]) is None

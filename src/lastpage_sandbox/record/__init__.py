@@ -23,11 +23,19 @@ from lastpage_sandbox.skeleton import Skeleton
 __all__ = ["Conversation", "name_id", "render", "stamp"]
 
 Cast = Callable[[Draft], list[Participant]]
-MEDIA: dict[str, Cast] = {"voice": voice, "chat": chat, "message": message, "email": email, "callback": callback}
+MEDIA: dict[str, Cast] = {
+    "voice": voice,
+    "chat": chat,
+    "message": message,
+    "email": email,
+    "callback": callback,
+}
 OUTBOUND: dict[str, Cast] = {"campaign": campaign, "unreached": campaign, "personal": personal}
 
 
-def render(skeleton: Skeleton, seed: int, at_ms: int, later: Later, *, attributes: bool) -> Conversation:
+def render(
+    skeleton: Skeleton, seed: int, at_ms: int, later: Later, *, attributes: bool
+) -> Conversation:
     """The record as the API would show it at `at_ms`; participant attributes only where jobs have them."""
     draft = Draft(skeleton, seed, at_ms, later)
     participants = joined(_cast(skeleton)(draft))
@@ -42,8 +50,12 @@ def render(skeleton: Skeleton, seed: int, at_ms: int, later: Later, *, attribute
         conversation_start=stamp(skeleton.start_ms),
         customer_participation=None if skeleton.media == "voice" else True,
         division_ids=[draft.name("division", skeleton.division)],
-        media_stats_min_conversation_mos=min(stat.min_mos for stat in draft.stats) if voiced else None,
-        media_stats_min_conversation_r_factor=min(stat.min_r_factor for stat in draft.stats) if voiced else None,
+        media_stats_min_conversation_mos=min(stat.min_mos for stat in draft.stats)
+        if voiced
+        else None,
+        media_stats_min_conversation_r_factor=min(stat.min_r_factor for stat in draft.stats)
+        if voiced
+        else None,
         originating_direction=skeleton.direction,
         evaluations=evaluations(draft),
         surveys=surveys(draft),

@@ -73,7 +73,11 @@ def resolutions(draft: Draft) -> list[Resolution]:
 
 
 def _not_yet(draft: Draft, moment: int | None) -> bool:
-    return moment is None or moment > draft.at_ms or draft.skeleton.fate in ("abandoned", "unreached", "personal")
+    return (
+        moment is None
+        or moment > draft.at_ms
+        or draft.skeleton.fate in ("abandoned", "unreached", "personal")
+    )
 
 
 def _made(moment: int | None) -> str:

@@ -10,7 +10,13 @@ from lastpage_sandbox.record.draft import Draft, Line
 from lastpage_sandbox.record.shape import Participant
 
 #: What the parts of handling add up to: each time one ends, and once when all have ended.
-TIMES = {"interact": "tTalk", "hold": "tHeld", "parked": "tPark", "dialing": "tDialing", "contacting": "tContacting"}
+TIMES = {
+    "interact": "tTalk",
+    "hold": "tHeld",
+    "parked": "tPark",
+    "dialing": "tDialing",
+    "contacting": "tContacting",
+}
 #: Parking is the one part that is not work.
 HANDLED = ("interact", "hold", "dialing", "contacting")
 #: Calls this long have somebody on hold.
@@ -69,7 +75,9 @@ def handle(draft: Draft, line: Line, handling: Handling) -> None:
     _after_work(draft, line, handling, handled, queue if end > done else None)
 
 
-def agent(draft: Draft, handling: Handling, media: str, line: Line | None = None, **facts: Any) -> Participant:
+def agent(
+    draft: Draft, handling: Handling, media: str, line: Line | None = None, **facts: Any
+) -> Participant:
     """The participant; `line` is what is known of the session already."""
     line = line or Line(draft)
     handle(draft, line, handling)
@@ -85,20 +93,32 @@ def agent(draft: Draft, handling: Handling, media: str, line: Line | None = None
     )
 
 
-def silent(draft: Draft, number: int, alert: tuple[int, int], media: str, **facts: Any) -> Participant:
+def silent(
+    draft: Draft, number: int, alert: tuple[int, int], media: str, **facts: Any
+) -> Participant:
     """An agent who was alerted and did not answer, with the inconsistency that real data has (5.1)."""
     line = Line(draft)
     queue, code = draft.queue_id, wrap_up(draft, number)
     alerted, gave_up = alert
     error = "error.ininedgecontrol.session.inactive" if media == "voice" else None
     line.segment("alert", alerted, gave_up, "client", queue_id=queue)
-    line.segment("wrapup", gave_up, gave_up + PENALTY_MS, "client", code, queue_id=queue, error_code=error)
-    for name, value in (("nError", 1), ("tAlert", gave_up - alerted), ("tNotResponding", gave_up - alerted)):
+    line.segment(
+        "wrapup", gave_up, gave_up + PENALTY_MS, "client", code, queue_id=queue, error_code=error
+    )
+    for name, value in (
+        ("nError", 1),
+        ("tAlert", gave_up - alerted),
+        ("tNotResponding", gave_up - alerted),
+    ):
         line.metric(gave_up, name, value)
     for name in ("tAcw", "tHandle"):
         line.metric(gave_up + PENALTY_MS - MISCOUNT_MS, name, PENALTY_MS - MISCOUNT_MS)
-    sessions = line.session(media, draft.id(), requested_routings=["Standard"], used_routing="Standard", **facts)
-    return Participant(participant_id=draft.id(), purpose="agent", user_id=draft.user(number), sessions=sessions)
+    sessions = line.session(
+        media, draft.id(), requested_routings=["Standard"], used_routing="Standard", **facts
+    )
+    return Participant(
+        participant_id=draft.id(), purpose="agent", user_id=draft.user(number), sessions=sessions
+    )
 
 
 def talk(draft: Draft, answered: int, done: int) -> list[tuple[str, int, int]]:
@@ -126,11 +146,15 @@ def _completed(line: Line, handling: Handling) -> int:
     return sum(sums.get(kind, 0) for kind in HANDLED)
 
 
-def _after_work(draft: Draft, line: Line, handling: Handling, handled: int, queue: str | None) -> None:
+def _after_work(
+    draft: Draft, line: Line, handling: Handling, handled: int, queue: str | None
+) -> None:
     """Wrap-up with its metrics, and whatever was added to it later (3.4)."""
     done, end, later = handling.done_ms, handling.end_ms, draft.later
     code = wrap_up(draft, handling.agent)
-    rewritten = handling.last and later.rewritten_ms is not None and later.rewritten_ms <= draft.until_ms
+    rewritten = (
+        handling.last and later.rewritten_ms is not None and later.rewritten_ms <= draft.until_ms
+    )
     correction = CORRECTION_MS if rewritten else 0
     if queue is not None:
         line.segment("wrapup", done, end, handling.how, code, queue_id=queue)
@@ -141,6 +165,11 @@ def _after_work(draft: Draft, line: Line, handling: Handling, handled: int, queu
     if handling.last and later.wrapped_ms is not None and later.wrapped_ms <= draft.until_ms:
         late = later.wrapped_ms
         line.segment(
-            "wrapup", late - LATE_WORK_MS, late, "client", draft.name("wrap-up", 6), wrap_up_note="added later"
+            "wrapup",
+            late - LATE_WORK_MS,
+            late,
+            "client",
+            draft.name("wrap-up", 6),
+            wrap_up_note="added later",
         )
         line.metric(late, "tAcw", LATE_WORK_MS)

@@ -6,7 +6,13 @@ from lastpage_sandbox.record.draft import Draft
 
 #: Keys and values are cut to this many characters (2).
 LENGTH_MAX = 1024
-NOTES = ('said "übermorgen", 5 € — ok ✓', "call back\nafter 5 pm", "C:\\orders\\4711", "👍🏽 done", "")
+NOTES = (
+    'said "übermorgen", 5 € — ok ✓',
+    "call back\nafter 5 pm",
+    "C:\\orders\\4711",
+    "👍🏽 done",
+    "",
+)
 
 
 def attributes(draft: Draft) -> dict[str, str]:

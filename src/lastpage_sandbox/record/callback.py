@@ -34,7 +34,12 @@ def _customer(call: Call, facts: dict[str, Any]) -> Participant:
     sessions = line.session("callback", call.customer, **facts)
     if skeleton.fate != "abandoned":
         sessions += _spoken(call)
-    return Participant(participant_id=draft.id(), participant_name=call.number, purpose="customer", sessions=sessions)
+    return Participant(
+        participant_id=draft.id(),
+        participant_name=call.number,
+        purpose="customer",
+        sessions=sessions,
+    )
 
 
 def _spoken(call: Call) -> list[Session]:
@@ -43,7 +48,9 @@ def _spoken(call: Call) -> list[Session]:
     line.segment("interact", answered, done, "endpoint", q850_response_codes=[16])
     line.metric(answered, "nConnected")
     line.metric(done, "tConnected", done - answered)
-    return line.session("voice", call.draft.id(), **call.facts(rated=(answered, done)), recording=True)
+    return line.session(
+        "voice", call.draft.id(), **call.facts(rated=(answered, done)), recording=True
+    )
 
 
 def _queue(call: Call, facts: dict[str, Any]) -> Participant:
@@ -52,12 +59,18 @@ def _queue(call: Call, facts: dict[str, Any]) -> Participant:
     abandoned = skeleton.fate == "abandoned"
     line = Line(draft)
     line.segment("scheduled", skeleton.start_ms, queued, queue_id=draft.queue_id)
-    line.segment("interact", queued, left, "system" if abandoned else "transfer", queue_id=draft.queue_id)
+    line.segment(
+        "interact", queued, left, "system" if abandoned else "transfer", queue_id=draft.queue_id
+    )
     line.metric(skeleton.start_ms, "nCallbackScheduled")
     line.metric(queued, "nOffered")
     line.metric(left, "tAbandon" if abandoned else "tAcd", left - queued)
-    sessions = line.session("callback", draft.id(), peer_id=call.customer, used_routing="Standard", **facts)
-    return Participant(participant_id=draft.id(), participant_name=skeleton.queue, purpose="acd", sessions=sessions)
+    sessions = line.session(
+        "callback", draft.id(), peer_id=call.customer, used_routing="Standard", **facts
+    )
+    return Participant(
+        participant_id=draft.id(), participant_name=skeleton.queue, purpose="acd", sessions=sessions
+    )
 
 
 def _agent(call: Call, facts: dict[str, Any]) -> Participant:
@@ -79,7 +92,8 @@ def _agent(call: Call, facts: dict[str, Any]) -> Participant:
     line.metric(_answered(call), "nOutboundConnected")
     caller = agent(draft, handling, "voice", line, **call.behind() | {"direction": "outbound"})
     caller.sessions = (
-        taken.session("callback", draft.id(), timeout_seconds=30, peer_id=call.customer, **facts) + caller.sessions
+        taken.session("callback", draft.id(), timeout_seconds=30, peer_id=call.customer, **facts)
+        + caller.sessions
     )
     return caller
 

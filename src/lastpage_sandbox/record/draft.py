@@ -18,7 +18,17 @@ from lastpage_sandbox.skeleton import Skeleton
 class Draft:
     """One conversation at one moment, with the draws that belong to it alone."""
 
-    __slots__ = ("_drawn", "at_ms", "direction", "later", "queue_id", "seed", "skeleton", "stats", "until_ms")
+    __slots__ = (
+        "_drawn",
+        "at_ms",
+        "direction",
+        "later",
+        "queue_id",
+        "seed",
+        "skeleton",
+        "stats",
+        "until_ms",
+    )
 
     def __init__(self, skeleton: Skeleton, seed: int, at_ms: int, later: Later) -> None:
         self.skeleton, self.seed, self.at_ms, self.later = skeleton, seed, at_ms, later
@@ -57,14 +67,22 @@ class Line:
         self.metrics: list[Metric] = []
 
     def segment(
-        self, kind: str, start_ms: int, end_ms: int, how: str | None = None, code: str | None = None, **more: Any
+        self,
+        kind: str,
+        start_ms: int,
+        end_ms: int,
+        how: str | None = None,
+        code: str | None = None,
+        **more: Any,
     ) -> None:
         """A segment as it stands; `how` it was disconnected and the wrap-up `code` are known when it has ended."""
         until = self._draft.until_ms
         if start_ms > until:
             return
         if end_ms > until:
-            self.segments.append(Segment(conference=False, segment_start=stamp(start_ms), segment_type=kind, **more))
+            self.segments.append(
+                Segment(conference=False, segment_start=stamp(start_ms), segment_type=kind, **more)
+            )
             return
         self.segments.append(
             Segment(
@@ -83,7 +101,9 @@ class Line:
         if emitted_ms <= self._draft.until_ms:
             self.metrics.append(Metric(emit_date=stamp(emitted_ms), name=name, value=max(value, 0)))
 
-    def session(self, media: str, session_id: str, flow: Flow | None = None, **facts: Any) -> list[Session]:
+    def session(
+        self, media: str, session_id: str, flow: Flow | None = None, **facts: Any
+    ) -> list[Session]:
         """The session in a list of its own, which is empty if it has not begun."""
         if not self.segments:
             return []

@@ -105,7 +105,12 @@ def _consulted(draft: Draft, media: str, facts: Facts) -> list[Participant]:
         last=False,
     )
     second = Handling(
-        skeleton.agent + 1, asked, [("interact", picked_up, done)], skeleton.first_end_ms, None, skeleton.queue
+        skeleton.agent + 1,
+        asked,
+        [("interact", picked_up, done)],
+        skeleton.first_end_ms,
+        None,
+        skeleton.queue,
     )
     return [agent(draft, first, media, **facts()), agent(draft, second, media, **facts())]
 

@@ -22,7 +22,9 @@ def dialed(draft: Draft) -> list[Participant]:
     for name in ("nOutbound", "nOutboundAttempted"):
         line.metric(start, name)
     line.metric(picked_up, "nOutboundConnected")
-    caller = agent(draft, handling, "voice", line, **call.behind(), requested_routings=None, used_routing=None)
+    caller = agent(
+        draft, handling, "voice", line, **call.behind(), requested_routings=None, used_routing=None
+    )
     return [caller, _called(call, picked_up, done, "customer")]
 
 
@@ -38,14 +40,22 @@ def campaign(draft: Draft) -> list[Participant]:
         "outbound_contact_list_id": draft.name("contact list", name),
     }
     line = Line(draft)
-    attempt = Property(property="attempt", property_type="integer", value=str(1 + skeleton.agent % 3))
+    attempt = Property(
+        property="attempt", property_type="integer", value=str(1 + skeleton.agent % 3)
+    )
     line.segment("dialing", start, picked_up, None if reached else "system", properties=[attempt])
-    line.segment("system", picked_up, skeleton.left_ms if reached else end, "transfer" if reached else "system")
+    line.segment(
+        "system",
+        picked_up,
+        skeleton.left_ms if reached else end,
+        "transfer" if reached else "system",
+    )
     line.metric(start, "nOutboundAttempted")
     if reached:
         line.metric(picked_up, "nOutboundConnected")
     told = {
-        "disposition_name": "disposition.classification.callable." + ("person" if reached else "noanswer"),
+        "disposition_name": "disposition.classification.callable."
+        + ("person" if reached else "noanswer"),
         "disposition_analyzer": "disposition.analyzer.callprogress",
     }
     facts = call.facts() | contact | (told if picked_up <= draft.until_ms else {})
@@ -59,7 +69,9 @@ def campaign(draft: Draft) -> list[Participant]:
         return [dialer]
     parts = talk(draft, skeleton.left_ms, skeleton.done_ms)
     handling = Handling(skeleton.agent, picked_up, parts, end, None, skeleton.queue)
-    handler = agent(draft, handling, "voice", **call.behind(), **contact, script_id=draft.name("script", name))
+    handler = agent(
+        draft, handling, "voice", **call.behind(), **contact, script_id=draft.name("script", name)
+    )
     return [dialer, _called(call, picked_up, skeleton.done_ms, "outbound"), handler]
 
 
@@ -78,7 +90,9 @@ def personal(draft: Draft) -> list[Participant]:
         participant_id=draft.id(),
         purpose="user",
         user_id=draft.user(skeleton.agent),
-        sessions=line.session("voice", draft.id(), **call.facts(rated=(picked_up, end)), peer_id=call.customer),
+        sessions=line.session(
+            "voice", draft.id(), **call.facts(rated=(picked_up, end)), peer_id=call.customer
+        ),
     )
     return [user, _called(call, picked_up, end, "external")]
 

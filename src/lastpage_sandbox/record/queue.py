@@ -12,11 +12,17 @@ TARGET_MS = 20_000
 #: Voice is handed to the queue with a moment's delay; nothing else is.
 DELAY_MS = 14
 #: What a visit's end is called in its metric and its disconnect type.
-ENDS = {"answered": ("tAcd", "transfer"), "abandoned": ("tAbandon", "peer"), "flow": ("tFlowOut", "transfer")}
+ENDS = {
+    "answered": ("tAcd", "transfer"),
+    "abandoned": ("tAbandon", "peer"),
+    "flow": ("tFlowOut", "transfer"),
+}
 SHORT_ABANDON_MS = 5_000
 
 
-def acd(draft: Draft, peer: str, queue: str, times: tuple[int, int], end: str, media: str, **facts: Any) -> Participant:
+def acd(
+    draft: Draft, peer: str, queue: str, times: tuple[int, int], end: str, media: str, **facts: Any
+) -> Participant:
     """A visit to `queue` from one time to another that ended `answered`, `abandoned` or by `flow`."""
     entered, left = times
     name, how = ENDS[end]
@@ -40,7 +46,9 @@ def acd(draft: Draft, peer: str, queue: str, times: tuple[int, int], end: str, m
     )  # fmt: skip
     facts |= {"requested_routings": ["Standard"], "used_routing": "Standard", "peer_id": peer}
     sessions = line.session(media, draft.id(), flow=flow if media == "voice" else None, **facts)
-    return Participant(participant_id=draft.id(), participant_name=queue, purpose="acd", sessions=sessions)
+    return Participant(
+        participant_id=draft.id(), participant_name=queue, purpose="acd", sessions=sessions
+    )
 
 
 def waited(media: str, entered: int, left: int) -> int:

@@ -12,7 +12,13 @@ from lastpage_sandbox.record.queue import acd, waited
 from lastpage_sandbox.record.shape import Flow, Participant
 
 MESSENGERS = ("webmessaging", "whatsapp", "sms", "facebook", "apple")
-SUBJECTS = ("Rechnung 4711", "Where is my order?", 'Re: "Angebot" — Frage', "Kündigung zum Monatsende", "📦 kaputt")
+SUBJECTS = (
+    "Rechnung 4711",
+    "Where is my order?",
+    'Re: "Angebot" — Frage',
+    "Kündigung zum Monatsende",
+    "📦 kaputt",
+)
 #: Exchanges between agent and customer in a thread.
 TURNS_MAX = 3
 
@@ -34,7 +40,9 @@ def message(draft: Draft) -> list[Participant]:
     }
     customer = draft.id()
     bot = [_bot(draft, customer, facts)] if draft.skeleton.direction != "outbound" else []
-    guest = _customer(draft, "message", customer, "client", facts | {"authenticated": draft.below(2) == 0})
+    guest = _customer(
+        draft, "message", customer, "client", facts | {"authenticated": draft.below(2) == 0}
+    )
     return [guest, *bot, *_thread(draft, customer, "message", facts)]
 
 
@@ -56,11 +64,19 @@ def email(draft: Draft) -> list[Participant]:
         "provider": "PureCloud Email",
     }
     customer = draft.id()
-    return [_customer(draft, "email", customer, "peer", facts, subject), *_thread(draft, customer, "email", facts)]
+    return [
+        _customer(draft, "email", customer, "peer", facts, subject),
+        *_thread(draft, customer, "email", facts),
+    ]
 
 
 def _customer(
-    draft: Draft, media: str, session: str, how: str, facts: dict[str, Any], subject: str | None = None
+    draft: Draft,
+    media: str,
+    session: str,
+    how: str,
+    facts: dict[str, Any],
+    subject: str | None = None,
 ) -> Participant:
     skeleton = draft.skeleton
     start, done = skeleton.start_ms, skeleton.done_ms
@@ -99,7 +115,12 @@ def _bot(draft: Draft, peer: str, facts: dict[str, Any]) -> Participant:
         starting_language="de",
     )
     sessions = line.session("message", draft.id(), flow=flow, peer_id=peer, **facts)
-    return Participant(participant_id=draft.id(), participant_name=flow.flow_name, purpose="botflow", sessions=sessions)
+    return Participant(
+        participant_id=draft.id(),
+        participant_name=flow.flow_name,
+        purpose="botflow",
+        sessions=sessions,
+    )
 
 
 def _thread(draft: Draft, peer: str, media: str, facts: dict[str, Any]) -> list[Participant]:
@@ -116,7 +137,13 @@ def _thread(draft: Draft, peer: str, media: str, facts: dict[str, Any]) -> list[
         wait = waited(media, queued, left)
     parts = _turns(draft, left, done)
     handling = Handling(
-        skeleton.agent, max(queued, left - 4_000), parts, skeleton.first_end_ms, wait, skeleton.queue, how="client"
+        skeleton.agent,
+        max(queued, left - 4_000),
+        parts,
+        skeleton.first_end_ms,
+        wait,
+        skeleton.queue,
+        how="client",
     )
     return [*visits, _writer(draft, handling, media, _behind(facts, peer))]
 

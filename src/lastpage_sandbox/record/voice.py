@@ -48,9 +48,7 @@ class Call:
     def behind(self) -> dict[str, Any]:
         """The fields of a leg behind the menu, which the customer's leg is the peer of."""
         skeleton = self.draft.skeleton
-        address = (
-            f"sip:{self.leg & 0xFFFFFF:06x}+sandbox.invalid;tgrp={self.edge};trunk-context=sandbox@127.0.0.1;user=phone"
-        )
+        address = f"sip:{self.leg & 0xFFFFFF:06x}+sandbox.invalid;tgrp={self.edge};trunk-context=sandbox@127.0.0.1;user=phone"
         facts = self.facts(rated=(skeleton.left_ms, skeleton.done_ms))
         return facts | {"peer_id": self.customer, "session_dnis": address, "recording": True}
 
@@ -68,7 +66,12 @@ def _customer(call: Call) -> Participant:
     line = Line(draft)
     line.segment("system", skeleton.start_ms - BEFORE_MS, connected)
     line.segment(
-        "interact", connected, done, DISCONNECTS[draft.below(2)], queue_id=draft.queue_id, q850_response_codes=[16]
+        "interact",
+        connected,
+        done,
+        DISCONNECTS[draft.below(2)],
+        queue_id=draft.queue_id,
+        q850_response_codes=[16],
     )
     line.metric(connected, "nConnected")
     line.metric(done, "tConnected", done - connected)
@@ -98,7 +101,11 @@ def _menu(call: Call) -> Participant:
     line.segment("system", start, begun)
     line.segment("ivr", begun, left, "transfer")
     line.metric(begun, "nFlow")
-    for emitted, name, value in ((left, "tIvr", left - begun), (left + 3, "tFlow", ran), (left + 3, "tFlowExit", ran)):
+    for emitted, name, value in (
+        (left, "tIvr", left - begun),
+        (left + 3, "tFlow", ran),
+        (left + 3, "tFlowExit", ran),
+    ):
         line.metric(emitted, name, value)
     flow = _flow(call, left)
     if flow.outcomes:
@@ -106,13 +113,17 @@ def _menu(call: Call) -> Participant:
         line.metric(left, "tFlowOutcome", ran)
     facts = call.facts(rated=(start, left)) | {"peer_id": call.customer}
     sessions = line.session("voice", draft.id(), flow=flow, **facts)
-    return Participant(participant_id=draft.id(), participant_name="Main Menu", purpose="ivr", sessions=sessions)
+    return Participant(
+        participant_id=draft.id(), participant_name="Main Menu", purpose="ivr", sessions=sessions
+    )
 
 
 def _flow(call: Call, left: int) -> Flow:
     draft, start = call.draft, call.draft.skeleton.start_ms
     language = (
-        LANGUAGES[DIVISIONS.index(draft.skeleton.division) % 3] if draft.skeleton.division in DIVISIONS else "de-de"
+        LANGUAGES[DIVISIONS.index(draft.skeleton.division) % 3]
+        if draft.skeleton.division in DIVISIONS
+        else "de-de"
     )
     outcome = FlowOutcome(
         flow_outcome=draft.name("outcome"),
@@ -143,8 +154,14 @@ def _rated(draft: Draft, span: tuple[int, int]) -> list[EndpointStat]:
     """Both ends of a leg report their quality, in either codec, in the middle and at the end."""
     start, end = span
     stats = []
-    for codec, when in zip(("audio/opus", "audio/PCMU") * 2, ((start + end) // 2, end, end, end), strict=True):
-        mos, latency, packets = 432 + draft.below(60), 2 + draft.below(60), (when - start) // 20 + draft.below(50)
+    for codec, when in zip(
+        ("audio/opus", "audio/PCMU") * 2, ((start + end) // 2, end, end, end), strict=True
+    ):
+        mos, latency, packets = (
+            432 + draft.below(60),
+            2 + draft.below(60),
+            (when - start) // 20 + draft.below(50),
+        )
         if when <= draft.until_ms:
             stats.append(
                 EndpointStat(
