@@ -1,7 +1,9 @@
-"""A server of pages that were rendered before: one day of the sandbox, repeated under other dates and ids, over loopback.
+"""A server of pages that were rendered before: one day of the sandbox, repeated under other dates
+and ids, over loopback.
 
-So a benchmark measures who reads, not who renders. Every conversation has an id of its own, counts agree, and a job's results
-come in pages of 1,000, compressed once; a client that does not ask for gzip gets the same bytes inflated.
+So a benchmark measures who reads, not who renders. Every conversation has an id of its own, counts
+agree, and a job's results come in pages of 1,000, compressed once; a client that does not ask for
+gzip gets the same bytes inflated.
 """
 
 from __future__ import annotations
@@ -104,7 +106,9 @@ class Replay:
 
 
 def moved(page: bytes, number: int) -> bytes:
-    """A page of the template as page `number`: under the dates of another day, with other ids, compressed."""
+    """A page of the template as page `number`: under the dates of another day, with other ids,
+    compressed.
+    """
     day = number // (PER_DAY // PAGE)
     shift = FIRST + timedelta(days=day) - DAY
 

@@ -1,7 +1,8 @@
-"""The sandbox must never hide the client's speed: conversations a second of job results over loopback, from one process.
+"""The sandbox must never hide the client's speed: conversations a second of job results over
+loopback, from one process.
 
-A job is read once to render it and to learn its cursors. Then its pages are asked for again and thrown away uninflated, so that the
-figure is the server's and not the reader's.
+A job is read once to render it and to learn its cursors. Then its pages are asked for again and
+thrown away uninflated, so that the figure is the server's and not the reader's.
 """
 
 from __future__ import annotations

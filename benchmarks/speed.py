@@ -1,7 +1,9 @@
-"""How fast, and with how much memory: rendered job pages over loopback, into all tables as zstd Parquet.
+"""How fast, and with how much memory: rendered job pages over loopback, into all tables as zstd
+Parquet.
 
-Everything is measured in one run, each row in a process of its own, against the same pages: what users have today (the official
-SDK's loop and requests + json, which only build a list), what no client can beat (downloading, parsing on one core), and lastpage.
+Everything is measured in one run, each row in a process of its own, against the same pages: what
+users have today (the official SDK's loop and requests + json, which only build a list), what no
+client can beat (downloading, parsing on one core), and lastpage.
 """
 
 from __future__ import annotations
@@ -34,9 +36,11 @@ from lastpage.cli.app import return_memory
 from lastpage.clock import RealClock
 from lastpage.tables.parse import parse, record_type
 
-#: Conversations: of the comparison, of the official SDK (which takes minutes for more), of the growth.
+#: Conversations: of the comparison, of the official SDK (which takes minutes for more), of the
+#: growth.
 SIZE, SDK_SIZE, GROWTH = 200_000, 3_000, (10_000, 100_000, 500_000)
-#: From a server's URL and a size to the conversations read, with the seconds that count if those are not all.
+#: From a server's URL and a size to the conversations read, with the seconds that count if those
+#: are not all.
 Work = Callable[[str, int], int | tuple[int, float]]
 #: Readings that what is limited by the parser alone is measured by.
 PASSES = 5
@@ -58,7 +62,9 @@ class Measured:
 
 
 class Unpaced(RealClock):
-    """Waits for nothing: this measures work. Rendered jobs are done at once, and the server allows everything."""
+    """Waits for nothing: this measures work. Rendered jobs are done at once, and the server allows
+    everything.
+    """
 
     def sleep(self, seconds: float) -> None:
         pass
@@ -122,7 +128,9 @@ def download_only(url: str, size: int) -> int:
 
 
 def arro3_alone(url: str, size: int) -> tuple[int, float]:
-    """arrow-rs as it comes, on one core: a page in memory to one record of it, by the same types; nothing else is done."""
+    """arrow-rs as it comes, on one core: a page in memory to one record of it, by the same types;
+    nothing else is done.
+    """
     types = arro3.core.Schema.from_arrow(pa.schema([("conversations", pa.list_(record_type()))]))
 
     def whole(body: bytes) -> int:
@@ -133,7 +141,9 @@ def arro3_alone(url: str, size: int) -> tuple[int, float]:
 
 
 def parse_only(url: str, size: int) -> tuple[int, float]:
-    """The same as lastpage does it: records that were sliced out of the page before, a few hundred at a time."""
+    """The same as lastpage does it: records that were sliced out of the page before, a few hundred
+    at a time.
+    """
     return _timed(
         lambda page: len(parse(page)), [split_records(body) for body in _bodies(url, size)]
     )
@@ -146,7 +156,9 @@ def _bodies(url: str, size: int) -> list[bytes]:
 
 
 def _timed(work: Callable[[Any], int], pages: list[Any]) -> tuple[int, float]:
-    """Conversations and processor seconds of several readings of the same pages, but of the first, which warms up."""
+    """Conversations and processor seconds of several readings of the same pages, but of the first,
+    which warms up.
+    """
     sum(map(work, pages))
     begun = time.process_time()
     rows = sum(work(page) for _ in range(PASSES) for page in pages)

@@ -1,4 +1,6 @@
-"""Where the time of a fetch goes: processor seconds of each stage for ten rendered pages, on one core, nothing overlapping."""
+"""Where the time of a fetch goes: processor seconds of each stage for ten rendered pages, on one
+core, nothing overlapping.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ def main() -> None:
     pages = [moved(page, number) for number, page in enumerate(template())]
     rows = len(pages) * PAGE
     print(
-        f"Where the time goes: processor seconds for {rows:,} conversations, the least of {REPEATED} readings"
+        f"Where the time goes: processor seconds for {rows:,} conversations, the least of "
+        f"{REPEATED} readings"
     )
     bodies = _told(
         "inflate (once to judge, once to write)",

@@ -18,7 +18,9 @@ def commands() -> str:
 
 
 def options(verb: str) -> list[tuple[str, str, str]]:
-    """How an option is typed, what it means, and its default, in the order of the verb's own options first."""
+    """How an option is typed, what it means, and its default, in the order of the verb's own
+    options first.
+    """
     arguments = app[verb].assemble_argument_collection(parse_docstring=True)
     shown = [each for each in arguments if each.names != ("*",)]
     shown.sort(key=lambda each: not _is_own(verb, each))
@@ -37,7 +39,9 @@ def _is_own(verb: str, argument: Any) -> bool:
 
 
 def _typed(argument: Any) -> str:
-    """The name of a positional argument in capitals; an option with its short form and what it takes."""
+    """The name of a positional argument in capitals; an option with its short form and what it
+    takes.
+    """
     field = argument.field_info
     if field.kind.name == "POSITIONAL_OR_KEYWORD":
         return f"`{argument.name.removeprefix('--').upper()}`"

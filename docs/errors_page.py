@@ -39,7 +39,9 @@ REMARKS = ("\N{EN DASH}", "text unknown", "the same")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One possible answer: what it is, the status or fault that is decided on, and the error it becomes."""
+    """One possible answer: what it is, the status or fault that is decided on, and the error it
+    becomes.
+    """
 
     answered: str
     case: int | str

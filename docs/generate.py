@@ -1,6 +1,8 @@
-"""Rewrite the generated parts of docs/ and INVARIANTS.md: `make docs`. A test fails while a page is not what this would write.
+"""Rewrite the generated parts of docs/ and INVARIANTS.md: `make docs`. A test fails while a page is
+not what this would write.
 
-A page may be prose with generated blocks in it. A block stands between two marks, and only what is between them is rewritten:
+A page may be prose with generated blocks in it. A block stands between two marks, and only what is
+between them is rewritten:
 
     <!-- errors: answers -->
     …

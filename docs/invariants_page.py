@@ -1,7 +1,7 @@
 """The tables of INVARIANTS.md: every promise of lastpage, and the test that keeps it.
 
-A test that keeps a promise is marked with the section that the promise belongs to. The first sentence
-of its docstring is the promise:
+A test that keeps a promise is marked with the section that the promise belongs to. The first
+sentence of its docstring is the promise:
 
     @pytest.mark.invariant("Crash-safe")
     def test_torn_ends(...):

@@ -1,4 +1,6 @@
-"""What docs/tables.md takes from the schema: the diagram, the columns, the overview's definitions."""
+"""What docs/tables.md takes from the schema: the diagram, the columns, the overview's
+definitions.
+"""
 
 from __future__ import annotations
 

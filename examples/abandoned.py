@@ -1,4 +1,5 @@
-"""How many voice conversations were abandoned in their queue, day by day: a small program on top of lastpage.
+"""How many voice conversations were abandoned in their queue, day by day: a small program on top of
+lastpage.
 
 Run it: python examples/abandoned.py 2023-10-01/2023-10-08
 """
@@ -8,8 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from lastpage import Cloud
-from lastpage import LastpageError
+from lastpage import Cloud, LastpageError
 
 
 def abandoned(conversation: dict[str, object]) -> bool:

@@ -1,9 +1,11 @@
-"""An organisation of Genesys Cloud to develop against: an emulator of the conversation-details API, with faults on request.
+"""An organisation of Genesys Cloud to develop against: an emulator of the conversation-details API,
+with faults on request.
 
     with Sandbox(Settings(seed=7, per_day=2000)).serve() as server:
         ...  # point a client at server.url, with the settings' client_id and client_secret
 
-Written from docs/api.md alone; it shares no line with the client, so that a misreading cannot agree with itself.
+Written from docs/api.md alone; it shares no line with the client, so that a misreading cannot agree
+with itself.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Loaded when asked for: pytest imports this package for its plugin in every run, also where nobody needs a sandbox."""
+    """Loaded when asked for: pytest imports this package for its plugin in every run, also where
+    nobody needs a sandbox.
+    """
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)

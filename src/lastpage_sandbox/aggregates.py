@@ -1,7 +1,9 @@
-"""`POST …/conversations/aggregates/query`, computed from the records: each metric in the bucket in which it was emitted.
+"""`POST …/conversations/aggregates/query`, computed from the records: each metric in the bucket in
+which it was emitted.
 
-So a call that crosses a bucket's edge has its talk in the later one (docs/api.md, 3.6). Groups, buckets and metrics without data
-are missing (1.6). Whether buckets begin with the interval or with the clock is not known; here it is the interval.
+So a call that crosses a bucket's edge has its talk in the later one (docs/api.md, 3.6). Groups,
+buckets and metrics without data are missing (1.6). Whether buckets begin with the interval or with
+the clock is not known; here it is the interval.
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ class Entry:
 
 
 class Sandbox:
-    """One emulated organisation. `now` and `sleep` are the time outside, so that tests need none; `clock` is bent over it."""
+    """One emulated organisation. `now` and `sleep` are the time outside, so that tests need none;
+    `clock` is bent over it.
+    """
 
     def __init__(
         self,
@@ -89,7 +91,10 @@ class Sandbox:
         self._victim: tuple[int, int] | None = None
         self._ids = random.Random(f"correlation {settings.seed}")
 
-    # The doors ------------------------------------------------------------------------------------------------
+    # The doors
+    # ------------------------------------------------------------------------------------------------
+    #
+    #
 
     def request(
         self,
@@ -99,7 +104,9 @@ class Sandbox:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
-        """One request without a socket. Raises `ConnectionResetError` and `IncompleteBody` as a socket would fail."""
+        """One request without a socket. Raises `ConnectionResetError` and `IncompleteBody` as a
+        socket would fail.
+        """
         lowered = {name.lower(): value for name, value in (headers or {}).items()}
         wire = self._serve(Asked(method, path, dict(query or {}), lowered, body or b""))
         if wire.cut_at is not None:
@@ -130,19 +137,26 @@ class Sandbox:
         return server
 
     def kill(self, pid: int, at: int) -> None:
-        """Kill a process when the request of this number from now on arrives, before it is answered: for crash tests."""
+        """Kill a process when the request of this number from now on arrives, before it is
+        answered: for crash tests.
+        """
         self._victim = (pid, self.counters.total() + at)
 
     def reset(self) -> None:
-        """As it was when it began: the same seed, the same clock, no tokens, no jobs, nothing queued, added or removed."""
+        """As it was when it began: the same seed, the same clock, no tokens, no jobs, nothing
+        queued, added or removed.
+        """
         with self.turn, self._lock:
             self.clock.reset()
             self._begin()
 
-    # What is true ---------------------------------------------------------------------------------------------
+    # What is true
+    # ---------------------------------------------------------------------------------------------
 
     def truth(self, start: datetime, end: datetime) -> dict[str, dict[str, Any]]:
-        """Every conversation that started in `[start, end)` and can be seen now, with attributes, by id."""
+        """Every conversation that started in `[start, end)` and can be seen now, with attributes,
+        by id.
+        """
         now_ms = self._now_ms()
         return {
             skeleton.id: self.library.record(skeleton, now_ms, attributes=True)
@@ -155,7 +169,8 @@ class Sandbox:
             skeleton.id for skeleton in self.world.visible(_ms(start), _ms(end), self._now_ms())
         }
 
-    # One request ----------------------------------------------------------------------------------------------
+    # One request
+    # ----------------------------------------------------------------------------------------------
 
     def _serve(self, asked: Asked) -> Wire:
         if asked.path.startswith(PLANE):

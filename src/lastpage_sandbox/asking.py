@@ -1,4 +1,6 @@
-"""What both kinds of query have in common: reading an interval, and what a body may ask for (docs/api.md, 1.3, 1.4, 2, 3.1)."""
+"""What both kinds of query have in common: reading an interval, and what a body may ask for
+(docs/api.md, 1.3, 1.4, 2, 3.1).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ KEYS_OF_QUERY = KEYS_OF_BOTH | {"aggregations", "paging"}
 KEYS_OF_JOB = KEYS_OF_BOTH | {"limit", "startOfDayIntervalMatching"}
 #: Wire texts of 1.8.
 TOO_FAR = (
-    "Pagination may not exceed {cap} results.\n\nTip: query smaller sub-intervals, for example hour by hour, rather than "
+    "Pagination may not exceed {cap} results.\n\nTip: query smaller sub-intervals, for "
+    "example hour by hour, rather than "
     "one large interval."
 )
 TOO_LONG = (

@@ -1,4 +1,6 @@
-"""An interval cut by granularity (`PT30M`, `P1D`, `P1W`, `P1M`); days, weeks and months of a time zone (docs/api.md, 1.6)."""
+"""An interval cut by granularity (`PT30M`, `P1D`, `P1W`, `P1M`); days, weeks and months of a time
+zone (docs/api.md, 1.6).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ DAYS = {"D": 1, "W": 7}
 
 
 class Buckets:
-    """Pieces that touch, in order; the last ends with the interval. Without a granularity there is one."""
+    """Pieces that touch, in order; the last ends with the interval. Without a granularity there is
+    one.
+    """
 
     def __init__(self, interval: tuple[int, int], granularity: str | None, zone: ZoneInfo) -> None:
         self.start_ms, self.end_ms = interval

@@ -1,6 +1,8 @@
-"""The organisation's clock: real, fixed, or at another pace. Everything that happens here happens by it; so does the Date header.
+"""The organisation's clock: real, fixed, or at another pace. Everything that happens here happens
+by it; so does the Date header.
 
-It is a straight line over a base clock, and can be bent while it runs: set, advanced, given another pace. Pace 0 stands still.
+It is a straight line over a base clock, and can be bent while it runs: set, advanced, given another
+pace. Pace 0 stands still.
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ class Clock:
         """Go on at another pace."""
         if not 0 <= rate <= RATE_MAX:
             raise ValueError(
-                f"the rate is seconds here for one second outside, from 0 (stands still) to {RATE_MAX:.0f}"
+                "the rate is seconds here for one second outside, from 0 (stands still) to "
+                f"{RATE_MAX:.0f}"
             )
         with self._lock:
             self._at, self._since = self._now(), self._base()

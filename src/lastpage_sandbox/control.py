@@ -1,7 +1,9 @@
-"""The control plane, under `/_sandbox`: what a test asks of the emulator itself. JSON in and out; no token.
+"""The control plane, under `/_sandbox`: what a test asks of the emulator itself. JSON in and out;
+no token.
 
-It is for whoever runs the sandbox. Requests that name another host than this machine are refused (a web page could have its
-own name point here), and so is a body that is not declared as JSON (a web page could post a form).
+It is for whoever runs the sandbox. Requests that name another host than this machine are refused (a
+web page could have its own name point here), and so is a body that is not declared as JSON (a web
+page could post a form).
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ class Turn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Control:
-    """Answers what is asked below `/_sandbox`. Handlers return JSON; a ValueError of theirs is a 400 that says the sentence."""
+    """Answers what is asked below `/_sandbox`. Handlers return JSON; a ValueError of theirs is a
+    400 that says the sentence.
+    """
 
     def __init__(self, box: Sandbox) -> None:
         self._box = box
@@ -89,7 +93,8 @@ class Control:
             return _wrong(400, str(problem))
         return Reply(204) if body is None else Reply(200, body)
 
-    # What can be asked ----------------------------------------------------------------------------------------
+    # What can be asked
+    # ----------------------------------------------------------------------------------------
 
     def index(self, _: Asked) -> Any:
         return {

@@ -1,4 +1,6 @@
-"""Cursors: opaque, different for each page, also for the one after an empty page (docs/api.md, 3.5)."""
+"""Cursors: opaque, different for each page, also for the one after an empty page (docs/api.md,
+3.5).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
     @classmethod
     def read(cls, text: str, job: str, now_ms: int, lifetime_s: float | None) -> Cursor:
-        """The first page's for an empty text; a 400 for one that is none, another job's, or too old (11, row 8)."""
+        """The first page's for an empty text; a 400 for one that is none, another job's, or too old
+        (11, row 8).
+        """
         if not text:
             return cls(job, 0, 0, now_ms)
         try:
@@ -33,6 +37,8 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         return cursor
 
     def following(self, at: int, now_ms: int) -> str:
-        """The next page's, as it is sent; back at the beginning it is the one that was sent first."""
+        """The next page's, as it is sent; back at the beginning it is the one that was sent
+        first.
+        """
         step = Cursor(self.job, at, self.step + 1 if at else 0, now_ms if at else 0)
         return base64.urlsafe_b64encode(msgspec.json.encode(step)).decode()

@@ -1,7 +1,8 @@
-"""An hour's conversations drawn from the seed: how many, of which media, how long, and how they went.
+"""An hour's conversations drawn from the seed: how many, of which media, how long, and how they
+went.
 
-Drawing is the price of counting, so each takes a few microseconds: one generator an hour, tables of running sums instead of
-weighted choices.
+Drawing is the price of counting, so each takes a few microseconds: one generator an hour, tables of
+running sums instead of weighted choices.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ LENGTHS = {
     "email": (800, 6_000_000, 16_000_000),
     "callback": (400_000, 50_000, 320_000),
 }
-#: Emails are left for tomorrow, callbacks are asked for a day: such a share takes up to so much longer, before or after the queue.
+#: Emails are left for tomorrow, callbacks are asked for a day: such a share takes up to so much
+#: longer, before or after the queue.
 DAYS_LATER = {
     "email": (0.2, 3 * DAY_MS),
     "message": (0.05, 2 * DAY_MS),

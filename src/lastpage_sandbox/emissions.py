@@ -1,4 +1,6 @@
-"""What a record's sessions emitted, each with everything that can be grouped by or filtered on (docs/api.md, 1.6, 3.6)."""
+"""What a record's sessions emitted, each with everything that can be grouped by or filtered on
+(docs/api.md, 1.6, 3.6).
+"""
 
 from __future__ import annotations
 

@@ -123,7 +123,9 @@ class Faults:
         self.receipts: list[tuple[str, str]] = []
 
     def put(self, endpoint: str, *words: str) -> None:
-        """Queue words for an endpoint (`*`: whatever is asked next and has a use for them); `pass` lets a request through."""
+        """Queue words for an endpoint (`*`: whatever is asked next and has a use for them); `pass`
+        lets a request through.
+        """
         check(endpoint, words)
         with self._lock:
             self._queues[endpoint].extend(words)

@@ -1,4 +1,5 @@
-"""Filters evaluated for real: arrays are ANDed, an element of `segmentFilters` is met by one segment (docs/api.md, 1.3).
+"""Filters evaluated for real: arrays are ANDed, an element of `segmentFilters` is met by one
+segment (docs/api.md, 1.3).
 
 Everything here is compared with the rendered record; `quick.py` answers what a skeleton can.
 """
@@ -55,7 +56,9 @@ class Filters:
         )
 
     def match(self, record: Json, inside: Callable[[Json], bool], *, partial: bool) -> bool:
-        """Whether a record meets every element; `inside` says which segments are seen, `partial` is how jobs compare."""
+        """Whether a record meets every element; `inside` says which segments are seen, `partial` is
+        how jobs compare.
+        """
         for key, array in self.arrays.items():
             candidates = list(_candidates(key, record, inside))
             for item in array:

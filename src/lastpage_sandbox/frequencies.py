@@ -1,6 +1,8 @@
-"""Aggregations on the details query: how often a dimension has each value, how many lie in each range (docs/api.md, 1.3).
+"""Aggregations on the details query: how often a dimension has each value, how many lie in each
+range (docs/api.md, 1.3).
 
-A conversation counts once for each value and each range that it has, whatever the number of its segments.
+A conversation counts once for each value and each range that it has, whatever the number of its
+segments.
 """
 
 from __future__ import annotations

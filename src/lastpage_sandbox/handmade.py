@@ -15,7 +15,9 @@ Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=LIFE_MS_MAX)]
 
 
 class Handmade(msgspec.Struct, forbid_unknown_fields=True):
-    """What POST of conversations takes; all but `start` may be left out, and without an end it is open."""
+    """What POST of conversations takes; all but `start` may be left out, and without an end it is
+    open.
+    """
 
     start: str
     end: str | None = None

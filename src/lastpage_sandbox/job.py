@@ -1,4 +1,6 @@
-"""A submitted query and its way from QUEUED to its end: at once, by polls, by the clock (docs/api.md, 1.4, 5.5, 8)."""
+"""A submitted query and its way from QUEUED to its end: at once, by polls, by the clock
+(docs/api.md, 1.4, 5.5, 8).
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class Job:
         return self.state not in RUNNING
 
     def advance(self, settings: Settings, now_ms: int) -> bool:
-        """Bring the state up to the clock and the polls; True when the job has just been fulfilled."""
+        """Bring the state up to the clock and the polls; True when the job has just been
+        fulfilled.
+        """
         if (
             self.done_ms
             and now_ms - self.done_ms > settings.job_lifetime_s * 1000

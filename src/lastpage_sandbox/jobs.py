@@ -1,4 +1,6 @@
-"""Asynchronous jobs: submit, poll, results by cursor, delete; and the watermark of the lake behind them (1.4, 3.1, 3.3, 3.5)."""
+"""Asynchronous jobs: submit, poll, results by cursor, delete; and the watermark of the lake behind
+them (1.4, 3.1, 3.3, 3.5).
+"""
 
 from __future__ import annotations
 
@@ -151,7 +153,9 @@ class Jobs:
             job.rows = self._snapshot(job)
 
     def _snapshot(self, job: Job) -> list[Skeleton]:
-        """What the job selects at the moment it is done; nothing changes it afterwards (3.1, 3.2)."""
+        """What the job selects at the moment it is done; nothing changes it afterwards (3.1,
+        3.2).
+        """
         (start, end), filters = interval_ms(job.body), Filters.of(job.body)
         first = (
             start // DAY_MS * DAY_MS
@@ -169,7 +173,9 @@ class Jobs:
         return found[: job.body.get("limit")]
 
     def _landed(self, skeleton: Skeleton, watermark_ms: int) -> bool:
-        """Whether the lake has it: everything before the watermark, by chance what is after it (3.3)."""
+        """Whether the lake has it: everything before the watermark, by chance what is after it
+        (3.3).
+        """
         if skeleton.start_ms < watermark_ms:
             return skeleton.arrival_ms <= max(watermark_ms, skeleton.start_ms + 1)
         return not self._settings.partial_beyond_watermark or skeleton.id[-1] in "01234567"

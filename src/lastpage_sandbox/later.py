@@ -1,7 +1,9 @@
-"""What happens to a conversation after it ended, and when: a pure function of seed and id (docs/api.md, 3.4).
+"""What happens to a conversation after it ended, and when: a pure function of seed and id
+(docs/api.md, 3.4).
 
-People wrap up late, within hours. Threads open again, within days. Everything else becomes visible with a night's run: the
-rewriting of what is three days old, evaluations and surveys of the days before, deletions.
+People wrap up late, within hours. Threads open again, within days. Everything else becomes visible
+with a night's run: the rewriting of what is three days old, evaluations and surveys of the days
+before, deletions.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ class Schedule:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._drawn = lru_cache(maxsize=50_000)(self._draw)
-        #: Whether anything but the records themselves can change: what is there, when it starts, when it ends.
+        #: Whether anything but the records themselves can change: what is there, when it starts,
+        #: when it ends.
         self.moves_things = bool(
             settings.reopened_share or settings.deleted_share or settings.moved_share
         )

@@ -1,7 +1,8 @@
 """Skeletons matched and rendered: what the query and the jobs share.
 
-A record is a pure function of skeleton and moment, and between the moments at which it changes it is the same. So whatever is kept
-here is kept by skeleton and epoch, the last such moment, and is never stale.
+A record is a pure function of skeleton and moment, and between the moments at which it changes it
+is the same. So whatever is kept here is kept by skeleton and epoch, the last such moment, and is
+never stale.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class Library:
         )
 
     def page(self, rows: Sequence[Skeleton], as_of_ms: int, tail: bytes) -> Page:
-        """A page of job results: with attributes, each record as it stood then, or at its start if that came later."""
+        """A page of job results: with attributes, each record as it stood then, or at its start if
+        that came later.
+        """
         dated = tuple((row, self.epoch(row, max(as_of_ms, row.start_ms))) for row in rows)
         return Page(
             dated,
@@ -66,7 +69,9 @@ class Library:
         )
 
     def epoch(self, skeleton: Skeleton, at_ms: int) -> int:
-        """The first moment from which on the record has looked as it does at `at_ms`; while it moves, that moment itself."""
+        """The first moment from which on the record has looked as it does at `at_ms`; while it
+        moves, that moment itself.
+        """
         settled = (skeleton.first_end_ms if skeleton.end_ms is None else skeleton.end_ms) + STILL_MS
         if at_ms < settled:
             return at_ms
@@ -82,7 +87,9 @@ class Library:
         *,
         partial: bool = False,
     ) -> list[Skeleton]:
-        """Those that meet the filters as they stand at a moment; `partial` is how jobs compare addresses."""
+        """Those that meet the filters as they stand at a moment; `partial` is how jobs compare
+        addresses.
+        """
         if not filters:
             return list(found)
         whole = self.settings.segment_scope == "conversation"

@@ -1,7 +1,9 @@
-"""Page-numbered lists of queues, users, wrap-up codes and divisions, with the names and ids that the records have.
+"""Page-numbered lists of queues, users, wrap-up codes and divisions, with the names and ids that
+the records have.
 
-The shape (`entities`, `pageSize`, `pageNumber`, `total`, `pageCount`, and links) is that of every listing of the Platform API in
-the official SDK's models; docs/api.md says nothing of these endpoints but their permissions (7).
+The shape (`entities`, `pageSize`, `pageNumber`, `total`, `pageCount`, and links) is that of every
+listing of the Platform API in the official SDK's models; docs/api.md says nothing of these
+endpoints but their permissions (7).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Details by id: several at once, or one (docs/api.md, 1.5). Without participant attributes, like the synchronous query."""
+"""Details by id: several at once, or one (docs/api.md, 1.5). Without participant attributes, like
+the synchronous query.
+"""
 
 from __future__ import annotations
 

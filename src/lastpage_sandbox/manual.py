@@ -1,4 +1,6 @@
-"""The README's tables, drawn from the code: `python -m lastpage_sandbox.manual` writes them anew, a test compares."""
+"""The README's tables, drawn from the code: `python -m lastpage_sandbox.manual` writes them anew, a
+test compares.
+"""
 
 from __future__ import annotations
 

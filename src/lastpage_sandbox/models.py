@@ -1,4 +1,6 @@
-"""The models of the API, read from `models.txt`: what `openapi.py` describes and what aggregates are checked against."""
+"""The models of the API, read from `models.txt`: what `openapi.py` describes and what aggregates
+are checked against.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from itertools import groupby
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model: types by field, the fields that are always there, the members of its enumerations."""
+    """One model: types by field, the fields that are always there, the members of its
+    enumerations.
+    """
 
     name: str
     fields: dict[str, str]

@@ -1,4 +1,6 @@
-"""Moments as the wire spells them: `2023-10-01T00:00:00.000Z` out, ISO-8601 with or without a zone in (docs/api.md, 3.1, 5.1)."""
+"""Moments as the wire spells them: `2023-10-01T00:00:00.000Z` out, ISO-8601 with or without a zone
+in (docs/api.md, 3.1, 5.1).
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,18 @@ BEYOND_MS = 253_402_300_800_000
 
 
 def stamp(ms: int) -> str:
-    """Three digits and a Z. Pages hold a hundred thousand of these, hence the parts from a cache."""
+    """Three digits and a Z. Pages hold a hundred thousand of these, hence the parts from a
+    cache.
+    """
     day, rest = divmod(ms, DAY_MS)
     second, milli = divmod(rest, 1000)
     return f"{_date(day)}{_clock(second)}.{milli:03d}Z"
 
 
 def read(text: str) -> int:
-    """Milliseconds since 1970; a moment without a zone is UTC. ValueError where it is none or out of range."""
+    """Milliseconds since 1970; a moment without a zone is UTC. ValueError where it is none or out
+    of range.
+    """
     moment = datetime.fromisoformat(text)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     ms = (moment - EPOCH) // timedelta(milliseconds=1)

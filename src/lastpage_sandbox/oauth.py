@@ -1,4 +1,6 @@
-"""Tokens: client credentials, Basic and a form (docs/api.md, 1.1), and who may do what with them (7, 8)."""
+"""Tokens: client credentials, Basic and a form (docs/api.md, 1.1), and who may do what with them
+(7, 8).
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,8 @@ class OAuth:
             raise Refusal(
                 403,
                 "missing.any.permissions",
-                "Unable to perform the requested action. You must have at least one of the following permissions "
+                "Unable to perform the requested action. You must have at least one of the "
+                "following permissions "
                 f"assigned: [{names}]",
                 body={
                     "messageWithParams": TEMPLATE,

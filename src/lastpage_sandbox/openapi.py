@@ -1,4 +1,6 @@
-"""The emulated API as an OpenAPI 3.1 description, drawn from the routes and the models, so that it cannot fall behind them."""
+"""The emulated API as an OpenAPI 3.1 description, drawn from the routes and the models, so that it
+cannot fall behind them.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,8 @@ def description() -> Json:
         "info": {
             "title": "The conversation-details API, as the sandbox emulates it",
             "version": "2",
-            "description": "Not the vendor's description: this emulator's, of the endpoints that it has.",
+            "description": "Not the vendor's description: this emulator's, of the endpoints "
+            "that it has.",
         },
         "security": [{"token": []}],
         "paths": paths,

@@ -1,7 +1,9 @@
-"""A page of rows as it goes out: the rows, which other pages may share, and a tail, which is the page's own.
+"""A page of rows as it goes out: the rows, which other pages may share, and a tail, which is the
+page's own.
 
-Compressing costs more than anything else here, so the compressed rows are what is kept. They end on a byte with nothing left to
-refer back to, and the tail is compressed after them: together one gzip member, as if it had been compressed in one piece.
+Compressing costs more than anything else here, so the compressed rows are what is kept. They end on
+a byte with nothing left to refer back to, and the tail is compressed after them: together one gzip
+member, as if it had been compressed in one piece.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ def kept() -> Kept:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A body that is rendered when it is known how it will be sent. `key` names the rows and all that they depend on."""
+    """A body that is rendered when it is known how it will be sent. `key` names the rows and all
+    that they depend on.
+    """
 
     key: Hashable
     rows: Callable[[], list[bytes]]

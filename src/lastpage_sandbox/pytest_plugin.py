@@ -1,4 +1,5 @@
-"""`genesys_sandbox` for other people's tests: an organisation of their own for each test, on a free port of this machine.
+"""`genesys_sandbox` for other people's tests: an organisation of their own for each test, on a free
+port of this machine.
 
     @pytest.mark.genesys_sandbox(per_day=500, profile="rough", now="2023-10-20T15:30:00Z")
     def test_my_extractor(genesys_sandbox, monkeypatch):
@@ -24,7 +25,9 @@ MARK = "genesys_sandbox"
 
 @dataclass(frozen=True, slots=True)
 class GenesysSandbox:
-    """Where it listens, who may log in, and the organisation itself: its faults, its truth, its clock."""
+    """Where it listens, who may log in, and the organisation itself: its faults, its truth, its
+    clock.
+    """
 
     url: str
     client_id: str
@@ -45,7 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line(
         "markers",
-        f"{MARK}(now=None, rate=1.0, **switches): what the sandbox of this test is like; the switches are those of Settings.",
+        f"{MARK}(now=None, rate=1.0, **switches): what the sandbox of this test is like; the "
+        "switches are those of Settings.",
     )
 
 

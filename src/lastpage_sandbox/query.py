@@ -1,4 +1,6 @@
-"""The synchronous details query: which conversations an interval selects, in which order, and a page of them (1.3, 3.1, 3.2)."""
+"""The synchronous details query: which conversations an interval selects, in which order, and a
+page of them (1.3, 3.1, 3.2).
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ class DetailsQuery:
         )
 
     def selected(self, interval: Span, filters: Filters, now_ms: int) -> list[Skeleton]:
-        """What the interval selects: days by their index, then by life, unless the switch says otherwise (3.1)."""
+        """What the interval selects: days by their index, then by life, unless the switch says
+        otherwise (3.1).
+        """
         start, end = interval
         first_day, last_day = start // DAY_MS * DAY_MS, -(-end // DAY_MS) * DAY_MS
         kind = self._settings.sync_interval
@@ -103,7 +107,9 @@ class DetailsQuery:
         return frequencies.aggregated(asked, records)
 
     def _hits(self, count: int) -> int:
-        """Approximate, if the switches say so: by a share too many, and moving from answer to answer (3.2; 11, row 24)."""
+        """Approximate, if the switches say so: by a share too many, and moving from answer to
+        answer (3.2; 11, row 24).
+        """
         self._answers += 1
         hits = int(count * (1 + self._settings.total_hits_over))
         moves = self._settings.total_hits_moves
@@ -147,7 +153,9 @@ class DetailsQuery:
 
 
 def envelope(rows: list[bytes], settings: Settings, more: Json) -> bytes:
-    """The answer around rendered rows; without rows the key is absent, or whatever the switch says (11, row 18)."""
+    """The answer around rendered rows; without rows the key is absent, or whatever the switch says
+    (11, row 18).
+    """
     tail = msgspec.json.encode(more)[1:]
     if not rows and settings.empty_answer == "absent":
         return b"{" + tail

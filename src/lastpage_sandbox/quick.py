@@ -1,7 +1,8 @@
-"""Filters that a skeleton can answer, which is what makes counting large organisations cheap: they never render.
+"""Filters that a skeleton can answer, which is what makes counting large organisations cheap: they
+never render.
 
-Medium, direction, division, whether it ended: by these the plan of a large extraction is counted. What is answered here is
-what the rendered record would answer.
+Medium, direction, division, whether it ended: by these the plan of a large extraction is counted.
+What is answered here is what the rendered record would answer.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ Test = Callable[[Skeleton, int], bool]
 
 
 def quick(filters: Filters, seed: int, *, whole: bool) -> Test | None:
-    """One test for all, or None where a record has to be looked at; `whole`: segments outside the interval count, too."""
+    """One test for all, or None where a record has to be looked at; `whole`: segments outside the
+    interval count, too.
+    """
     tests = [
         _element(key, item, seed, whole=whole)
         for key, array in filters.arrays.items()

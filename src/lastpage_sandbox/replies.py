@@ -93,12 +93,18 @@ PLAIN: dict[int, tuple[str, str]] = {
     415: ("unsupported.media.type", "Unsupported Media Type - only application/json is supported."),
     500: (
         "internal.server.error",
-        "The server encountered an unexpected condition which prevented it from fulfilling the request.",
+        (
+            "The server encountered an unexpected condition which prevented it from fulfilling "
+            "the request."
+        ),
     ),
     502: ("bad.gateway", "Bad Gateway"),
     503: (
         "service.unavailable",
-        "Service Unavailable - The server is currently unavailable (because it is overloaded or down for maintenance).",
+        (
+            "Service Unavailable - The server is currently unavailable (because it is overloaded "
+            "or down for maintenance)."
+        ),
     ),
     504: ("request.timeout", "The request timed out."),
 }

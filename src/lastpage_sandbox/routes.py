@@ -1,4 +1,6 @@
-"""What can be asked of the emulator: methods, paths, and the permissions of which one is needed (docs/api.md, 1.1-1.7 and 7)."""
+"""What can be asked of the emulator: methods, paths, and the permissions of which one is needed
+(docs/api.md, 1.1-1.7 and 7).
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ def serve_forever(
     rate: float = 1.0,
     out: TextIO,
 ) -> int:
-    """Print the variables that point a client here, and serve until Ctrl-C. ValueError where an argument is none."""
+    """Print the variables that point a client here, and serve until Ctrl-C. ValueError where an
+    argument is none.
+    """
     if not 0 <= port <= PORT_MAX:
         raise ValueError(f"a port is a number from 0 (takes a free one) to {PORT_MAX}; not {port}")
     sandbox = Sandbox(settings, start=moment(now), rate=rate)
@@ -30,7 +32,8 @@ def serve_forever(
         server = sandbox.serve(port, host)
     except OSError as problem:
         raise ValueError(
-            f"cannot listen on {host}:{port}: {problem.strerror or problem}; give another --port (0 takes a free one) or --host"
+            f"cannot listen on {host}:{port}: {problem.strerror or problem}; give another "
+            "--port (0 takes a free one) or --host"
         ) from None
     with server:
         out.write(_hello(settings, server.url, host))
@@ -68,6 +71,7 @@ def _hello(settings: Settings, url: str, host: str) -> str:
         )
     if not is_loopback(host):
         lines.append(
-            f"# warning: others can reach {host}; only the secret above protects it, and nothing the control plane"
+            f"# warning: others can reach {host}; only the secret above protects it, and "
+            "nothing the control plane"
         )
     return "\n".join([*lines, f"# serving; {url}{PLANE} controls it, Ctrl-C ends it", ""])

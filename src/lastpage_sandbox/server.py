@@ -53,7 +53,9 @@ class Server:
 
 
 def _try(host: str, port: int) -> None:
-    """The operating system's own words where it cannot be bound; cheroot would leave a socket behind."""
+    """The operating system's own words where it cannot be bound; cheroot would leave a socket
+    behind.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     socket.create_server((host, port), family=family).close()
 

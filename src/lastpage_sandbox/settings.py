@@ -1,4 +1,5 @@
-"""What an emulated organisation is like: its size, its limits, and a switch for every fact nobody is sure of.
+"""What an emulated organisation is like: its size, its limits, and a switch for every fact nobody
+is sure of.
 
 Section numbers are those of docs/api.md; row numbers are of its section 11.
 """
@@ -43,8 +44,8 @@ class Settings:
     #: Whether a job beyond the watermark misses rows silently (3.3), or has everything.
     partial_beyond_watermark: bool = True
 
-    #: Requests a minute and client before 429 (2), and whether the headers tell (row 15). No limit by the second or of the
-    #: whole organisation is known, so there is none (row 16).
+    #: Requests a minute and client before 429 (2), and whether the headers tell (row 15). No limit
+    #: by the second or of the whole organisation is known, so there is none (row 16).
     requests_per_minute: Positive = 300
     rate_headers: bool = True
     #: Seconds that a token lives (1.1).
@@ -54,9 +55,11 @@ class Settings:
     page_size_over_100: Literal["reject", "clamp", "accept"] = "reject"
     #: `pageNumber x pageSize` beyond this is refused (2, row 3); 10,000 was once announced (row 4).
     pagination_cap: Positive = 100_000
-    #: The code of the refusals by interval and pagination, of which only the texts are known (row 2).
+    #: The code of the refusals by interval and pagination, of which only the texts are known (row
+    #: 2).
     limit_code: Literal["bad.request", "general.bad.request"] = "bad.request"
-    #: Days back from now that a synchronous interval may begin; None: any; 35 was once announced (row 4).
+    #: Days back from now that a synchronous interval may begin; None: any; 35 was once announced
+    #: (row 4).
     sync_age_days_max: Positive | None = None
     #: What keys that nobody knows lead to in a query's body (row 17).
     unknown_fields: Literal["ignore", "reject"] = "ignore"
@@ -67,7 +70,8 @@ class Settings:
     sync_interval: Literal["day+overlap", "exact-start", "whole-day"] = "day+overlap"
     #: Whether segment filters see segments outside the interval (row 21).
     segment_scope: Literal["conversation", "interval"] = "conversation"
-    #: How much `totalHits` overstates, as a share (row 24), and by how much at most it moves from answer to answer (3.2).
+    #: How much `totalHits` overstates, as a share (row 24), and by how much at most it moves from
+    #: answer to answer (3.2).
     total_hits_over: Amount = 0.0
     total_hits_moves: Number = 0
     #: How no conversations are spelt (row 18).
@@ -81,12 +85,14 @@ class Settings:
     #: Rows a result page has by default and at most (2, row 7).
     job_page_default: Positive = 1000
     job_page_max: Positive = 10_000
-    #: Days a job's interval may have (row 6): 31 work; this only keeps a slip from drawing centuries.
+    #: Days a job's interval may have (row 6): 31 work; this only keeps a slip from drawing
+    #: centuries.
     job_interval_days_max: Positive = 366
     #: Seconds until results expire, and until a cursor does; None: with its job (row 8).
     job_lifetime_s: Amount = 24 * 3600.0
     cursor_lifetime_s: Amount | None = None
-    #: Jobs that may be unfinished at once, and submitted in a minute; None: no limit is known (2, row 9).
+    #: Jobs that may be unfinished at once, and submitted in a minute; None: no limit is known (2,
+    #: row 9).
     jobs_concurrent_max: Positive | None = None
     jobs_per_minute_max: Positive | None = None
     #: What an unfinished job is answered with (row 10).
@@ -96,7 +102,8 @@ class Settings:
     #: What results before FULFILLED answer, and those of an expired or cancelled job (row 11).
     results_before_done: Literal[404, 400] = 404
     results_after_expiry: Literal[404, 400] = 404
-    #: What a deleted job becomes: nothing (404), or CANCELLED, whose second deletion is a conflict (row 11).
+    #: What a deleted job becomes: nothing (404), or CANCELLED, whose second deletion is a conflict
+    #: (row 11).
     after_delete: Literal["gone", "cancelled"] = "gone"
     #: How the last page says that it is the last (row 12).
     cursor_end: Literal["absent", "null"] = "absent"
@@ -107,14 +114,16 @@ class Settings:
     gzip: bool = True
     #: Whether bodies come in chunks, as has been observed (1.2), or with their length.
     chunked: bool = True
-    #: Path prefixes of the login and the API host, as a gateway adds them: `/login`, `/api-gateway`.
+    #: Path prefixes of the login and the API host, as a gateway adds them: `/login`,
+    #: `/api-gateway`.
     login_prefix: Prefix = ""
     api_prefix: Prefix = ""
     #: What a token that has ended is called (8).
     expired_code: Literal["credentials.expired", "bad.credentials"] = "credentials.expired"
     #: Permissions of the OAuth client's role (7).
     permissions: frozenset[str] = PERMISSIONS
-    #: Names of the divisions it is granted for; rows of others are left out silently (7). None: all.
+    #: Names of the divisions it is granted for; rows of others are left out silently (7). None:
+    #: all.
     divisions: frozenset[str] | None = None
     #: What a role that is granted for no division gets (7).
     no_division: Literal["empty", "403"] = "empty"
@@ -122,7 +131,8 @@ class Settings:
     ids_max: Positive | None = None
     #: Rows that a page of queues, users, wrap-up codes, divisions has at most.
     list_page_max: Positive = 100
-    #: Share of the users who have left: inactive, and in the list only where `state` asks for them (1.7).
+    #: Share of the users who have left: inactive, and in the list only where `state` asks for them
+    #: (1.7).
     users_left: Share = 0.0
     #: Seconds within which an answer is within the service level, and the share that should be.
     service_level_s: Amount = 20.0
@@ -134,19 +144,23 @@ class Settings:
     late_s: Amount = 1800.0
     #: Share of message threads that never end (3.4).
     orphans: Share = 0.01
-    #: Shares of conversations that are evaluated, surveyed, resolved, and wrapped up once more after their end (3.4, row 20).
+    #: Shares of conversations that are evaluated, surveyed, resolved, and wrapped up once more
+    #: after their end (3.4, row 20).
     evaluated_share: Share = 0.02
     surveyed_share: Share = 0.02
     resolved_share: Share = 0.05
     late_wrap_up_share: Share = 0.01
-    #: Share that the nightly run rewrites once it is three days old: corrected metrics, another wrap-up segment (3.4).
+    #: Share that the nightly run rewrites once it is three days old: corrected metrics, another
+    #: wrap-up segment (3.4).
     rewritten_share: Share = 0.02
-    #: Share of ended message and email threads that open again, and of everything that is deleted for good (3.4).
+    #: Share of ended message and email threads that open again, and of everything that is deleted
+    #: for good (3.4).
     reopened_share: Share = 0.0
     deleted_share: Share = 0.0
     #: Share whose start moves back by up to two seconds when it is rewritten (row 23).
     moved_share: Share = 0.0
-    #: Share of records with fields and members of enumerations that no document knows yet; the API may get such at any time (8).
+    #: Share of records with fields and members of enumerations that no document knows yet; the API
+    #: may get such at any time (8).
     tomorrow_share: Share = 0.0
     #: How often answers go wrong by themselves: never, now and then, often.
     profile: Literal["calm", "rough", "hostile"] = "calm"

@@ -1,4 +1,6 @@
-"""A cache that knows its size: the least used is put out when the weights on it exceed the limit."""
+"""A cache that knows its size: the least used is put out when the weights on it exceed the
+limit.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ Value = TypeVar("Value")
 
 
 class Shelf(Generic[Value]):
-    """Values by key. A key must name everything its value depends on, so that nothing on the shelf is ever stale."""
+    """Values by key. A key must name everything its value depends on, so that nothing on the shelf
+    is ever stale.
+    """
 
     def __init__(self, limit: int, weigh: Callable[[Value], int]) -> None:
         self.limit = limit
@@ -21,7 +25,9 @@ class Shelf(Generic[Value]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """The value of a key, made outside the lock where it is missing: two threads may make the same one."""
+        """The value of a key, made outside the lock where it is missing: two threads may make the
+        same one.
+        """
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)

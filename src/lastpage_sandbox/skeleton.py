@@ -1,4 +1,6 @@
-"""A conversation without its tree: who, when, and how it went. Cheap enough to draw by the million; `record` renders it."""
+"""A conversation without its tree: who, when, and how it went. Cheap enough to draw by the million;
+`record` renders it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ LIFE_MS_MAX = 5 * DAY_MS
 QUEUES = ("Sales", "Support", "Billing", "Retention", "Returns", "Second Level")
 DIVISIONS = ("Home", "North", "South")
 AGENTS = 60
-#: How a conversation went. Outbound calls are dialled by an agent unless they are one of the last three.
+#: How a conversation went. Outbound calls are dialled by an agent unless they are one of the last
+#: three.
 FATES = (
     "answered", "abandoned", "transferred", "consulted", "unanswered", "voicemail",
     "campaign", "unreached", "personal",
@@ -75,7 +78,9 @@ class Skeleton(msgspec.Struct, frozen=True, gc=False):
         return self.left_ms + min(4_000, (self.done_ms - self.left_ms) // 4)
 
     def seen_until(self, at_ms: int) -> int:
-        """The last moment of its timeline that can be seen at a moment; what never ends stands still before its imagined end."""
+        """The last moment of its timeline that can be seen at a moment; what never ends stands
+        still before its imagined end.
+        """
         return at_ms if self.end_ms is not None else min(at_ms, self.first_end_ms - 1)
 
     def has_media(self, media: str, at_ms: int) -> bool:
@@ -90,7 +95,9 @@ class Skeleton(msgspec.Struct, frozen=True, gc=False):
         return dialed and media == "voice"
 
     def ended_at(self, at_ms: int) -> int | None:
-        """The end as it stands at a moment, None while it is open; a thread that opened again has lost its first one."""
+        """The end as it stands at a moment, None while it is open; a thread that opened again has
+        lost its first one.
+        """
         if self.reopened is not None and at_ms < self.reopened[1]:
             return self.reopened[0] if self.reopened[0] <= at_ms else None
         return self.end_ms if self.end_ms is not None and self.end_ms <= at_ms else None

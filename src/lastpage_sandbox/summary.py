@@ -1,4 +1,6 @@
-"""The numbers of a bucket: what was emitted in it, summed up as the API sums it up (docs/api.md, 1.6)."""
+"""The numbers of a bucket: what was emitted in it, summed up as the API sums it up (docs/api.md,
+1.6).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The switches of `settings.py` by name: values read from text, and what its comments say of each."""
+"""The switches of `settings.py` by name: values read from text, and what its comments say of
+each.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from lastpage_sandbox.settings import Settings, check, kinds
 
 
 def read(pairs: Iterable[str]) -> dict[str, Any]:
-    """`name=value` by name. Sets are separated by commas, `none` is None; a ValueError says what is wrong."""
+    """`name=value` by name. Sets are separated by commas, `none` is None; a ValueError says what is
+    wrong.
+    """
     found: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")

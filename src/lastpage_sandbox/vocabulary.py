@@ -1,4 +1,6 @@
-"""The members of the query's enumerations, and dimensions that the record spells otherwise (docs/api.md, 1.3)."""
+"""The members of the query's enumerations, and dimensions that the record spells otherwise
+(docs/api.md, 1.3).
+"""
 
 from __future__ import annotations
 

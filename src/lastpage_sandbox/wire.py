@@ -1,4 +1,6 @@
-"""Answers as bytes: headers, compression, and the faults that a wire can have (docs/api.md, 1.2)."""
+"""Answers as bytes: headers, compression, and the faults that a wire can have (docs/api.md,
+1.2).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class IncompleteBody(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """An answer ready to be sent. Only `cut_at` bytes of the body go out, if not None, or all of it in `drip_s` seconds."""
+    """An answer ready to be sent. Only `cut_at` bytes of the body go out, if not None, or all of it
+    in `drip_s` seconds.
+    """
 
     status: int
     headers: dict[str, str]

@@ -1,7 +1,8 @@
-"""The organisation's conversations: a pure function of seed and time, cheap enough to count millions.
+"""The organisation's conversations: a pure function of seed and time, cheap enough to count
+millions.
 
-Skeletons of an hour are drawn when somebody asks for that hour and kept on a small shelf, so ten million conversations cost no
-storage. Volume follows a working week with a daily curve.
+Skeletons of an hour are drawn when somebody asks for that hour and kept on a small shelf, so ten
+million conversations cost no storage. Volume follows a working week with a daily curve.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class World:
         return iter(self._merged(drawn, start_ms, end_ms))
 
     def visible(self, start_ms: int, end_ms: int, now_ms: int) -> list[Skeleton]:
-        """What starts in `[start, end)` and is there to be seen now, as it stands now, in order of start and id."""
+        """What starts in `[start, end)` and is there to be seen now, as it stands now, in order of
+        start and id.
+        """
         reach = MOVE_MS_MAX if self.settings.moved_share else 0
         starting = self.starting(start_ms, min(end_ms + reach, now_ms + 1))
         if not self.schedule.moves_things and self.settings.divisions is None:
@@ -86,7 +89,9 @@ class World:
         return None if drawn is None else self._seen(drawn, now_ms)
 
     def _seen(self, drawn: Skeleton, now_ms: int) -> Skeleton | None:
-        """As it stands now; None where it is not there, or in a division that the role does not reach (7)."""
+        """As it stands now; None where it is not there, or in a division that the role does not
+        reach (7).
+        """
         divisions = self.settings.divisions
         if divisions is not None and drawn.division not in divisions:
             return None

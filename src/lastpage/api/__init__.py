@@ -1,4 +1,5 @@
-"""The API of Genesys Cloud as one function: a `Call` goes in, an `Answer` or an `ApiError` comes out.
+"""The API of Genesys Cloud as one function: a `Call` goes in, an `Answer` or an `ApiError` comes
+out.
 
     Call ─▶ client ─▶ pace ─▶ auth ─▶ transport ─▶ (network)
                ▲                          │

@@ -155,7 +155,9 @@ class Settler:
         return []
 
     def _walking(self, slice_: Slice) -> Walking:
-        """The attempt that an earlier process left, if it is worth going on with; else a new one."""
+        """The attempt that an earlier process left, if it is worth going on with; else a new
+        one.
+        """
         walk = self._walk(slice_)
         attempt = self.ledger.open_attempt(self.run, slice_)
         if attempt is not None:

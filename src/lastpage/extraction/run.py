@@ -136,7 +136,10 @@ class Fetching:
             starts = [record.start for record in records if record.start is not None]
             count = sum(start in rows.interval for start in starts)
             if count and rows.verdict.coverage == "complete":
-                why = f"{count} conversations could not be read into tables; they are in the table broken as they came"
+                why = (
+                    f"{count} conversations could not be read into tables; "
+                    "they are in the table broken as they came"
+                )
                 self._rejudge(rows, replace(rows.verdict, coverage="unproven", why=why))
 
     def stop(self) -> None:
@@ -268,7 +271,9 @@ class Fetching:
 def _in_threads(
     todo: Sequence[Planned], settle: Callable[[Planned], list[Planned]], threads: int
 ) -> Iterator[Planned]:
-    """Each slice when it is settled; the parts it is cut into join the queue. The first error ends it."""
+    """Each slice when it is settled; the parts it is cut into join the queue. The first error ends
+    it.
+    """
     pool = ThreadPoolExecutor(threads, "lastpage")
     try:
         running: dict[Future[list[Planned]], Planned] = {
@@ -284,7 +289,9 @@ def _in_threads(
 
 
 def _reopen_what_cannot_stand(ledger: Ledger, run: Run) -> None:
-    """On resuming: slices that were short are walked again, and those with pages that are damaged."""
+    """On resuming: slices that were short are walked again, and those with pages that are
+    damaged.
+    """
     for planned in ledger.slices(run):
         short = planned.verdict and Verdict.load(planned.verdict).coverage == "short"
         if short or (planned.state == "settled" and not ledger.is_intact(planned)):

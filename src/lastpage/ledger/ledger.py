@@ -61,7 +61,8 @@ class Ledger:
             (folder / "spool").mkdir(exist_ok=True)
         except (OSError, sqlite3.Error) as problem:
             raise DestinationError(
-                f"cannot keep the ledger in {folder}: {problem}; correct that, or give another destination"
+                f"cannot keep the ledger in {folder}: {problem}; correct that, or give "
+                "another destination"
             ) from None
         self.spool = Spool(folder / "spool", seam)
         self.spool.keep_only({row["id"] for row in self._all("live_attempts")})
@@ -207,7 +208,9 @@ class Ledger:
         return frozenset(Digests(row["ids"])) if row else None
 
     def sightings(self, run: Run, interval: Interval) -> Iterator[tuple[str, datetime]]:
-        """What slices saw that starts here and was not their own; a few rows in memory at a time."""
+        """What slices saw that starts here and was not their own; a few rows in memory at a
+        time.
+        """
         start, text = iso(interval.start), ""
         while rows := self._all("sightings", run.id, start, text, iso(interval.end)):
             yield from ((row["id"], parse_iso(row["start"])) for row in rows)

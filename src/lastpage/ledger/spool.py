@@ -1,8 +1,9 @@
-"""Answers on disk, as received, until their cell is committed: one segment an attempt, one frame an answer.
+"""Answers on disk, as received, until their cell is committed: one segment an attempt, one frame an
+answer.
 
-A frame is a mark, the length, a checksum and the bytes. It is flushed to the disk before the ledger vouches for it, so after a
-crash there may be bytes that no row knows (cut off), never rows without their bytes (if the disk tells the truth about fsync;
-if it does not, the checksum tells).
+A frame is a mark, the length, a checksum and the bytes. It is flushed to the disk before the ledger
+vouches for it, so after a crash there may be bytes that no row knows (cut off), never rows without
+their bytes (if the disk tells the truth about fsync; if it does not, the checksum tells).
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """A folder of segments. `seam` is called by name before each step that a crash could separate from the next."""
+    """A folder of segments. `seam` is called by name before each step that a crash could separate
+    from the next.
+    """
 
     folder: Path
     seam: Callable[[str], None] = lambda _name: None
@@ -58,7 +61,8 @@ class Spool:
                 Disk(self.seam).sync(self.folder)
         except OSError as problem:
             raise DestinationError(
-                f"cannot keep a page in {self.folder}: {problem.strerror}; make room or free it, then run the same "
+                f"cannot keep a page in {self.folder}: {problem.strerror}; make room or free "
+                "it, then run the same "
                 "command again: it goes on where it stopped"
             ) from None
         return Frame(offset, _HEADER.size + len(raw))
@@ -88,7 +92,9 @@ class Spool:
         self._path(attempt).unlink(missing_ok=True)
 
     def keep_only(self, attempts: set[int]) -> None:
-        """Delete the segments of other attempts, left by a crash between a commit and its clean-up."""
+        """Delete the segments of other attempts, left by a crash between a commit and its
+        clean-up.
+        """
         for path in self.folder.glob("*.pages"):
             if not path.stem.isdecimal() or int(path.stem) not in attempts:
                 path.unlink(missing_ok=True)

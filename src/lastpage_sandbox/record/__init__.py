@@ -1,6 +1,8 @@
-"""A skeleton rendered: the tree of participants, sessions, segments and metrics, as it stands at a moment (docs/api.md, 5).
+"""A skeleton rendered: the tree of participants, sessions, segments and metrics, as it stands at a
+moment (docs/api.md, 5).
 
-One file a medium or idea; `draft.py` is the timeline they are laid out on, `shape.py` the tree they make.
+One file a medium or idea; `draft.py` is the timeline they are laid out on, `shape.py` the tree they
+make.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ OUTBOUND: dict[str, Cast] = {"campaign": campaign, "unreached": campaign, "perso
 def render(
     skeleton: Skeleton, seed: int, at_ms: int, later: Later, *, attributes: bool
 ) -> Conversation:
-    """The record as the API would show it at `at_ms`; participant attributes only where jobs have them."""
+    """The record as the API would show it at `at_ms`; participant attributes only where jobs have
+    them.
+    """
     draft = Draft(skeleton, seed, at_ms, later)
     participants = joined(_cast(skeleton)(draft))
     noted = attributes_of(draft)

@@ -1,4 +1,6 @@
-"""What is embedded in a record days or weeks after its end: evaluations, surveys, resolutions (docs/api.md, 3.4)."""
+"""What is embedded in a record days or weeks after its end: evaluations, surveys, resolutions
+(docs/api.md, 3.4).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The handling: a participant of purpose `agent`, one an agent who was alerted (docs/api.md, 5.1, 5.2, 5.7)."""
+"""The handling: a participant of purpose `agent`, one an agent who was alerted (docs/api.md, 5.1,
+5.2, 5.7).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ TIMES = {
 HANDLED = ("interact", "hold", "dialing", "contacting")
 #: Calls this long have somebody on hold.
 LONG_MS = 300_000
-#: An agent who does not answer is sent into after-call work; real data counts it four seconds shorter than its segment.
+#: An agent who does not answer is sent into after-call work; real data counts it four seconds
+#: shorter than its segment.
 PENALTY_MS, MISCOUNT_MS = 61_000, 4_000
 #: How long late after-call work takes, and how much a rewriting adds.
 LATE_WORK_MS, CORRECTION_MS = 30_000, 1_500
@@ -96,7 +99,9 @@ def agent(
 def silent(
     draft: Draft, number: int, alert: tuple[int, int], media: str, **facts: Any
 ) -> Participant:
-    """An agent who was alerted and did not answer, with the inconsistency that real data has (5.1)."""
+    """An agent who was alerted and did not answer, with the inconsistency that real data has
+    (5.1).
+    """
     line = Line(draft)
     queue, code = draft.queue_id, wrap_up(draft, number)
     alerted, gave_up = alert
@@ -122,7 +127,9 @@ def silent(
 
 
 def talk(draft: Draft, answered: int, done: int) -> list[tuple[str, int, int]]:
-    """A conversation by voice or chat: long ones, and some others, have somebody on hold in the middle."""
+    """A conversation by voice or chat: long ones, and some others, have somebody on hold in the
+    middle.
+    """
     if done - answered < LONG_MS and draft.below(100) >= 15:
         return [("interact", answered, done)]
     hold = answered + (done - answered) * (30 + draft.below(30)) // 100

@@ -1,4 +1,6 @@
-"""What flows, scripts and integrations leave on a participant; only job results have it (docs/api.md, 3.3, 5.4)."""
+"""What flows, scripts and integrations leave on a participant; only job results have it
+(docs/api.md, 3.3, 5.4).
+"""
 
 from __future__ import annotations
 

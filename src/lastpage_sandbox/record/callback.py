@@ -1,4 +1,6 @@
-"""A callback: asked for now, scheduled for later, perhaps days, then one agent with two sessions (docs/api.md, 3.4, 5.7)."""
+"""A callback: asked for now, scheduled for later, perhaps days, then one agent with two sessions
+(docs/api.md, 3.4, 5.7).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from lastpage_sandbox.record.voice import Call
 
 
 def callback(draft: Draft) -> list[Participant]:
-    """The customer, the queue with its scheduled part, and the agent who takes the callback and then dials."""
+    """The customer, the queue with its scheduled part, and the agent who takes the callback and
+    then dials.
+    """
     call, skeleton = Call(draft), draft.skeleton
     facts: dict[str, Any] = {
         "callback_numbers": [call.number],

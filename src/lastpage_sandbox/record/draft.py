@@ -1,6 +1,8 @@
-"""A conversation being rendered at a moment: everything is laid out on its timeline, and what lies after the moment is left out.
+"""A conversation being rendered at a moment: everything is laid out on its timeline, and what lies
+after the moment is left out.
 
-Left out are segments that have not begun, ends that are not reached, metrics that are not emitted (docs/api.md, 3.4).
+Left out are segments that have not begun, ends that are not reached, metrics that are not emitted
+(docs/api.md, 3.4).
 """
 
 from __future__ import annotations
@@ -75,7 +77,9 @@ class Line:
         code: str | None = None,
         **more: Any,
     ) -> None:
-        """A segment as it stands; `how` it was disconnected and the wrap-up `code` are known when it has ended."""
+        """A segment as it stands; `how` it was disconnected and the wrap-up `code` are known when
+        it has ended.
+        """
         until = self._draft.until_ms
         if start_ms > until:
             return

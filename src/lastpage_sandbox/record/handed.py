@@ -1,7 +1,8 @@
-"""Who handled it: the agents of an inbound conversation and the queue visits between them, by how it went.
+"""Who handled it: the agents of an inbound conversation and the queue visits between them, by how
+it went.
 
-Blind transfers go to another queue and its next free agent; consult transfers are talked over while the customer is on hold
-(docs/api.md, 5.7).
+Blind transfers go to another queue and its next free agent; consult transfers are talked over while
+the customer is on hold (docs/api.md, 5.7).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Calls that go out: dialled by an agent for a queue, by a campaign, or by a user for himself (docs/api.md, 5.7)."""
+"""Calls that go out: dialled by an agent for a queue, by a campaign, or by a user for himself
+(docs/api.md, 5.7).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def dialed(draft: Draft) -> list[Participant]:
 
 
 def campaign(draft: Draft) -> list[Participant]:
-    """A dialer calls a contact and hands who answers to an agent; who does not answer is only a disposition."""
+    """A dialer calls a contact and hands who answers to an agent; who does not answer is only a
+    disposition.
+    """
     call, skeleton = Call(draft), draft.skeleton
     reached = skeleton.fate == "campaign"
     start, picked_up, end = skeleton.start_ms, skeleton.queued_ms, skeleton.first_end_ms

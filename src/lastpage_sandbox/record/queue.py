@@ -1,4 +1,6 @@
-"""The waiting: a participant of purpose `acd`, one a visit to a queue (docs/api.md, 5.1, 5.2, 5.7)."""
+"""The waiting: a participant of purpose `acd`, one a visit to a queue (docs/api.md, 5.1, 5.2,
+5.7).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ SHORT_ABANDON_MS = 5_000
 def acd(
     draft: Draft, peer: str, queue: str, times: tuple[int, int], end: str, media: str, **facts: Any
 ) -> Participant:
-    """A visit to `queue` from one time to another that ended `answered`, `abandoned` or by `flow`."""
+    """A visit to `queue` from one time to another that ended `answered`, `abandoned` or by
+    `flow`.
+    """
     entered, left = times
     name, how = ENDS[end]
     asked: dict[str, Any] = {

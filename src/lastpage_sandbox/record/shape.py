@@ -1,6 +1,7 @@
 """The tree of docs/api.md, 1.9, as far as this organisation fills it.
 
-Fields stand in the order of the wire: scalars by name, then nested collections (5.1). What is None or empty is left out.
+Fields stand in the order of the wire: scalars by name, then nested collections (5.1). What is None
+or empty is left out.
 """
 
 from __future__ import annotations

@@ -24,7 +24,9 @@ TURNS_MAX = 3
 
 
 def chat(draft: Draft) -> list[Participant]:
-    """A chat in the browser; a hand-made medium that has no file of its own looks like this, too."""
+    """A chat in the browser; a hand-made medium that has no file of its own looks like this,
+    too.
+    """
     customer, media, facts = draft.id(), draft.skeleton.media, {"provider": "Webchat Provider"}
     guest = _customer(draft, media, customer, "timeout", facts)
     return [guest, *handed(draft, customer, media, partial(_behind, facts, customer))]

@@ -1,4 +1,6 @@
-"""What no document knows yet: fields and a member of an enumeration that a release of tomorrow may bring, at several levels."""
+"""What no document knows yet: fields and a member of an enumeration that a release of tomorrow may
+bring, at several levels.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ def is_of_tomorrow(skeleton: Skeleton, seed: int, share: float) -> bool:
 
 
 def advanced(record: Json) -> Json:
-    """The record with a new field in itself, its participants, sessions and segments, and with a new way to disconnect."""
+    """The record with a new field in itself, its participants, sessions and segments, and with a
+    new way to disconnect.
+    """
     record[FIELD] = "tomorrow"
     for participant in record["participants"]:
         participant[FIELD] = True

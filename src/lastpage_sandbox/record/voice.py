@@ -10,7 +10,8 @@ from lastpage_sandbox.record.handed import handed
 from lastpage_sandbox.record.shape import EndpointStat, Flow, FlowOutcome, Participant
 from lastpage_sandbox.skeleton import DIVISIONS
 
-#: The caller's leg exists a moment before the conversation does, and connects a moment after it began.
+#: The caller's leg exists a moment before the conversation does, and connects a moment after it
+#: began.
 BEFORE_MS, CONNECTED_MS = 13, 230
 LANGUAGES = ("de-de", "en-us", "pt-br")
 PLACES = ("Munich, Germany", "Berlin, Germany", "Leipzig, Germany")
