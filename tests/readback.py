@@ -72,7 +72,7 @@ def everything(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def database(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """The tables of a DuckDB file as the disk has it now, whoever holds it: without the day, and without ours of its own."""
+    """The tables of a DuckDB file as the disk has it now, also while it is held: without the day, and without lastpage's own tables."""
     if not path.exists():
         return {}
     with tempfile.TemporaryDirectory() as folder:

@@ -37,15 +37,15 @@ def opened(
     kind: Kind,
     folder: Path,
     disk: Disk | None = None,
-    who: Identity = US,
+    identity: Identity = US,
     shredder: Shredder | None = None,
 ) -> Iterator[Any]:
     """A sink as a run has it."""
     with kind.opened(folder, disk or Disk()) as sink:
         if isinstance(sink, TableSink):
-            sink.claim(who, shredder or Shredder())
+            sink.claim(identity, shredder or Shredder())
         else:
-            sink.claim(who)
+            sink.claim(identity)
         yield sink
 
 
@@ -57,9 +57,9 @@ def put(sink: TableSink | LineSink, ranges: list[Range], pages: Pages) -> None:
         sink.append(ranges, pages)
 
 
-def write(kind: Kind, folder: Path, ranges: list[Range], pages: Pages, **how: Any) -> None:
+def write(kind: Kind, folder: Path, ranges: list[Range], pages: Pages, **more: Any) -> None:
     """Write ranges of a day, and leave the sink closed."""
-    with opened(kind, folder, **how) as sink:
+    with opened(kind, folder, **more) as sink:
         put(sink, ranges, pages)
 
 
@@ -199,8 +199,8 @@ def test_what_lacks_a_record_is_not_final(replacing: Kind, tmp_path: Path) -> No
     """A range with a record that no table can take is neither complete nor final in the data."""
     broken = msgspec.Raw(bytes(record(5)).replace(b'"participantId": "p"', b'"participantId": {}'))
     write(replacing, tmp_path, [hours(0, 12), hours(12, 24)], [[record(1), broken]])
-    kept = [(version.coverage, version.finality) for version in held(replacing, tmp_path)[DAY]]
-    assert kept == [("unproven", "provisional"), ("complete", "final")]
+    found = [(version.coverage, version.finality) for version in held(replacing, tmp_path)[DAY]]
+    assert found == [("unproven", "provisional"), ("complete", "final")]
 
 
 @pytest.mark.invariant("Destinations")
@@ -214,8 +214,8 @@ def test_a_start_range_is_replaced(replacing: Kind, tmp_path: Path) -> None:
         "one",
         "two",
     ]
-    kept = held(replacing, tmp_path)[DAY]
-    assert [(version.interval, version.conversations) for version in kept] == [
+    found = held(replacing, tmp_path)[DAY]
+    assert [(version.interval, version.conversations) for version in found] == [
         (hours(0, 8).interval, 1),
         (hours(8, 13).interval, 1),
         (hours(13, 24).interval, 1),
@@ -259,9 +259,9 @@ def test_short_never_replaces_complete(replacing: Kind, tmp_path: Path) -> None:
 def test_broken_records_come_once(replacing: Kind, tmp_path: Path) -> None:
     """Records that could not be read are replaced with their range, also when they do not say when they started."""
     broken = msgspec.Raw(bytes(record(5)).replace(b'"participantId": "p"', b'"participantId": {}'))
-    nobody = msgspec.Raw(b'{"conversationStart": 7}')
+    without_start = msgspec.Raw(b'{"conversationStart": 7}')
     for _ in range(2):
-        write(replacing, tmp_path, [hours(0, 24)], [[record(1), broken, nobody]])
+        write(replacing, tmp_path, [hours(0, 24)], [[record(1), broken, without_start]])
         assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == [
             "",
             "h5-0",
@@ -384,7 +384,7 @@ def test_another_identity(kind: Kind, tmp_path: Path, other: Identity) -> None:
     write(kind, tmp_path, [hours(0, 24)], [[record(1)]])
     with (
         pytest.raises(UsageError, match="give another destination"),
-        opened(kind, tmp_path, who=other),
+        opened(kind, tmp_path, identity=other),
     ):
         pass
     assert stored(kind, tmp_path) == {"h1-0": "one"}
@@ -392,11 +392,11 @@ def test_another_identity(kind: Kind, tmp_path: Path, other: Identity) -> None:
 
 def test_a_foreign_place(kind: Kind, tmp_path: Path) -> None:
     """What is there and not ours is refused, exit 6, and not touched."""
-    place = tmp_path / kind.name
-    if not place.suffix:
-        place.mkdir()
-        place /= "thesis.docx"
-    place.write_text("years of work")
+    path = tmp_path / kind.name
+    if not path.suffix:
+        path.mkdir()
+        path /= "thesis.docx"
+    path.write_text("years of work")
     with pytest.raises(LastpageError) as refused, opened(kind, tmp_path):
         pass
     assert refused.value.exit_code == 6
@@ -451,9 +451,9 @@ def test_an_older_version_without_a_column(tmp_path: Path, form: str) -> None:
     """A file of an older version that lacks columns is carried over, with nulls."""
     kind = SINKS[form]
     write(kind, tmp_path, [hours(0, 12)], [[record(1)]])
-    place = tmp_path / "out" / "conversations" / "day=2023-10-10"
+    path = tmp_path / "out" / "conversations" / "day=2023-10-10"
     for gone in ("originating_social_media_public", "external_tag", "division_ids"):
-        without(place / f"part.{form}", gone)
+        without(path / f"part.{form}", gone)
     write(kind, tmp_path, [hours(12, 24)], [[record(13, "two")]])
     assert stored(kind, tmp_path) == {"h1-0": None, "h13-0": "two"}
     assert list(kind.read(tmp_path, "conversations")[0]) == list(

@@ -24,8 +24,8 @@ def test_forms(
 ) -> None:
     """A folder keeps its state inside, a file beside it, a stream nowhere; reading the text creates nothing."""
     monkeypatch.chdir(tmp_path)
-    place = Destination.parse(text)
-    assert place.state == (Path(state) if state else None)
+    destination = Destination.parse(text)
+    assert destination.state == (Path(state) if state else None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -48,15 +48,15 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
 @pytest.mark.invariant("Crash-safe")
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     """Only one run at a time writes to a destination; a second one is told at once."""
-    place = Destination.parse(str(tmp_path / "out"))
-    with place.held(), pytest.raises(InUseError, match="another run"), place.held():
+    destination = Destination.parse(str(tmp_path / "out"))
+    with destination.held(), pytest.raises(InUseError, match="another run"), destination.held():
         pass
-    with place.held() as state:
+    with destination.held() as state:
         assert state.is_dir()
 
 
 def test_a_place_that_cannot_be(tmp_path: Path) -> None:
-    """A path through a file is nobody's folder: a sentence, not a traceback."""
+    """A path through a file cannot be a folder: a sentence, not a traceback."""
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(DestinationError, match="cannot write"),

@@ -62,8 +62,8 @@ def held_elsewhere(path: Path) -> subprocess.Popen[str]:
 def test_the_same_tables_as_a_folder(tmp_path: Path) -> None:
     """A DuckDB file has the tables, columns and rows of a folder, and only its state beside it."""
     made = world(per_day=40)
-    for place in ("out", "x.duckdb"):
-        assert made.cloud().fetch(SPAN, tmp_path / place).coverage == "complete"
+    for name in ("out", "x.duckdb"):
+        assert made.cloud().fetch(SPAN, tmp_path / name).coverage == "complete"
     found, wanted = database(tmp_path / "x.duckdb"), everything(tmp_path / "out")
     lists = {
         name: pq.read_table(tmp_path / "out" / name / "part.parquet").to_pylist() for name in LISTS
@@ -194,7 +194,7 @@ def test_attributes_that_differ_in_case(tmp_path: Path) -> None:
 
 
 def test_lists(tmp_path: Path) -> None:
-    """The organisation's lists are tables beside the others; a newer list takes an older one's place."""
+    """The organisation's lists are tables beside the others; a newer list replaces an older one."""
     with opened(KIND, tmp_path) as sink:
         for name in ("old", "new"):
             sink.refresh(Names({"queues": pa.table({"id": ["q"], "name": [name]})}))
@@ -204,8 +204,10 @@ def test_lists(tmp_path: Path) -> None:
 def test_a_selection(tmp_path: Path) -> None:
     """A selection without what a view needs has no such view; another selection is refused later."""
     chosen = Selection(tables=("sessions",), drop=("sessions.ani",))
-    who = Identity("org-1", "{}", chosen.dump())
-    write(KIND, tmp_path, [hours(0, 24)], [[record(1)]], who=who, shredder=Shredder(chosen))
+    identity = Identity("org-1", "{}", chosen.dump())
+    write(
+        KIND, tmp_path, [hours(0, 24)], [[record(1)]], identity=identity, shredder=Shredder(chosen)
+    )
     assert sorted(database(tmp_path / "x.duckdb")) == ["broken", "conversations", "sessions"]
     assert "ani" not in KIND.read(tmp_path, "sessions")[0]
     with pytest.raises(UsageError, match="another selection"):
@@ -320,15 +322,15 @@ def test_queues_by_day(tmp_path: Path) -> None:
     made = world(per_day=200)
     made.cloud().fetch(SPAN, tmp_path / "x.duckdb")
     tables = database(tmp_path / "x.duckdb")
-    place = ("conversation_id", "participant_no", "session_no")
+    keys = ("conversation_id", "participant_no", "session_no")
     queues = {
-        tuple(row[key] for key in place): row["queue_id"]
+        tuple(row[key] for key in keys): row["queue_id"]
         for row in reversed(tables["segments"])
         if row["queue_id"]
     }
     wanted: Counter[tuple[str, str]] = Counter()
     for row in tables["metrics"]:
-        if queue := queues.get(tuple(row[key] for key in place)):
+        if queue := queues.get(tuple(row[key] for key in keys)):
             wanted[queue, row["name"]] += row["value"] if row["name"] == "tHandle" else 1
     with duckdb.connect(tmp_path / "x.duckdb", read_only=True) as db:
         found = db.execute(
@@ -348,21 +350,21 @@ def test_queues_by_day(tmp_path: Path) -> None:
         assert offered >= answered + abandoned + flowed_out > 0
 
 
-def verified(made: World, place: Path, **options: bool) -> list[tuple[str, str]]:
-    return [(proof.day, proof.state) for proof in made.cloud().verify(place, **options).proofs]
+def verified(made: World, path: Path, **options: bool) -> list[tuple[str, str]]:
+    return [(proof.day, proof.state) for proof in made.cloud().verify(path, **options).proofs]
 
 
 def test_verify(tmp_path: Path) -> None:
     """An extract in DuckDB is proved again, by counts and by content, and its changed days are read again."""
-    made, place = world(per_day=60), tmp_path / "x.duckdb"
-    made.cloud().fetch(SPAN, place)
+    made, path = world(per_day=60), tmp_path / "x.duckdb"
+    made.cloud().fetch(SPAN, path)
     noon = datetime(2023, 10, 11, 12, tzinfo=UTC)
     made.sandbox.world.remove(
         min(made.truth(noon - timedelta(hours=12), noon + timedelta(hours=12)))
     )
     made.clock.sleep(3600)
     same, changed_day = ("2023-10-10", "same"), ("2023-10-11", "changed")
-    assert verified(made, place, content=True) == [same, changed_day]
-    assert verified(made, place, content=True, repair=True) == [same, ("2023-10-11", "same")]
-    ids = {row["conversation_id"] for row in database(place)["conversations"]}
+    assert verified(made, path, content=True) == [same, changed_day]
+    assert verified(made, path, content=True, repair=True) == [same, ("2023-10-11", "same")]
+    ids = {row["conversation_id"] for row in database(path)["conversations"]}
     assert ids == made.truth(datetime(2023, 10, 10, tzinfo=UTC), datetime(2023, 10, 12, tzinfo=UTC))

@@ -11,10 +11,10 @@ class Crash(BaseException):
     """The power goes."""
 
 
-def texts(place: Path) -> dict[str, str]:
+def texts(folder: Path) -> dict[str, str]:
     return {
-        str(path.relative_to(place)): path.read_text()
-        for path in sorted(place.rglob("*"))
+        str(path.relative_to(folder)): path.read_text()
+        for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
 
@@ -30,29 +30,46 @@ def test_together_or_not_at_all(tmp_path: Path) -> None:
             if len(steps) == at:
                 raise Crash
 
-        place, beside = tmp_path / str(at) / "place", tmp_path / str(at) / "beside"
+        folder, beside = tmp_path / str(at) / "folder", tmp_path / str(at) / "beside"
         for files, disk in ((old, Disk()), (new, Disk(seam))):
             try:
-                with Staging(place, beside, disk).change("one") as path:
+                with Staging(folder, beside, disk).change("one") as path:
                     for name, text in files.items():
                         path(name).write_text(text)
             except Crash:
                 pass
-        Staging(place, beside, Disk()).recover()
-        assert texts(place) in (old, new)
+        Staging(folder, beside, Disk()).recover()
+        assert texts(folder) in (old, new)
         assert list(beside.iterdir()) == []
         if len(steps) < at:
             break
-    assert texts(place) == new
+    assert texts(folder) == new
     assert at > 10
 
 
 def test_what_failed_is_forgotten(tmp_path: Path) -> None:
     """An error while writing leaves nothing behind that a later change could mistake for its own."""
-    staging = Staging(tmp_path / "place", tmp_path / "beside", Disk())
+    staging = Staging(tmp_path / "folder", tmp_path / "beside", Disk())
     with suppress(ZeroDivisionError), staging.change("one") as path:
         path("a").write_text("half")
         raise ZeroDivisionError
     with staging.change("one") as path:
         path("b").write_text("whole")
-    assert texts(tmp_path / "place") == {"b": "whole"}
+    assert texts(tmp_path / "folder") == {"b": "whole"}
+
+
+def test_conversations_come_last(tmp_path: Path) -> None:
+    """What a day holds is recorded with its conversations, so their file is moved when all others are in place."""
+    moved: list[str] = []
+
+    class Noting(Disk):
+        def replace(self, source: Path, target: Path) -> None:
+            moved.append(target.parent.name)
+            super().replace(source, target)
+
+    names = ["broken", "conversations", "conversation_overview", "segments"]
+    with Staging(tmp_path / "folder", tmp_path / "beside", Noting()).change("one") as path:
+        for name in names:
+            path(f"{name}/part").write_text(name)
+    assert moved[-1] == "conversations"
+    assert sorted(moved) == sorted(["one", *names])

@@ -39,11 +39,11 @@ def total(record: Json, *names: str) -> int | None:
     return sum(values) if values else None
 
 
-def told(record: Json, purposes: Iterable[str], field: str) -> list[str]:
+def in_order(record: Json, purposes: Iterable[str], field: str) -> list[str]:
     """The values of a field of segments, in the order in which those began."""
     found = [
-        (segment["segmentStart"], place, segment[field])
-        for place, (person, session) in enumerate(sessions(record))
+        (segment["segmentStart"], position, segment[field])
+        for position, (person, session) in enumerate(sessions(record))
         for segment in session.get("segments", ())
         if field in segment and (not purposes or person["purpose"] in purposes)
     ]
@@ -52,8 +52,8 @@ def told(record: Json, purposes: Iterable[str], field: str) -> list[str]:
 
 def agents(record: Json) -> list[str]:
     began = [
-        (segment["segmentStart"], place, person["userId"])
-        for place, (person, session) in enumerate(sessions(record))
+        (segment["segmentStart"], position, person["userId"])
+        for position, (person, session) in enumerate(sessions(record))
         for segment in session.get("segments", ())
         if person["purpose"] in ("agent", "user")
         and segment["segmentType"] == "interact"
@@ -68,8 +68,8 @@ def moment(record: Json, field: str) -> datetime | None:
 
 def expected(record: Json) -> Json:
     start, end = moment(record, "conversationStart"), moment(record, "conversationEnd")
-    queues = told(record, ("acd", "agent"), "queueId")
-    codes = told(record, (), "wrapUpCode")
+    queues = in_order(record, ("acd", "agent"), "queueId")
+    codes = in_order(record, (), "wrapUpCode")
     media = list(
         dict.fromkeys(each["mediaType"] for _, each in sessions(record) if "mediaType" in each)
     )
@@ -119,7 +119,7 @@ def test_a_realistic_day() -> None:
 
 
 def test_handled_by_several() -> None:
-    """Queues and agents come in the order of time, not of the record; who only rang is no agent."""
+    """Queues and agents come in the order of time, not of the record; a user who was only alerted is not an agent."""
 
     def leg(purpose: str, user: str, start: int, queue: str, kind: str = "interact") -> Json:
         segment = {

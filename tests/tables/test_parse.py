@@ -108,10 +108,7 @@ def test_same_names_and_times_do_not_collide() -> None:
     [
         ({"conversationEnd": "yesterday"}, "bad timestamp"),
         ({"conversationEnd": ""}, "empty timestamp"),
-        (
-            {"participants": [{"sessions": [{"metrics": [{"value": 4.25}]}]}]},
-            "an integer that is none",
-        ),
+        ({"participants": [{"sessions": [{"metrics": [{"value": 4.25}]}]}]}, "not an integer"),
         ({"participants": "many"}, "wrong type"),
         ({"selfServed": "maybe"}, "wrong type"),
         ({"conversationId": None}, "no id"),

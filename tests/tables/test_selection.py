@@ -165,11 +165,11 @@ def test_remembered() -> None:
     [
         ({"tables": ("segmnts",)}, "did you mean segments"),
         ({"drop": ("anni",)}, "did you mean ani"),
-        ({"columns": ("segments.ani",)}, "no table or column"),
+        ({"columns": ("segments.ani",)}, "not a table or column"),
         ({"drop": ("conversation_id",)}, "is a key"),
         ({"hash": ("participant_no",)}, "is a key"),
         ({"hash": ("segment_start",)}, "only text can be hashed"),
-        ({"hash": ("conversation_overview.agent_ids",)}, "no table or column"),
+        ({"hash": ("conversation_overview.agent_ids",)}, "not a table or column"),
         ({"drop": ("ani",), "hash": ("ani",)}, "choose one"),
         ({"columns": ("attributes.tier",)}, "give it to --attributes"),
         ({"keep_raw": True, "drop": ("ani",)}, "whole records"),
@@ -178,7 +178,7 @@ def test_remembered() -> None:
     ],
 )
 def test_refused(chosen: Any, sentence: str) -> None:
-    """What makes no sense is refused with the mend."""
+    """What makes no sense is refused with what to give instead."""
     with pytest.raises(UsageError, match=sentence):
         Selection(**chosen)
 

@@ -55,7 +55,7 @@ def test_attributes_are_free() -> None:
 
 
 def test_records_that_are_none() -> None:
-    """What is no record of ours, or no JSON, or nested without end, has no fields to name and breaks nothing."""
+    """What is not a record, or not JSON, or nested without end, has no fields to name and breaks nothing."""
     odd = [
         b"{",
         b'{"participants":"p"}',

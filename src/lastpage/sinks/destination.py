@@ -13,18 +13,21 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk
-from lastpage.sinks.sink import LineSink, TableSink
 from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import EVERYTHING, Selection
 
+if TYPE_CHECKING:  # what a sink needs is loaded when one is opened
+    from lastpage.sinks.sink import LineSink, TableSink
+
+    #: Opens a sink, given its path, its state folder and the disk.
+    Opener = Callable[[Path, Path, Disk], AbstractContextManager[TableSink | LineSink]]
+
 #: How the tables of a folder are files.
 Format = Literal["parquet", "csv"]
-#: Opens a sink, given its path, its state folder and the disk.
-Opener = Callable[[Path, Path, Disk], AbstractContextManager[TableSink | LineSink]]
 #: The file in a state folder that is locked by the run which holds the destination.
 LOCK = "lock"
 
