@@ -48,7 +48,7 @@ def test_the_machines_clock_is_set_anew(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("wrong_s", [-26 * HOUR, -HOUR, HOUR, 26 * HOUR])
 def test_a_clock_that_is_wrong(tmp_path: Path, wrong_s: float) -> None:
     """`24h` means the last 24 hours of the API, and the result is what a right clock gets."""
-    made, right = world(), world()
+    made, right = world(per_day=60), world(per_day=60)
     summary = made.cloud(clock=Wrong(made.clock, wrong_s)).fetch(
         "24h", tmp_path / "out", names=False
     )

@@ -130,9 +130,9 @@ def test_stopping_at_an_odd_page(tmp_path: Path, words: list[str]) -> None:
 
     Here a walk ends where there is no cursor any more, and nowhere else.
     """
-    made = world()
+    made = world(per_day=100)
     made.sandbox.faults.put("jobs.results", "pass", *words)
-    assert made.cloud().fetch("2023-10-10", tmp_path, page_size=10).coverage == "complete"
+    assert made.cloud().fetch("2023-10-10", tmp_path, page_size=4).coverage == "complete"
     assert len(positions(made)) > 20
     assert made.sandbox.counters["jobs.submit"] == 1  # and not: read again, because a count said so
     assert sorted(ids(tmp_path)) == truth(made)
@@ -190,7 +190,7 @@ def test_a_job_past_the_watermark(tmp_path: Path) -> None:
 
     Here what lies past it is read by page numbers; a job that is forced there is never called complete.
     """
-    made = world(per_day=3000)
+    made = world(per_day=600)
     assert made.cloud().fetch(MORNING, tmp_path / "auto").coverage == "complete"
     assert sorted(ids(tmp_path / "auto")) == truth(made, TODAY + 9 * HOUR, TODAY + 15 * HOUR)
     forced = made.cloud().fetch(MORNING, tmp_path / "forced", paginate="cursor")
@@ -341,12 +341,12 @@ def test_progress_is_kept_at_the_end_only(tmp_path: Path, monkeypatch: pytest.Mo
 
     Here every page counts: a run that fails after three pages, each time, gets there all the same, and reads nothing twice.
     """
-    monkeypatch.setattr(PLAN, "JOB_ROWS", 500)
-    made = world()
+    monkeypatch.setattr(PLAN, "JOB_ROWS", 100)
+    made = world(per_day=60)
     for _ in range(12):
         made.sandbox.faults.put("jobs.results", "pass", "pass", "pass", *["return-503"] * 8)
         with suppress(UnavailableError):
-            made.cloud().fetch("2023-10-08/2023-10-12", tmp_path, page_size=100)
+            made.cloud().fetch("2023-10-08/2023-10-12", tmp_path, page_size=20)
         made.sandbox.faults.clear("jobs.results")
     assert sorted(ids(tmp_path)) == truth(made, DAY - 2 * DAYS, DAY + 2 * DAYS)
     assert max(Counter(positions(made)).values()) == 1

@@ -52,13 +52,14 @@ def test_a_resumed_run_names_it(tmp_path: Path) -> None:
     made = world(per_day=30, tomorrow_share=1.0)
     steps = Steps()
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)
-    cloud.fetch(DAY, tmp_path / "whole", paginate="cursor", names=False)
-    for at in range(1, len(steps.names) + 1, 9):
+    asked: dict[str, Any] = {"paginate": "cursor", "names": False, "tables": "conversations"}
+    cloud.fetch(DAY, tmp_path / "whole", **asked)
+    for at in range(1, len(steps.names) + 1, 5):
         crashing = Steps(at)
         cloud = made.cloud(transport=Stepping(made.sandbox, crashing), disk=crashing.disk)
         with pytest.raises(Crash):
-            cloud.fetch(DAY, tmp_path / str(at), paginate="cursor", names=False)
-        summary = made.cloud().fetch(DAY, tmp_path / str(at), paginate="cursor", names=False)
+            cloud.fetch(DAY, tmp_path / str(at), **asked)
+        summary = made.cloud().fetch(DAY, tmp_path / str(at), **asked)
         assert summary.unknown_fields == PATHS, (at, crashing.names[-1])
 
 

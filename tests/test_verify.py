@@ -85,12 +85,12 @@ def test_nothing_has_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("more", [True, False])
 def test_a_day_that_changed(tmp_path: Path, more: bool) -> None:
     """Days that changed later are found by `verify`, and its repair reads only those again."""
-    made = fetched(world(), tmp_path)
+    made = fetched(world(per_day=60), tmp_path)
     noon = datetime(2023, 10, 11, 12, tzinfo=UTC)
     if more:
         made.sandbox.world.add(*(talk(number, noon) for number in range(6)))
     else:
-        made.sandbox.world.remove(*sorted(made.truth(noon, noon + HOUR))[:6])
+        made.sandbox.world.remove(*sorted(made.truth(noon, noon + 6 * HOUR))[:6])
     verification = made.cloud().verify(tmp_path)
     assert states(verification) == [
         ("2023-10-10", "same"),
@@ -106,9 +106,9 @@ def test_a_day_that_changed(tmp_path: Path, more: bool) -> None:
 
 def test_content(tmp_path: Path) -> None:
     """What a count cannot see, a second reading does: one conversation exchanged for another."""
-    made = fetched(world(), tmp_path)
+    made = fetched(world(per_day=60), tmp_path)
     noon = datetime(2023, 10, 11, 12, tzinfo=UTC)
-    made.sandbox.world.remove(min(made.truth(noon, noon + HOUR)))
+    made.sandbox.world.remove(min(made.truth(noon, noon + 6 * HOUR)))
     made.sandbox.world.add(talk(1, noon))
     made.clock.sleep(3600)
     assert made.cloud().verify(tmp_path).changed == []

@@ -67,7 +67,7 @@ REFUSALS = [
 def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Planted]:
     """The planted organisation, its variables, a query body with a planted value, and an extract to verify."""
     settings = Settings(
-        seed=7, per_day=20, requests_per_minute=60_000, job_polls=0, orphans=0.0, job_page_default=5
+        seed=7, per_day=8, requests_per_minute=60_000, job_polls=0, orphans=0.0, job_page_default=5
     )
     made = Planted(Sandbox(settings, now=NOW.timestamp))
     with made.served() as url:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lastpage import Cloud, Credentials
 from lastpage.clock import RealClock
 
 INTERVAL = "2023-10-18T12:00Z/2023-10-20T15:00Z"
-PAGE_SIZE = 40
+ASKED: dict[str, Any] = {"page_size": 20, "names": False, "tables": ["conversations", "sessions"]}
 
 
 class Hasty(RealClock):
@@ -19,6 +21,4 @@ class Hasty(RealClock):
 def fetch(url: str, credentials: Credentials, destination: str, go: object) -> None:
     """Wait for the word, then run the main job."""
     go.wait()  # type: ignore[attr-defined]
-    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(
-        INTERVAL, destination, page_size=PAGE_SIZE, names=False
-    )
+    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(INTERVAL, destination, **ASKED)

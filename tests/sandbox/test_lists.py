@@ -47,7 +47,7 @@ def named(record: Any, key: str) -> Iterator[str]:
 )
 def test_records_name_what_the_lists_have(key: str, kind: str) -> None:
     """7: an id in a record leads to a name; wrap-up constants (5.7) are their own."""
-    client = Client(per_day=2000, evaluated_share=0.3, late_wrap_up_share=0.2)
+    client = Client(evaluated_share=0.3, late_wrap_up_share=0.2)
     client.wait(20 * 86_400)
     found = {
         each

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -260,11 +261,12 @@ def killed(folder: Path, at: int) -> None:
 @pytest.mark.parametrize("there", [False, True])
 def test_killed_at_every_step(tmp_path: Path, there: bool) -> None:
     """Killed before any step, a DuckDB file has the old version or the new one, and goes on."""
+    before = tmp_path / "before"
+    before.mkdir()
+    if there:
+        filled(before)
     for at in range(1, 100):
-        folder = tmp_path / str(at)
-        folder.mkdir()
-        if there:
-            filled(folder)
+        folder = Path(shutil.copytree(before, tmp_path / str(at)))
         process = SPAWN.Process(target=killed, args=(folder, at))
         process.start()
         process.join()
@@ -356,7 +358,7 @@ def verified(made: World, path: Path, **options: bool) -> list[tuple[str, str]]:
 
 def test_verify(tmp_path: Path) -> None:
     """An extract in DuckDB is proved again, by counts and by content, and its changed days are read again."""
-    made, path = world(per_day=60), tmp_path / "x.duckdb"
+    made, path = world(per_day=20), tmp_path / "x.duckdb"
     made.cloud().fetch(SPAN, path)
     noon = datetime(2023, 10, 11, 12, tzinfo=UTC)
     made.sandbox.world.remove(
