@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from lastpage_sandbox import Sandbox
+
 #: Packages that take long to import, and that some verb needs.
 HEAVY = frozenset(
     {
@@ -44,13 +46,21 @@ def command(*arguments: str) -> str:
         ("from lastpage import LastpageError, Interval, Slice, __version__", frozenset()),
         (command("--version"), frozenset()),
         (command("--help"), HELP),
+        (command("fetch", "--help"), HELP | {"msgspec", "isal"}),
         (command("sandbox", "--help"), HELP),
     ],
-    ids=["import", "from", "version", "help", "sandbox --help"],
+    ids=["import", "from", "version", "help", "fetch --help", "sandbox --help"],
 )
 def test_imports(code: str, needed: frozenset[str]) -> None:
     """Nothing heavy is imported but what draws a help text."""
     assert imported(code) <= needed
+
+
+@pytest.mark.parametrize("arguments", [("doctor",), ("plan", "2023-10-10")])
+def test_verbs_without_tables(box: Sandbox, arguments: tuple[str, ...]) -> None:
+    """A verb that makes no tables imports neither Arrow nor DuckDB, and none of the sandbox."""
+    found = imported(command(*arguments))
+    assert found.isdisjoint({"pyarrow", "arro3", "pandas", "duckdb", "lastpage_sandbox"})
 
 
 def test_the_version_both_ways(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
