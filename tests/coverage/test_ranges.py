@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastpage.coverage.ranges import Range, accepted, beats, merged
+from lastpage.coverage.ranges import Range, accepted, stays, merged
 from lastpage.query.interval import Interval
 
 START = datetime(2023, 10, 10, tzinfo=UTC)
@@ -47,7 +47,7 @@ def test_any_history(versions: list[Range]) -> None:
                 assert (old is None) == (now is None)
                 continue
             assert now is not None
-            kept = old is not None and beats(old, new)
+            kept = old is not None and stays(old, new)
             assert now.as_of == (old.as_of if kept and old else new.as_of)
             assert now.coverage == (old.coverage if kept and old else new.coverage)
 
@@ -99,14 +99,14 @@ def test_which_version_stays(
     old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool
 ) -> None:
     """Incomplete rows lose, final rows of a job win over provisional ones, else fresher ones."""
-    assert beats(told(old, 5), told(new, 4)) is stays
+    assert stays(told(old, 5), told(new, 4)) is stays
 
 
 @pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize("rows", [9, 10])
 def test_a_later_job_is_believed(rows: int) -> None:
     """A later job is believed, also where a thread that had ended is open again."""
-    assert not beats(
+    assert not stays(
         told(("cursor", "complete", "final", 9), 4),
         told(("cursor", "complete", "provisional", rows), 5),
     )
