@@ -65,7 +65,7 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
 
 @pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize(
-    ("old", "new", "stays"),
+    ("old", "new", "old_stays"),
     [
         (("cursor", "complete", "final", 9), ("cursor", "short", "provisional", 5), True),
         (
@@ -99,7 +99,7 @@ def test_which_version_stays(
     old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool
 ) -> None:
     """Incomplete rows lose, final rows of a job win over provisional ones, else fresher ones."""
-    assert stays(told(old, 5), told(new, 4)) is stays
+    assert stays(told(old, 5), told(new, 4)) is old_stays
 
 
 @pytest.mark.invariant("Destinations")
