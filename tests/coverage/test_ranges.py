@@ -96,7 +96,7 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
     ],
 )
 def test_which_version_stays(
-    old: tuple[str, str, str, int], new: tuple[str, str, str, int], stays: bool
+    old: tuple[str, str, str, int], new: tuple[str, str, str, int], old_stays: bool
 ) -> None:
     """Incomplete rows lose, final rows of a job win over provisional ones, else fresher ones."""
     assert stays(told(old, 5), told(new, 4)) is old_stays
