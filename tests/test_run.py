@@ -111,6 +111,31 @@ def test_a_hole_that_is_deleted_before_the_next_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.invariant("Truthful")
+@pytest.mark.invariant("Truthful")
+@pytest.mark.parametrize(("word", "answers"), [("index-out", 2), ("index-half", 3)])
+def test_an_index_that_is_out_for_a_while(tmp_path: Path, word: str, answers: int) -> None:
+    """After the plan the index is out while a slice is read: the plan's count is not forgotten, and all rows come."""
+    made = world(per_day=600)
+    made.sandbox.faults.put("details.query", "pass", "pass", *[word] * answers)
+    summary = made.cloud().fetch("2023-10-20T10:00Z/2023-10-20T14:00Z", tmp_path, page_size=50)
+    assert summary.coverage == "complete"
+    assert not made.sandbox.faults.pending
+    start = TODAY.replace(hour=10)
+    assert sorted(ids(tmp_path)) == sorted(made.truth(start, TODAY.replace(hour=14)))
+
+
+def test_an_index_that_stays_out(tmp_path: Path) -> None:
+    """An index that is out at every reading of ten minutes contradicts the plan, and a note says so; a complete day stays."""
+    made = world(per_day=60)
+    before = made.cloud().fetch("2023-10-10", tmp_path)
+    assert before.coverage == "complete"
+    found = ids(tmp_path)
+    made.sandbox.faults.put("details.query", "pass", *["index-half"] * 40)
+    summary = made.cloud().fetch("2023-10-10", tmp_path, paginate="pages")
+    assert any("were counted before it was read" in note for note in summary.notes)
+    assert sorted(ids(tmp_path)) == sorted(found)
+
+
 @pytest.mark.parametrize("counts", ["day+overlap", "exact-start", "whole-day"])
 def test_a_job_that_lacks_rows_of_a_part_of_a_day(tmp_path: Path, counts: str) -> None:
     """Threads of the morning hide no missing row of the afternoon, whatever the API counts."""

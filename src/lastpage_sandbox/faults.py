@@ -70,6 +70,18 @@ WORDS = (
         "conversations arrive now, rows move to later pages",
         frozenset({"details.query"}),
     ),
+    Word(
+        "index-out",
+        "index-out",
+        "the index is out: nothing is found, and nothing is counted",
+        frozenset({"details.query"}),
+    ),
+    Word(
+        "index-half",
+        "index-half",
+        "half of the index is out: half of the rows, and the count of these",
+        frozenset({"details.query"}),
+    ),
     Word("fail-job", "fail-job", "the job asked about is FAILED", frozenset({"jobs.status"})),
     Word("cancel-job", "cancel-job", "… is CANCELLED", frozenset({"jobs.status"})),
     Word(

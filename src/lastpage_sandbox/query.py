@@ -56,6 +56,10 @@ class DetailsQuery:
         if self._settings.dialect == "next-page-token" and "nextPageToken" in asked.query:
             number = self._page_of(asked.query["nextPageToken"])
         found = self.selected(interval, filters, now_ms)
+        if "index-out" in asked.words:
+            found = []
+        if "index-half" in asked.words:
+            found = found[::2]
         _arrange(found, body)
         return self._page(
             asked, found, (size, number), now_ms, self._counts(counted, found, now_ms)

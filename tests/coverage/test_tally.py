@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lastpage.api.messages import Answer
-from lastpage.coverage.tally import Account, Verdict, judge, short, tolerance
+from lastpage.coverage.tally import Account, Claim, Verdict, judge, short, tolerance
 from lastpage.ledger.ids import digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval, iso
@@ -70,12 +70,30 @@ def test_the_larger_count_rules() -> None:
     assert gap(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(1, 1)), "read") == -1
 
 
+def job_of(rows: int, counted: int) -> Verdict:
+    """The verdict of a job that brought so many conversations of so many counted."""
+    records = [row(f"c{number}") for number in range(rows)]
+    return verdict(account(JOB, {"conversations": records}, counts=(counted, counted)), "read")
+
+
 @pytest.mark.invariant("Truthful")
-def test_a_small_gap_that_stays() -> None:
+@pytest.mark.parametrize(("rows", "counted"), [(3, 4), (3, 5), (2, 4), (2997, 3000)])
+def test_a_small_gap_that_stays(rows: int, counted: int) -> None:
     """The same rows again, and a gap within the counts' error: `complete`, and the gap is told."""
-    result = verdict(account(JOB, {"conversations": [row("a")]}, counts=(3, 3)), "read")
-    assert (result.coverage, result.gap) == ("complete", 2)
+    result = job_of(rows, counted)
+    assert (result.coverage, result.gap) == ("complete", counted - rows)
     assert "more counted" in result.why
+
+
+@pytest.mark.invariant("Truthful")
+@pytest.mark.parametrize(
+    ("rows", "counted"), [(0, 1), (0, 2), (0, 18), (1, 3), (12, 15), (1500, 3000), (2960, 3000)]
+)
+def test_a_large_gap_that_stays(rows: int, counted: int) -> None:
+    """A gap beyond the counts' error, or with fewer than half of the rows, proves nothing: `unproven`."""
+    result = job_of(rows, counted)
+    assert (result.coverage, result.finality) == ("unproven", "provisional")
+    assert result.gap == counted - rows
 
 
 def test_a_job_that_asked_past_the_watermark() -> None:
@@ -86,10 +104,28 @@ def test_a_job_that_asked_past_the_watermark() -> None:
     assert verdict(sums, "read", DAY.end + timedelta(hours=24)).coverage == "complete"
 
 
-def test_a_large_gap_that_stays() -> None:
-    """A gap beyond the tolerance, with the same ids at every reading, proves nothing either way."""
-    result = verdict(account(JOB, {"conversations": [row("a")]}, counts=(4, 4)), "read")
-    assert (result.coverage, result.gap) == ("unproven", 3)
+@pytest.mark.invariant("Truthful")
+@pytest.mark.parametrize(
+    ("claimed", "coverage"), [(2, "complete"), (3, "complete"), (5, "unproven"), (None, "complete")]
+)
+def test_what_the_plan_counted(claimed: int | None, coverage: str) -> None:
+    """The plan's count is held against what came, though the walk's own counts agree."""
+    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
+    facts = {"missing": 0, "doubt": "", "proof": "", "as_of": LATER, "settled": LATER}
+    assert judge(sums, **facts, claimed=claimed).coverage == coverage
+
+
+def test_a_claim_that_is_contradicted() -> None:
+    """Three readings whose own counts agree contradict the plan, if the later two are a minute apart."""
+    sums = account(JOB, {"conversations": [row("a")]}, counts=(1, 1))
+    claim = Claim(5)
+    assert not claim.is_contradicted(sums, 0, 100.0)
+    assert not claim.is_contradicted(sums, 4, 300.0)
+    assert not claim.is_contradicted(sums, 0, 400.0)
+    assert not claim.is_contradicted(sums, 0, 459.0)
+    assert claim.is_contradicted(sums, 0, 460.0)
+    assert claim.counted is None
+    assert "5 were counted" in str(claim)
 
 
 def test_tolerance() -> None:

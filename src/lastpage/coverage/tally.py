@@ -1,23 +1,31 @@
 """A slice's account, and what it proves: read again or not, coverage, finality. Pure.
 
-What has to hold for `complete`; what else the verdict is, and when the slice is read again:
+Evidence, each held only against the rows that it counts:
 
-    evidence                                     must be                        otherwise
-    -------------------------------------------  -----------------------------  ----------------
-    the walk                                     it reached its true end        short
-    ids that other slices saw                    all among its own              again, then short
-    counts (`Walk.gap` says which)               no more than the rows          again, then:
-        the same ids come again, a gap             up to max(2, 0.1 %)          complete, told
-                                                   more                         unproven
-        other ids come, three times over                                        smaller slices
-    no count to be had                                                          unproven
-    records                                      each with an id and a start    unproven
-    job: watermark, read before submitting       at or after all it asked for   unproven
+    what                                         against              if it shows more rows
+    -------------------------------------------  -------------------  -----------------------------
+    the walk's own counts (`Walk.gap`)           what they count      read again
+    the plan's count of starts, a claim          the owned ids        read again, until the walk's
+                                                                      own counts, a minute apart,
+                                                                      contradict it twice
+    ids that other slices saw                    the owned ids        read again, then short
 
-A gap has three causes: rows slid between pages while others arrived (another walk finds them), the
-count is off (another walk brings the same rows; counts are officially approximate, docs/api.md,
-3.2), or the slice is too much for one walk (smaller ones do). Hence: read again, compare, cut.
+The verdict, after readings that bring the same ids; the worst deficit rules:
+
+    what                                                              coverage
+    ----------------------------------------------------------------  ----------------------------
+    ids that other slices saw did not come                            short
+    a job that cannot have all that was asked for                     unproven
+    a record without an id or a start; no count at all                unproven
+    a deficit up to max(2, 0.1 %), and at least half came             complete, and the gap is told
+    a larger deficit                                                  unproven
+    none                                                              complete
+
+Each reading that brings other ids is followed by another, up to three, and then by smaller slices.
 Complete always means: as visible to this client's divisions.
+
+A small gap is accepted because counts are officially approximate (docs/api.md, 3.2); two rows of
+two, or half of an index, are more than an approximation.
 """
 
 from __future__ import annotations
@@ -45,6 +53,8 @@ WORST: tuple[Coverage, ...] = ("complete", "unproven", "short")
 REREADS_MAX = 3
 #: Attempts of a slice that may be lost to jobs that failed or vanished.
 LOST_MAX = 4
+#: Seconds between two readings whose own counts contradict what was counted before.
+CLAIM_APART_S = 60.0
 #: A conversation open for longer will hardly end; orphans exist (docs/api.md, 3.4).
 ORPHAN_AFTER = timedelta(days=30)
 #: Where in a slice's pages a record stands: page * POSITIONS + row.
@@ -205,24 +215,59 @@ def lacking(account: Account, seen: Collection[str]) -> list[str]:
     return [text for text in seen if digest(text) not in owned]
 
 
+@dataclass(slots=True)
+class Claim:
+    """What the plan counted in a slice; None once it is contradicted.
+
+    It was counted before the reading, so conversations may have been deleted since. Then the
+    reading's own counts agree with what came, and so do those of two later readings, at least
+    `CLAIM_APART_S` apart: they contradict it.
+    """
+
+    counted: int | None
+    _agreed_at: list[float] = field(default_factory=list)
+    _sentence: str = ""
+
+    def is_contradicted(self, account: Account, missing: int | None, now: float) -> bool:
+        """Hold it against one more reading; whether it is contradicted by this one."""
+        came = len(account.owned)
+        if self.counted is None or self.counted <= came or missing is None or missing > 0:
+            return False
+        self._agreed_at.append(now)
+        # The reading itself, and two later ones that are far enough apart.
+        if len(self._agreed_at) < 3 or now - self._agreed_at[1] < CLAIM_APART_S:
+            return False
+        self._sentence = (
+            f"{self.counted:,} were counted before it was read; three readings over more than a "
+            f"minute brought {came:,}, as the API counts now"
+        )
+        self.counted = None
+        return True
+
+    def __str__(self) -> str:
+        return self._sentence
+
+
 def decide(
     account: Account,
     missing: int | None,
     earlier: frozenset[bytes] | None,
     rereads: int,
     seen: Collection[str] = (),
+    claimed: int | None = None,
 ) -> Decision:
     """Whether an attempt stands.
 
     `missing` is what the API counts and the account lacks (`Walk.gap`; None: there is no count),
     `earlier` the ids that all attempts before it brought (None for the first), `seen` are ids of
-    the slice that other slices saw.
+    the slice that other slices saw, `claimed` is the plan's count (None: none, or contradicted).
     """
     digests = account.digests
+    claim_is_open = claimed is not None and claimed > len(digests)
     lost = bool(earlier and earlier - digests) or bool(lacking(account, seen))
-    if not lost and (missing is None or missing <= 0):
+    if not lost and not claim_is_open and (missing is None or missing <= 0):
         return "accept"
-    if digests == earlier:
+    if digests == earlier and not (claim_is_open and rereads < REREADS_MAX):
         return "accept"
     return "again" if rereads < REREADS_MAX else "narrow"
 
@@ -267,6 +312,7 @@ def judge(
     as_of: datetime,
     settled: datetime | None,
     seen: Collection[str] = (),
+    claimed: int | None = None,
 ) -> Verdict:
     """Coverage and finality of an account that stands (`decide`).
 
@@ -275,6 +321,8 @@ def judge(
     meanwhile says nothing of rows that were read earlier. A filter may match later segments, so
     all that was asked for has to be settled.
     """
+    if claimed is not None and missing is not None:
+        missing = max(missing, claimed - len(account.owned))
     coverage, why = _coverage(account, missing, doubt, proof, len(lacking(account, seen)))
     changes = account.open or settled is None or account.slice.asked.end > settled
     final = coverage == "complete" and not changes
@@ -289,7 +337,7 @@ def short(account: Account, why: str, as_of: datetime) -> Verdict:
 def _coverage(
     account: Account, missing: int | None, doubt: str, proof: str, lacks: int
 ) -> tuple[Coverage, str]:
-    """The table at the top of this file, from the worst down."""
+    """The second table at the top of this file."""
     if lacks:
         return "short", f"{lacks:,} conversations that another slice saw are not among its own"
     if doubt:
@@ -299,12 +347,12 @@ def _coverage(
         return "unproven", f"{count} records could not be read; they are kept as they came"
     if missing is None:
         return "unproven", "the API gave no count to hold it against"
-    again = "the same rows come at every reading"
-    if missing > tolerance(account.countable):
-        return "unproven", f"the API counts {missing:,} more, but {again}"
-    if missing > 0:
+    if missing <= 0:
+        return "complete", proof
+    came, again = account.countable, "the same rows come at every reading"
+    if missing <= tolerance(came + missing) and missing <= came:
         return "complete", f"within the counts' error: {missing} more counted, {again}"
-    return "complete", proof
+    return "unproven", f"the API counts {missing:,} more, but {again}"
 
 
 def _verdict(

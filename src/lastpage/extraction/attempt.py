@@ -25,13 +25,13 @@ from lastpage.api.messages import Answer, Raw
 from lastpage.api.organization import JobWatermark
 from lastpage.api.pace import Turns
 from lastpage.coverage.evidence import Sighting
-from lastpage.coverage.tally import LOST_MAX, Account, Verdict, decide, judge, short
+from lastpage.coverage.tally import LOST_MAX, Account, Claim, Verdict, decide, judge, short
 from lastpage.errors import ApiError, Interrupted
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
 from lastpage.planning.slices import Slice, narrower
 from lastpage.progress import Meter
-from lastpage.query.interval import from_unix, iso
+from lastpage.query.interval import Interval, from_unix, iso
 from lastpage.query.query import Query
 from lastpage.trace import tell
 from lastpage.walks import ROUTES
@@ -39,6 +39,8 @@ from lastpage.walks.walk import READS, Again, Done, Narrow, Request, Sign, Step,
 
 #: Jobs in flight; the API's own limit exists and is not known (docs/api.md, 2).
 JOBS_MAX = 6
+#: Seconds before a slice is read again because of a deficit: trouble of the API passes.
+PAUSES_S = (5.0, 60.0, 120.0)
 #: Slices that one slice of the plan may be cut into; where that does not help, size is not why.
 CUTS_MAX = 64
 
@@ -59,6 +61,9 @@ class Settler:
     unknown: Callable[[Iterable[Raw]], Iterable[str]] = lambda _records: ()
     #: What other slices saw and these lack; a part of a slice looks for its own share.
     missing: Sequence[Sighting] = ()
+    #: Counts the starts of an interval: for slices without a count, or with one that is old.
+    count: Callable[[Interval], int | None] = lambda _interval: None
+    counted_anew: bool = False
     #: Returns once the spool has room for another slice.
     wait_for_room: Callable[[], None] = lambda: None
     turns: Turns = field(init=False)
@@ -75,6 +80,8 @@ class Settler:
         in_flight = self._jobs if ROUTES[slice_.route].is_job else nullcontext()
         ids: frozenset[bytes] | None = None
         lost = rereads = 0
+        counted = None if self.counted_anew else slice_.expected
+        claim = Claim(self.count(slice_.interval) if counted is None else counted)
         with in_flight, self.turns.walking(slice_.position):
             while True:
                 walking = self._walking(slice_)
@@ -91,16 +98,20 @@ class Settler:
                     case Done(sign):
                         account = walking.account
                         missing = walking.walk.gap(sign, account)
-                        decision = decide(account, missing, ids, rereads, seen)
+                        if claim.is_contradicted(account, missing, self.client.clock.now()):
+                            self.meter.note(f"{slice_}: {claim}")
+                        decision = decide(account, missing, ids, rereads, seen, claim.counted)
                         # A job that is known to be partial is not read again for that.
                         if walking.is_partial or decision == "accept":
-                            return self._record(planned, walking, self._judge(walking, sign, seen))
+                            verdict = self._judge(walking, sign, seen, claim.counted)
+                            return self._record(planned, walking, verdict)
                         ids = account.digests | (ids or frozenset())
                         rereads += 1
                         if decision == "narrow":
                             reason = f"each of {rereads} readings brought other rows"
                             return self._cut(planned, walking, reason)
                         walking.abandon("counts and rows disagree")
+                        self.client.clock.sleep(PAUSES_S[min(rereads, len(PAUSES_S)) - 1])
                     case Narrow(reason):
                         return self._cut(planned, walking, reason)
                     case Again(reason):
@@ -110,7 +121,9 @@ class Settler:
                             return self._record_short(planned, walking, why)
                         walking.abandon(reason)
 
-    def _judge(self, walking: Walking, sign: Sign, seen: Collection[str]) -> Verdict:
+    def _judge(
+        self, walking: Walking, sign: Sign, seen: Collection[str], claimed: int | None
+    ) -> Verdict:
         walk, account = walking.walk, walking.account
         horizon = self.run.horizon
         return judge(
@@ -123,6 +136,7 @@ class Settler:
                 walking.watermark, horizon.watermark if horizon.known else None
             ),
             seen=seen,
+            claimed=claimed,
         )
 
     def _cut(self, planned: Planned, walking: Walking, reason: str) -> list[Planned]:

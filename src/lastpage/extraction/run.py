@@ -187,6 +187,8 @@ class Fetching:
             self._stopped.is_set,
             unknown.unknown,
             [sighting for sightings in (missing or {}).values() for sighting in sightings],
+            self.planner.count,
+            self.resumed or bool(missing),
             self._wait_for_room,
         )
         todo = [planned for planned in self._slices() if planned.state == "todo"]

@@ -25,6 +25,7 @@ from lastpage.planning.slices import (
     JOB_PAGE_ROWS,
     LAG_ASSUMED,
     PAGE_ROWS_MAX,
+    PROBE_DAYS_MAX,
     Horizon,
     Paginate,
     Probe,
@@ -104,8 +105,9 @@ class Planner:
         return slices
 
     def count(self, interval: Interval) -> int:
-        """How many conversations started in an interval of at most a week, as the API counts."""
-        return self._answered(started(interval))
+        """How many conversations started in an interval, as the API counts."""
+        weeks = interval.pieces(PROBE_DAYS_MAX)
+        return sum(self._answered(started(week)) for week in weeks)
 
     def _answered(self, questions: Generator[Probe, int, T]) -> T:
         try:

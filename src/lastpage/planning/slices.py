@@ -209,7 +209,8 @@ def _days(stretch: Interval, query: Query) -> Cutting:
     """Whole days for jobs: cut where a week holds too much, joined where several hold little."""
     parts: list[Part] = []
     for week in stretch.pieces(PROBE_DAYS_MAX):
-        parts += yield from _cut_days(Part(week, (yield Probe(week))))
+        count = yield from started(week)
+        parts += yield from _cut_days(Part(week, count))
     days_max = JOB_DAYS_MAX * DAY - (LOOK_AHEAD if query.sees_segments else timedelta(0))
     return _joined(parts, days_max)
 
@@ -219,7 +220,7 @@ def _cut_days(part: Part) -> Cutting:
     if part.count <= JOB_ROWS or at is None:
         return [part]
     first, second = part.interval.split(at)
-    count = yield Probe(first)
+    count = yield from started(first)
     left = yield from _cut_days(Part(first, count))
     right = yield from _cut_days(Part(second, max(part.count - count, 0)))
     return left + right
