@@ -36,14 +36,16 @@ class Script:
         return answer
 
 
-def client(script: Script, *, token: str | None = "tok-0") -> Client:
+def client(script: Script, *, token: str | None = "tok-0", seed: int = 1) -> Client:
     clock = SimClock(1_697_815_820.0)
     auth = (
         StaticToken(token)
         if token
         else ClientCredentials(Credentials("11111111-2222-3333-4444-555555555555", SECRET), clock)
     )
-    return Client(environment("eu-central-1"), auth, script, clock, Pace(clock), random.Random(1))
+    return Client(
+        environment("eu-central-1"), auth, script, clock, Pace(clock), random.Random(seed)
+    )
 
 
 def error(status: int, code: str = "", message: str = "", **more: object) -> Answer:
@@ -209,6 +211,21 @@ def test_retry_after_is_obeyed_by_all() -> None:
     assert cloud.clock.now() - before >= 33
     with pytest.raises(UnavailableError, match="--requests-per-minute"):
         client(Script(replace_headers(error(429), {"retry-after": "3600"}))).send(CALL)
+
+
+@pytest.mark.parametrize("announced", ["0", "-5", "Fri, 20 Oct 2023 00:00:00 GMT", "0.0"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_announced_wait_of_nothing(status: int, announced: str) -> None:
+    """A `Retry-After` of 0, or in the past, is waited for with the usual growing pauses."""
+    answers = [replace_headers(error(status), {"retry-after": announced})] * 7
+    waits = []
+    for seed in range(20):
+        cloud = client(Script(*answers, OK), seed=seed)
+        before = cloud.clock.now()
+        cloud.send(CALL)
+        waits.append(cloud.clock.now() - before)
+    assert min(waits) > 10
+    assert sum(waits) / len(waits) > 40
 
 
 def replace_headers(answer: Answer, headers: dict[str, str]) -> Answer:

@@ -172,9 +172,10 @@ class Client:
         announced = None
         if isinstance(outcome, Answer):
             announced = retry_after_s(outcome.headers.get("retry-after"), self.server_now())
-            if announced is not None and announced > self._patience.wait_s:
-                return False
-        wait_s = backoff_s(tries, self._rng) if announced is None else announced
+        if (announced or 0.0) > self._patience.wait_s:
+            return False
+        # The announced wait is the least: a server in trouble may announce 0, again and again.
+        wait_s = max(announced or 0.0, backoff_s(tries, self._rng))
         if isinstance(outcome, Answer) and outcome.status == 429:
             # All threads wait; `pace.wait` does it, for this thread, too.
             self.pace.hold(wait_s)
