@@ -34,7 +34,7 @@ from lastpage.api.responses import (
 )
 from lastpage.clock import Clock
 from lastpage.query.environment import Environment
-from lastpage.trace import tell
+from lastpage.trace import log_event
 from lastpage.version import __version__
 
 #: Answers that are inflated at the same time; two cores have work for no more.
@@ -225,4 +225,4 @@ def _trace(call: Call, outcome: Answer | TransportError, tries: int, seconds: fl
         facts |= {"correlation_id": correlation_id(outcome)}
     else:
         facts |= {"status": outcome.fault}
-    tell("request", **facts)
+    log_event("request", **facts)

@@ -204,12 +204,12 @@ def doctor(output: OutputOptions = DEFAULT_OUTPUT, *, json: Json = False) -> int
         Print the findings as JSON.
 
     """
-    from lastpage.trace import tell
+    from lastpage.trace import log_event
 
     with showing_requests(output):
         findings = _findings()
     for finding in findings:
-        tell("finding", check=finding.check, state=finding.state)
+        log_event("finding", check=finding.check, state=finding.state)
     if json:
         print_json(findings)
     else:

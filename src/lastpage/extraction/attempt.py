@@ -33,7 +33,7 @@ from lastpage.planning.slices import Slice, narrower
 from lastpage.progress import Meter
 from lastpage.query.interval import from_unix, iso
 from lastpage.query.query import Query
-from lastpage.trace import tell
+from lastpage.trace import log_event
 from lastpage.walks import ROUTES
 from lastpage.walks.walk import READS, Again, Done, Narrow, Request, Sign, Step, Walk, drive
 
@@ -86,7 +86,7 @@ class Settler:
                     sleep=self.client.clock.sleep,
                     made=walking.requests,
                 )
-                tell("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
+                log_event("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
                 match end:
                     case Done(sign):
                         account = walking.account
@@ -150,8 +150,8 @@ class Settler:
         }
         ids, attempt = account.digests, walking.attempt.id
         self.ledger.settle(self.run, number, attempt, verdict.dump(), ids, sightings)
-        tell("verdict", slice=number, **asdict(verdict))
-        self.meter.done()
+        log_event("verdict", slice=number, **asdict(verdict))
+        self.meter.end_slice()
         return []
 
     def _walking(self, slice_: Slice) -> Walking:
@@ -252,4 +252,4 @@ class Walking:
         self.account.take(len(self.requests), request, answer)
         self.requests.append(request)
         if request.kind in READS:
-            self._settler.meter.page(len(self.account.log) - before)
+            self._settler.meter.add_page(len(self.account.log) - before)

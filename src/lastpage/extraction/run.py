@@ -24,7 +24,7 @@ from lastpage.extraction.attempt import Settler
 from lastpage.extraction.rows import Group, Rows, grouped
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Planned, Run
-from lastpage.planning.planner import Planner, tell_plan
+from lastpage.planning.planner import Planner, log_plan
 from lastpage.planning.slices import Paginate, Slice
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso
@@ -96,7 +96,7 @@ class Fetching:
         if run is not None:
             meter.note(f"going on with the unfinished run of {since}: {run.interval}")
             _reopen_what_cannot_stand(ledger, run)
-            tell_plan(planned.slice for planned in ledger.slices(run))
+            log_plan(planned.slice for planned in ledger.slices(run))
             return cls(query, client, ledger, options, meter, run, planner, resumed=True)
         interval, horizon = planner.resolve()
         admit(interval)

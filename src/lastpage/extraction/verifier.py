@@ -33,7 +33,7 @@ from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, TableSink
 from lastpage.tables.schema import KEY, TABLES
 from lastpage.tables.selection import Selection
-from lastpage.trace import tell
+from lastpage.trace import log_event
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,7 +109,7 @@ class Verifier:
         planner = Planner(query, self.client, watermark, Meter(), "auto")
         proofs = [prove(each, planner.count(each.interval)) for each in extract.held]
         for proof in proofs:
-            tell("proof", **asdict(proof))
+            log_event("proof", **asdict(proof))
         return proofs
 
     def _compare(self, extract: Extract, proofs: Iterable[Proof]) -> list[Proof]:

@@ -36,7 +36,7 @@ from lastpage.planning.slices import (
 from lastpage.progress import Meter
 from lastpage.query.interval import DAY, Interval, Relative, floor_day, from_unix, iso
 from lastpage.query.query import Query
-from lastpage.trace import tell
+from lastpage.trace import log_event
 
 #: Rows of the last minute are still being written (docs/api.md, 3.2).
 UNSETTLED = timedelta(minutes=1)
@@ -100,7 +100,7 @@ class Planner:
     def plan(self, interval: Interval, horizon: Horizon) -> list[Slice]:
         """The slices of an interval; one or two requests a week, more where much happened."""
         slices = self._answered(plan(self.query, interval, horizon, self.paginate))
-        tell_plan(slices)
+        log_plan(slices)
         return slices
 
     def count(self, interval: Interval) -> int:
@@ -139,11 +139,11 @@ def count_call(query: Query, probe: Probe, passes: frozenset[int] = frozenset())
     )
 
 
-def tell_plan(slices: Iterable[Slice]) -> None:
-    """The slices as a trace has them."""
+def log_plan(slices: Iterable[Slice]) -> None:
+    """One event of the trace for each slice."""
     for each in slices:
         facts = {"slice": each.number, "interval": str(each.interval), "expected": each.expected}
-        tell("plan", **facts, route=each.route)
+        log_event("plan", **facts, route=each.route)
 
 
 @dataclass(frozen=True, slots=True)
