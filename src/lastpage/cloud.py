@@ -163,19 +163,25 @@ class Cloud:
             summary = cloud.fetch("2023-10-10", to="conversations", queue="Sales")
             print(summary.coverage, summary.conversations, summary.notes)
         """
-        from lastpage.extraction.delivery import Began, Extracting
+        from lastpage.extraction.delivery import Baseline, Extraction
 
         destination = Destination.parse(os.fspath(to), format)
         selection = selection_from(keywords)
-        destination.takes(selection or EVERYTHING)
-        began, directory = Began.now(self.client), Directory(self.client)
-        query, options = query_from(interval, keywords, directory), self._options(keywords)
-        extracting = Extracting(
-            query, options, destination, selection, self.client, self._disk, meter or Meter()
+        destination.check_selection(selection or EVERYTHING)
+        baseline, directory = Baseline.of(self.client), Directory(self.client)
+        extraction = Extraction(
+            query_from(interval, keywords, directory),
+            self._options(keywords),
+            destination,
+            selection,
+            self.client,
+            self._disk,
+            meter or Meter(),
+            self.organization,
+            baseline,
+            directory if keywords.get("names", True) else None,
         )
-        if keywords.get("names", True):
-            extracting = replace(extracting, directory=directory)
-        return extracting.run(self.organization, began)
+        return extraction.run()
 
     def verify(
         self,
@@ -200,7 +206,7 @@ class Cloud:
         from lastpage.extraction.verifier import Verifier
 
         destination = Destination.parse(os.fspath(to))
-        if (content or repair) and destination.grows:
+        if (content or repair) and destination.is_append_only:
             raise UsageError(
                 f"{destination.text} holds JSON lines; they are not compared or replaced"
             )
@@ -266,11 +272,11 @@ class Cloud:
             for table, batch in cloud.tables("2023-10-10", tables="segments"):
                 print(table, batch.num_rows)
         """
-        from lastpage.extraction.delivery import shredder_for
         from lastpage.reading import LOG, batches
+        from lastpage.tables.build import Shredder
         from lastpage.tables.derived import names_of
 
-        shredder = shredder_for(selection_from(keywords) or EVERYTHING)
+        shredder = Shredder.from_env(selection_from(keywords) or EVERYTHING)
         directory = Directory(self.client)
         with self._reading(interval, keywords, directory=directory) as run:
             if keywords.get("names", True):
@@ -294,10 +300,10 @@ class Cloud:
                 for batch in cloud.read(slice_, "segments", media="voice"):
                     print(batch.num_rows)
         """
-        from lastpage.extraction.delivery import shredder_for
         from lastpage.reading import LOG, batches
+        from lastpage.tables.build import Shredder
 
-        shredder, broken = shredder_for(Selection(tables=(table,))), 0
+        shredder, broken = Shredder.from_env(Selection(tables=(table,))), 0
         with self._reading(slice_.interval, keywords, [slice_]) as run:
             for name, batch in batches(run, shredder):
                 broken += batch.num_rows if name == "broken" else 0

@@ -67,22 +67,22 @@ class Fetching:
     @classmethod
     def begin(
         cls,
-        asked: str,
+        command: str,
         query: Query,
         client: Client,
         ledger: Ledger,
         options: Options,
         meter: Meter,
         slices: Sequence[Slice] | None = None,
-        admit: Callable[[Interval], None] = lambda _interval: None,
+        check: Callable[[Interval], None] = lambda _interval: None,
     ) -> Fetching:
         """Resume the unfinished run of the same command, or plan a new one and commit the plan.
 
-        `slices` are the plan, if given. `admit` raises for an interval that the destination cannot
-        take; it is asked before anything is counted.
+        `command` is what makes a repeated command the same one. `slices` are the plan, if given.
+        `check` raises for an interval that the destination cannot take, before anything is counted.
         """
         planner = Planner(query, client, JobWatermark(client), meter, options.paginate)
-        run = ledger.unfinished(asked)
+        run = ledger.unfinished(command)
         since = iso(from_unix(run.began)) if run else ""
         if run is not None and not ledger.slices(run):
             meter.note(
@@ -99,10 +99,10 @@ class Fetching:
             log_plan(planned.slice for planned in ledger.slices(run))
             return cls(query, client, ledger, options, meter, run, planner, resumed=True)
         interval, horizon = planner.resolve()
-        admit(interval)
+        check(interval)
         if slices is None:
             slices = planner.plan(interval, horizon)
-        run = ledger.begin(asked, interval, horizon, slices, client.server_now())
+        run = ledger.begin(command, interval, horizon, slices, client.server_now())
         return cls(query, client, ledger, options, meter, run, planner)
 
     def groups(self) -> Iterator[Group]:
@@ -115,9 +115,9 @@ class Fetching:
             self.meter.expected = sum(each.slice.expected or 0 for each in slices)
             self.meter.slices = len(slices)
             self.meter.slices_done = sum(each.state != "todo" for each in slices)
-            yield from self._whole_groups()
+            yield from self._ready_groups()
             for planned in self._settle_all():
-                yield from self._whole_groups(planned.part)
+                yield from self._ready_groups(planned.part)
             yield from self._read_again()
         except BaseException:
             self.stop()
@@ -127,7 +127,7 @@ class Fetching:
         self._handed_over -= 1
         self.ledger.commit(self.run, [rows.planned for rows in group.rows])
 
-    def unread(self, group: Group, records: Sequence[Unread]) -> None:
+    def note_unread(self, group: Group, records: Sequence[Unread]) -> None:
         """The tables could not take these records: a slice that lacks one is not proved whole."""
         for record in records[:UNREAD_NAMED_MAX]:
             name, error = record.conversation_id or "(no id)", record.error or "it cannot be read"
@@ -160,13 +160,16 @@ class Fetching:
     def verdicts(self) -> list[Verdict]:
         return [Verdict.load(each.verdict) for each in self._slices() if each.verdict is not None]
 
-    def unknown_fields(self, tell: Callable[[str], None]) -> list[str]:
-        """Paths of fields that this version does not know, as far as samples show."""
+    def unknown_fields(self, note: Callable[[str], None]) -> list[str]:
+        """Paths of fields that this version does not know, as far as samples show.
+
+        If there are any, `note` is given a sentence about them.
+        """
         paths = sorted({path for verdict in self.verdicts() for path in verdict.unknown})[
             :PATHS_MAX
         ]
         if paths:
-            tell(unknown.sentence(paths))
+            note(unknown.sentence(paths))
         return paths
 
     # Settling ---------------------------------------------------------------------------------
@@ -185,7 +188,7 @@ class Fetching:
             self.meter,
             self.options.page_size,
             self._stopped.is_set,
-            unknown.unknown,
+            unknown.unknown_paths,
             [sighting for sightings in (missing or {}).values() for sighting in sightings],
             self._wait_for_room,
         )
@@ -245,7 +248,7 @@ class Fetching:
     def _slices(self) -> list[Planned]:
         return self.ledger.slices(self.run)
 
-    def _whole_groups(self, part: int | None = None) -> Iterator[Group]:
+    def _ready_groups(self, part: int | None = None) -> Iterator[Group]:
         """Groups that are settled and not written yet; with `part`, only the one that has it."""
         for members in grouped(self._slices()):
             if part is not None and all(planned.part != part for planned in members):

@@ -23,7 +23,6 @@ from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.verification import Proof, Verification, held_days, prove
 from lastpage.errors import UsageError
-from lastpage.extraction.delivery import shredder_for, taken_up
 from lastpage.files import Disk
 from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
@@ -53,7 +52,7 @@ class Extract:
 
     @property
     def selection(self) -> Selection:
-        return taken_up(self.identity)
+        return Selection.load(self.identity.selection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,9 @@ class Verifier:
 
     def _compare(self, extract: Extract, proofs: Iterable[Proof]) -> list[Proof]:
         """The proofs after a second reading: a day whose tables differ has changed."""
-        key = shredder_for(extract.selection).key_print
+        from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
+
+        key = Shredder.from_env(extract.selection).key_print
         # Another key would make other hashes of the same texts.
         replace(extract.identity, key=key).check(extract.identity, self.destination.text)
         with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
@@ -141,9 +142,11 @@ class Verifier:
 
     @contextmanager
     def _tables(self, destination: Destination, extract: Extract) -> Iterator[TableSink]:
+        from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
+
         with destination.held() as state, destination.sink(state, self.disk) as sink:
             assert isinstance(sink, TableSink), "lines are not compared"
-            sink.claim(extract.identity, shredder_for(extract.selection))
+            sink.claim(extract.identity, Shredder.from_env(extract.selection))
             yield sink
 
 

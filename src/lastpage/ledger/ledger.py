@@ -98,19 +98,25 @@ class Ledger:
 
     # Runs -------------------------------------------------------------------------------------
 
-    def unfinished(self, asked: str) -> Run | None:
-        row = self._one("unfinished", asked)
+    def unfinished(self, command: str) -> Run | None:
+        """The newest run of the same command that did not end."""
+        row = self._one("unfinished", command)
         return Run.from_row(row) if row else None
 
     def begin(
-        self, asked: str, interval: Interval, horizon: Horizon, slices: Iterable[Slice], now: float
+        self,
+        command: str,
+        interval: Interval,
+        horizon: Horizon,
+        slices: Iterable[Slice],
+        now: float,
     ) -> Run:
         """Commit the plan; nothing is fetched before."""
         ends = (interval.start, interval.end, horizon.until, horizon.watermark)
         with self._transaction("plan"):
             for key, value in self._claim.items():
                 self._do("set_meta", key, value)
-            id_ = self._do("add_run", asked, *map(iso, ends), horizon.known, now).lastrowid or 0
+            id_ = self._do("add_run", command, *map(iso, ends), horizon.known, now).lastrowid or 0
             for slice_ in slices:
                 self._add_slice(id_, slice_, slice_.number)
         return Run(id_, interval, horizon, now)
