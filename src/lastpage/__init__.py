@@ -1,7 +1,7 @@
 """Every Genesys Cloud conversation, to the last page.
 
     query ─▶ plan ─▶ fetch (pages | cursor) ─▶ ledger + spool ─▶ tally ─▶ tables ─▶ sinks
-     Query    Slice    Request ▸ Answer           bytes on disk    verdict   Arrow     cells
+     Query    Slice    Request ▸ Answer           bytes on disk    verdict   Arrow     files
 
 The functions are the command line's verbs, with credentials from the environment. `Cloud` is for
 more than one call: it iterates conversations with bounded memory, and gives them as Arrow tables.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastpage.coverage.ranges import Range, accepted, stays, merged
+from lastpage.coverage.ranges import Range, accepted, merged, stays
 from lastpage.query.interval import Interval
 
 START = datetime(2023, 10, 10, tzinfo=UTC)

@@ -38,9 +38,9 @@ DETAILS = "/api/v2/analytics/conversations/details"
 JOBS = f"{DETAILS}/jobs"
 #: How often a request is sent in all, unless it has a cap of its own.
 TRIES_MAX = 8
+MIB = 1024 * 1024
 #: No body of this API is larger. One that is comes from something else (a bomb, a proxy, a stream
 #: without end).
-MIB = 1024 * 1024
 BODY_BYTES_MAX = 256 * MIB
 #: Parts of a compressed body; servers send one.
 MEMBERS_MAX = 100

@@ -54,9 +54,7 @@ class Evidence:
     note: Callable[[str], None]
 
     def missing(self) -> dict[int, list[Sighting]]:
-        """What each slice lacks, by its number, although another slice saw it and the API has
-        it.
-        """
+        """What each slice lacks, by its number: another slice saw it, and the API has it."""
         slices = [each.slice for each in self.ledger.slices(self.run) if each.state != "cut"]
         missing: dict[int, list[Sighting]] = defaultdict(list)
         asked = 0

@@ -43,6 +43,7 @@ class Range:
 
     @property
     def day(self) -> date:
+        """The UTC day that it lies in."""
         return self.interval.start.date()
 
     @property

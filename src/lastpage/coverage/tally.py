@@ -134,18 +134,22 @@ class Account:
 
     @property
     def digests(self) -> frozenset[bytes]:
+        """The owned ids, as digests."""
         return frozenset(self.owned)
 
     @property
     def unique(self) -> int:
+        """Different ids, owned or not."""
         return len(self.owned) + len(self.foreign)
 
     @property
     def duplicates(self) -> int:
+        """Rows that repeat an id."""
         return self.fetched - len(self.broken) - self.unique
 
     @property
     def open(self) -> int:
+        """Owned conversations that have not ended, and may still end."""
         return sum(fact & 1 for fact in self.owned.values())
 
     @property
@@ -251,10 +255,12 @@ class Verdict:
     unknown: list[str] = field(default_factory=list)
 
     def dump(self) -> str:
+        """As JSON, for the ledger."""
         return msgspec.json.encode({**asdict(self), "as_of": iso(self.as_of)}).decode()
 
     @classmethod
     def load(cls, text: str) -> Verdict:
+        """The reverse of `dump`."""
         return msgspec.json.decode(text, type=cls)
 
 

@@ -40,6 +40,7 @@ class Proof:
 
     @property
     def needs_repair(self) -> bool:
+        """Whether `--repair` reads it again."""
         return self.state in ("changed", "short")
 
 
@@ -52,6 +53,7 @@ class Verification:
 
     @property
     def changed(self) -> list[Proof]:
+        """The proofs of what is not as the API has it."""
         return [proof for proof in self.proofs if proof.needs_repair]
 
 

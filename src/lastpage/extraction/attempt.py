@@ -8,8 +8,8 @@
     cut, and too small,   short: its rows are kept, with the reason
     or cut too often
 
-This is where walk, ledger and tally meet, in as many threads as send. Tables and sinks are unknown
-here.
+This is where walk, ledger and tally meet, in as many threads as send. It knows no tables and no
+sinks.
 """
 
 from __future__ import annotations
@@ -155,9 +155,7 @@ class Settler:
         return []
 
     def _walking(self, slice_: Slice) -> Walking:
-        """The attempt that an earlier process left, if it is worth going on with; else a new
-        one.
-        """
+        """The attempt that an earlier process left, if it can be resumed; else a new one."""
         walk = self._walk(slice_)
         attempt = self.ledger.open_attempt(self.run, slice_)
         if attempt is not None:
@@ -219,7 +217,7 @@ class Walking:
 
     @property
     def as_of(self) -> datetime:
-        """How fresh the rows are."""
+        """The moment up to which the rows tell what happened."""
         return self.walk.as_of(self.account.now, self.watermark or self.account.watermark)
 
     def abandon(self, reason: str, then: str = "reading it again") -> None:
@@ -244,6 +242,7 @@ class Walking:
         return client.send(self.walk.call(request))
 
     def store(self, request: Request, answer: Answer) -> None:
+        """Keep an answer in the ledger, and enter it into the account."""
         self._settler.ledger.add(self.attempt, len(self.requests), request, answer)
         self._enter(request, answer)
 

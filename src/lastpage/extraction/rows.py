@@ -35,11 +35,13 @@ class Rows:
 
     @classmethod
     def of_slice(cls, ledger: Ledger, planned: Planned) -> Rows:
+        """The rows of a slice that has its verdict."""
         assert planned.verdict is not None
         return cls(ledger, planned, Verdict.load(planned.verdict))
 
     @property
     def interval(self) -> Interval:
+        """What the slice owns."""
         return self.planned.slice.interval
 
     def range_of(self, part: Interval) -> Range:
@@ -124,6 +126,7 @@ class Group:
 
     @property
     def days(self) -> list[date]:
+        """The UTC days that the slices touch, in order."""
         return sorted({day for rows in self.rows for day, _ in rows.interval.days()})
 
     def ranges(self, day: date) -> list[Range]:
@@ -139,8 +142,8 @@ class Group:
         for rows in sorted(self.rows, key=lambda each: each.interval):
             if day is None:
                 yield rows, rows.interval
-            for cell, part in rows.interval.days() if day else ():
-                if cell == day:
+            for own, part in rows.interval.days() if day else ():
+                if own == day:
                     yield rows, part
 
 

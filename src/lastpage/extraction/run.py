@@ -124,6 +124,7 @@ class Fetching:
             raise
 
     def commit(self, group: Group) -> None:
+        """The consumer has written this group: its slices are done, and their spool may go."""
         self._handed_over -= 1
         self.ledger.commit(self.run, [rows.planned for rows in group.rows])
 
@@ -155,9 +156,11 @@ class Fetching:
         return now.clip(self.run.interval) != now
 
     def finish(self) -> None:
+        """End the run: the same command begins a new one from now on."""
         self.ledger.finish(self.run, self.client.clock.now())
 
     def verdicts(self) -> list[Verdict]:
+        """The verdicts of the slices that have one, in the order of the slices."""
         return [Verdict.load(each.verdict) for each in self._slices() if each.verdict is not None]
 
     def unknown_fields(self, note: Callable[[str], None]) -> list[str]:
@@ -274,9 +277,7 @@ class Fetching:
 def _in_threads(
     todo: Sequence[Planned], settle: Callable[[Planned], list[Planned]], threads: int
 ) -> Iterator[Planned]:
-    """Each slice when it is settled; the parts it is cut into join the queue. The first error ends
-    it.
-    """
+    """Each slice when it is settled; the parts it is cut into follow. The first error ends all."""
     pool = ThreadPoolExecutor(threads, "lastpage")
     try:
         running: dict[Future[list[Planned]], Planned] = {
@@ -292,9 +293,7 @@ def _in_threads(
 
 
 def _reopen_what_cannot_stand(ledger: Ledger, run: Run) -> None:
-    """On resuming: slices that were short are walked again, and those with pages that are
-    damaged.
-    """
+    """On resuming: slices that were short, or have damaged pages, are walked again."""
     for planned in ledger.slices(run):
         short = planned.verdict and Verdict.load(planned.verdict).coverage == "short"
         if short or (planned.state == "settled" and not ledger.is_intact(planned)):

@@ -47,11 +47,13 @@ class Extract:
 
     @property
     def filters(self) -> dict[str, Any]:
+        """The filters that it was fetched with, as a query body has them."""
         filters: dict[str, Any] = json.loads(self.identity.filters)
         return filters
 
     @property
     def selection(self) -> Selection:
+        """The tables and columns that it has."""
         return Selection.load(self.identity.selection)
 
 

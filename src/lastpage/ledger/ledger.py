@@ -61,14 +61,14 @@ class Ledger:
             (folder / "spool").mkdir(exist_ok=True)
         except (OSError, sqlite3.Error) as problem:
             raise DestinationError(
-                f"cannot keep the ledger in {folder}: {problem}; correct that, or give "
-                "another destination"
+                f"cannot keep the ledger in {folder}: {problem}; "
+                "correct that, or give another destination"
             ) from None
         self.spool = Spool(folder / "spool", seam)
         self.spool.keep_only({row["id"] for row in self._all("live_attempts")})
 
     def close(self) -> None:
-        """A new ledger in which nothing was planned leaves nothing."""
+        """Close the file. A new ledger in which nothing was planned is removed."""
         with self._lock:
             unused = self._one("any_run") is None
             self._db.close()
@@ -139,6 +139,7 @@ class Ledger:
         return replace(run, horizon=horizon)
 
     def finish(self, run: Run, now: float) -> None:
+        """End a run at `now` (unix seconds) and drop its evidence and pages."""
         with self._transaction("end"):
             self._do("end_run", now, run.id)
             for forget in ("forget_owned", "forget_delivered", "forget_sightings", "forget_pages"):
@@ -147,6 +148,7 @@ class Ledger:
     # Slices -----------------------------------------------------------------------------------
 
     def slices(self, run: Run) -> list[Planned]:
+        """The slices of a run by their numbers; those that were cut are among them."""
         return [Planned.from_row(row) for row in self._all("slices", run.id)]
 
     def cut(self, run: Run, whole: Planned, halves: Iterable[Slice]) -> list[Planned]:
@@ -214,15 +216,14 @@ class Ledger:
         return frozenset(Digests(row["ids"])) if row else None
 
     def sightings(self, run: Run, interval: Interval) -> Iterator[tuple[str, datetime]]:
-        """What slices saw that starts here and was not their own; a few rows in memory at a
-        time.
-        """
+        """What slices saw that starts here and was not their own; some rows at a time."""
         start, text = iso(interval.start), ""
         while rows := self._all("sightings", run.id, start, text, iso(interval.end)):
             yield from ((row["id"], parse_iso(row["start"])) for row in rows)
             start, text = rows[-1]["start"], rows[-1]["id"]
 
     def forget_sightings(self, run: Run, ids: Iterable[str]) -> None:
+        """Drop sightings of conversations that do not exist any more."""
         with self._transaction("forget"):
             for text in ids:
                 self._do("forget_sighting", run.id, text)
@@ -230,23 +231,27 @@ class Ledger:
     # Attempts and answers ---------------------------------------------------------------------
 
     def open_attempt(self, run: Run, slice_: Slice) -> Attempt | None:
+        """The attempt that an earlier process began and did not end, if there is one."""
         row = self._one("open_attempt", run.id, slice_.number)
         return Attempt.from_row(row) if row else None
 
     def begin_attempt(
         self, run: Run, slice_: Slice, now: float, watermark: datetime | None
     ) -> Attempt:
+        """Begin to walk a slice at `now` (unix seconds by the API's clock)."""
         mark = iso(watermark) if watermark else None
         with self._transaction("attempt"):
             id_ = self._do("add_attempt", run.id, slice_.number, now, mark).lastrowid or 0
         return Attempt(id_, now, watermark)
 
     def attempt(self, id_: int) -> Attempt:
+        """An attempt by its id, which has to exist."""
         row = self._one("get_attempt", id_)
         assert row is not None
         return Attempt.from_row(row)
 
     def end_attempt(self, attempt: Attempt, state: str, reason: str = "") -> None:
+        """Mark an attempt as "ended" or "lost"; the answers of a lost one go."""
         with self._transaction("attempt end"):
             self._do("end_attempt", state, reason, attempt.id)
         if state == "lost":
@@ -265,6 +270,7 @@ class Ledger:
         return [Entry.from_row(row, slice_) for row in self._all("pages", attempt.id)]
 
     def answer(self, attempt: Attempt, entry: Entry) -> Answer:
+        """A stored answer; raises `DestinationError` where its bytes are damaged."""
         raw = self.spool.read(attempt.id, entry.frame)
         if raw is None:
             raise DestinationError(

@@ -148,7 +148,7 @@ def log_plan(slices: Iterable[Slice]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A slice and what it costs, as plain values."""
+    """A slice and what it costs, as plain values; the command line prints it."""
 
     slice: int
     start: str
@@ -178,14 +178,17 @@ class Forecast:
 
     @property
     def conversations(self) -> int:
+        """What the API counts in all slices."""
         return sum(line.conversations for line in self.lines)
 
     @property
     def requests(self) -> int:
+        """Requests that all slices take if nothing goes wrong."""
         return sum(line.requests for line in self.lines)
 
     @property
     def minutes(self) -> float:
+        """Minutes that these requests take."""
         return self.requests / self.per_minute
 
     def record(self) -> dict[str, Any]:

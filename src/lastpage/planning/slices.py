@@ -267,9 +267,7 @@ def _cut_halves(part: Part) -> Cutting:
 
 
 def _middle(interval: Interval) -> datetime | None:
-    """Where to halve: a midnight if there is one, else a whole hour or minute; None if too
-    short.
-    """
+    """Where to halve: a midnight, else a whole hour or minute; None where it is too short."""
     if at := _midnight_inside(interval):
         return at
     if interval.length <= SMALLEST_CUT:
