@@ -1,5 +1,5 @@
--- What lastpage knows of a destination's runs: the plan, its slices, their attempts, and one row for
--- each page that lies in the spool. Times are ISO 8601 in UTC where people read them, and unix
+-- What lastpage knows of a destination's runs: the plan, its slices, their attempts, and one row
+-- for each page that lies in the spool. Times are ISO 8601 in UTC where people read them, and unix
 -- seconds where only arithmetic does.
 
 -- name: schema
@@ -24,37 +24,41 @@ create table slice (
 
 -- One walk of a slice from its first page. At most one of a slice is open.
 create table attempt (
-  id integer primary key, run integer not null, slice integer not null, began real not null, watermark text,
+  id integer primary key, run integer not null, slice integer not null,
+  began real not null, watermark text,
   state text not null default 'open', reason text not null default ''
 ) strict;
 create index attempt_of on attempt (run, slice);
 
 -- One request, and where its answer lies in the attempt's segment of the spool.
 create table page (
-  attempt integer not null, ordinal integer not null, request text not null, status integer not null,
-  encoding text not null, offset integer not null, length integer not null,
+  attempt integer not null, ordinal integer not null, request text not null,
+  status integer not null, encoding text not null, offset integer not null, length integer not null,
   primary key (attempt, ordinal)
 ) strict, without rowid;
 
--- Evidence, until the run ends: digests of the ids that each slice owns, and the ids that it saw and
--- others own.
-create table owned (run integer not null, slice integer not null, ids blob not null, primary key (run, slice))
-  strict, without rowid;
-create table sighting (run integer not null, start text not null, id text not null, primary key (run, start, id))
-  strict, without rowid;
+-- Evidence, until the run ends: digests of the ids that each slice owns, and the ids that it saw
+-- and others own.
+create table owned (
+  run integer not null, slice integer not null, ids blob not null, primary key (run, slice)
+) strict, without rowid;
+create table sighting (
+  run integer not null, start text not null, id text not null, primary key (run, start, id)
+) strict, without rowid;
 
 -- What a destination was given of a slice of the plan: digests of the rows, for destinations that
 -- cannot replace them.
-create table delivered (run integer not null, part integer not null, ids blob not null, primary key (run, part))
-  strict, without rowid;
+create table delivered (
+  run integer not null, part integer not null, ids blob not null, primary key (run, part)
+) strict, without rowid;
 
 -- name: columns
 select t.name || '.' || c.name from sqlite_schema as t, pragma_table_info(t.name) as c
 where t.type = 'table';
 
--- Version 1 cut slices by direction, too; under a filter that looks at segments it let jobs reach up
--- to the watermark, and took by id what they could not show. An unfinished run that was planned so
--- loses its plan and keeps its interval and what it delivered: the same command plans it again.
+-- Version 1 cut slices by direction, too; under a filter that looks at segments it let jobs reach
+-- up to the watermark, and took by id what they could not show. An unfinished run that was planned
+-- so loses its plan, and keeps its interval and what it delivered: the same command plans it again.
 -- name: upgrade_1
 create temp table planless as select id from run where ended is null and (
   id in (select run from slice where direction is not null)
@@ -112,7 +116,8 @@ delete from sighting where run = ?;
 delete from page where attempt in (select id from attempt where run = ?);
 
 -- name: live_attempts
-select attempt.id from attempt join slice on slice.run = attempt.run and slice.number = attempt.slice
+select attempt.id
+from attempt join slice on slice.run = attempt.run and slice.number = attempt.slice
 where attempt.state != 'lost' and slice.state in ('todo', 'settled');
 
 -- name: add_slice
