@@ -19,7 +19,7 @@ from lastpage.api.names import SOURCES, check_readable
 from lastpage.api.organization import JobWatermark, organization, retention_days
 from lastpage.api.transport import proxy_for
 from lastpage.errors import ApiError, RefusedError
-from lastpage.planning.planner import counted
+from lastpage.planning.planner import send_probe
 from lastpage.planning.slices import LAG_ASSUMED, Probe
 from lastpage.query.interval import HOUR, MINUTE, Interval, from_unix, iso
 from lastpage.query.query import Query
@@ -79,7 +79,7 @@ def _check_of(problem: ApiError) -> str:
 
 def _count_last_hour(client: Client, now: datetime) -> int:
     hour = Interval(now - HOUR - MINUTE, now - MINUTE)
-    return counted(client, Query(hour), Probe(hour))
+    return send_probe(client, Query(hour), Probe(hour))
 
 
 def _clock(client: Client) -> Finding:

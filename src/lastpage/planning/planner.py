@@ -111,14 +111,14 @@ class Planner:
         try:
             probe = next(questions)
             while True:
-                probe = questions.send(counted(self.client, self.query, probe))
+                probe = questions.send(send_probe(self.client, self.query, probe))
         except StopIteration as end:
             answer: T = end.value
             return answer
 
 
-def counted(client: Client, query: Query, probe: Probe) -> int:
-    """What the API counts for a probe."""
+def send_probe(client: Client, query: Query, probe: Probe) -> int:
+    """How many conversations the API counts for a probe. Raises `ApiError`."""
     call = count_call(query, probe)
     return decoded(call, client.send(call), read_page).total_hits or 0
 
@@ -160,9 +160,15 @@ class Line:
 
     @classmethod
     def of(cls, slice_: Slice) -> Line:
-        ends = iso(slice_.interval.start), iso(slice_.interval.end)
-        size = slice_.expected or 0, requests_of(slice_)
-        return cls(slice_.number, *ends, slice_.route, *size, slice_.reason)
+        return cls(
+            slice=slice_.number,
+            start=iso(slice_.interval.start),
+            end=iso(slice_.interval.end),
+            route=slice_.route,
+            conversations=slice_.expected or 0,
+            requests=requests_of(slice_),
+            reason=slice_.reason,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ import zstandard
 from lastpage.coverage.ranges import Range, refuse_overlap
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk
-from lastpage.sinks.sink import Identity, Pages, by_day
+from lastpage.sinks.sink import Identity, Pages, by_day, explained
 
 GZIP_LEVEL = 6
 ZSTD_LEVEL = 3
@@ -114,7 +114,7 @@ class JsonLines:
         if not self._record.exists():
             # Recorded before it is touched: what a crash leaves behind is known to be ours.
             self._save(0, [])
-        with _explained(self.path):
+        with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not self.path.exists()
             with self.path.open("ab") as file, compressed(file, self.path.name) as out:
@@ -127,7 +127,7 @@ class JsonLines:
 
     def _cut(self, length: int) -> None:
         """Take off what stands behind a length."""
-        with _explained(self.path):
+        with explained(self.path):
             with self.path.open("r+b") as file:
                 file.truncate(length)
             self._disk.sync(self.path)
@@ -141,7 +141,7 @@ class JsonLines:
             "ranges": [range_.record() for range_ in ranges],
             "late": self._late,
         }
-        with _explained(self.path):
+        with explained(self.path):
             self._disk.write(self._record, msgspec.json.encode(record))
         self._length, self._ranges = length, ranges
 
@@ -231,15 +231,3 @@ def compressed(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
             yield cast("IO[bytes]", out)
     else:
         yield file
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """What goes wrong with the disk becomes a sentence that says what to do."""
-    try:
-        yield
-    except OSError as problem:
-        raise DestinationError(
-            f"cannot write to {path}: {problem.strerror or problem}; fix that, "
-            "then run the same command again: it goes on"
-        ) from None
