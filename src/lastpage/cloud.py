@@ -37,8 +37,15 @@ from lastpage.keywords import Asked, Wanted, When, at_least_one, query_from, sel
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
 from lastpage.progress import Meter
-from lastpage.query import environment as environments
-from lastpage.query.environment import Credentials, Environment, LoggedIn
+from lastpage.query.environment import (
+    Credentials,
+    Environment,
+    LoggedIn,
+    credentials_from_env,
+    default_environment,
+    parse_environment,
+    token_of,
+)
 from lastpage.sinks.destination import Destination, Format
 from lastpage.tables.selection import EVERYTHING, Selection
 
@@ -102,7 +109,7 @@ class Cloud:
         `options` are the constructor's. Raises `UsageError` naming a variable that is wrong.
         """
         variables = os.environ if variables is None else variables
-        credentials, where = environments.credentials_from_env(variables)
+        credentials, where = credentials_from_env(variables)
         return cls(credentials, where, **options)
 
     # Before anything else -------------------------------------------------------------------------
@@ -346,9 +353,9 @@ def _environment_of(
 ) -> Environment:
     if named is None:
         if not isinstance(credentials, LoggedIn):
-            return environments.default_environment()
+            return default_environment()
         named = credentials.host
-    return environments.environment(named) if isinstance(named, str) else named
+    return parse_environment(named) if isinstance(named, str) else named
 
 
 def _auth_of(
@@ -357,4 +364,4 @@ def _auth_of(
     """How to log in, and what stands for the organisation's id where the API does not tell it."""
     if isinstance(credentials, Credentials):
         return ClientCredentials(credentials, clock), f"client {credentials.client_id}"
-    return StaticToken(environments.token_of(credentials)), f"a token of {environment.name}"
+    return StaticToken(token_of(credentials)), f"a token of {environment.name}"

@@ -130,7 +130,7 @@ class Client:
                     continue
             refreshed = False
             again = action == "retry" and tries < self._tries_max(call, outcome)
-            if not again or not self._rest(outcome, tries):
+            if not again or not self._wait_to_retry(outcome, tries):
                 raise error_for(call, outcome, tries, str(self.environment))
 
     def _send(
@@ -167,7 +167,7 @@ class Client:
             return self._patience.tries
         return min(call.tries, self._patience.tries)
 
-    def _rest(self, outcome: Answer | TransportError, tries: int) -> bool:
+    def _wait_to_retry(self, outcome: Answer | TransportError, tries: int) -> bool:
         """Wait before the next try; False where the announced wait is too long."""
         announced = None
         if isinstance(outcome, Answer):
