@@ -71,7 +71,7 @@ class Account:
     foreign: dict[str, datetime] = field(default_factory=dict)
     #: Where records stand whose id or start cannot be read. They are kept as they came.
     broken: list[int] = field(default_factory=list)
-    #: Of each page: its owned rows by start day (ordinal); under 0 the others.
+    #: Of each page: its owned rows by start day (ordinal); under 0 the other rows.
     spread: dict[int, Counter[int]] = field(default_factory=dict)
     #: `totalHits` of each page.
     hits: list[int] = field(default_factory=list)
@@ -103,15 +103,18 @@ class Account:
         self.fetched += len(heads)
         self.spread[number] = self._enter(heads, number * POSITIONS)
 
-    def _enter(self, heads: Sequence[Head | None], position: int) -> Counter[int]:
-        """Enter the records of a page; how many are owned under which day (0: under none)."""
+    def _enter(self, heads: Sequence[Head | None], first: int) -> Counter[int]:
+        """Enter a page's records, which stand from position `first` on.
+
+        Returns how many are owned under which day (0: under none).
+        """
         start, end = self.slice.interval.start, self.slice.interval.end
         ids: list[str] = []
         facts: list[int] = []
         days: Counter[int] = Counter()
-        for place, head in enumerate(heads, position):
+        for position, head in enumerate(heads, first):
             if head is None:
-                self.broken.append(place)
+                self.broken.append(position)
                 days[0] += 1
                 continue
             day, is_open = 0, False

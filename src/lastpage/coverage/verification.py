@@ -70,10 +70,17 @@ def held_days(days: Mapping[date, Sequence[Range]]) -> list[Range]:
 
 
 def prove(held: Range, counted: int) -> Proof:
-    """Whether what is held is still what the API counts."""
+    """Whether what is held is still what the API counts (`counted`)."""
     state, why = _state(held, counted)
-    facts = (str(held.day), str(held.interval), held.conversations, counted)
-    return Proof(*facts, state, held.finality, why)
+    return Proof(
+        day=str(held.day),
+        interval=str(held.interval),
+        conversations=held.conversations,
+        counted=counted,
+        state=state,
+        finality=held.finality,
+        why=why,
+    )
 
 
 def _state(held: Range, counted: int) -> tuple[State, str]:

@@ -46,9 +46,14 @@ class Rows:
 
     def range_of(self, part: Interval) -> Range:
         """What a destination should know of a part of one day."""
-        verdict, count = self.verdict, self.verdict.days.get(part.start.date().isoformat(), 0)
-        facts = (self.planned.slice.route, verdict.coverage, verdict.finality, count)
-        return Range(part, verdict.as_of, *facts)
+        return Range(
+            interval=part,
+            as_of=self.verdict.as_of,
+            route=self.planned.slice.route,
+            coverage=self.verdict.coverage,
+            finality=self.verdict.finality,
+            conversations=self.verdict.days.get(part.start.date().isoformat(), 0),
+        )
 
     def of(self, part: Interval) -> Iterator[list[Raw]]:
         """Pages of raw records of one day of the slice, or of all of it; none is empty.
