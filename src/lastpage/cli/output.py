@@ -180,7 +180,7 @@ class Display:
             while not ended.wait(BAR_EVERY_S):
                 self._show_notes(screen.print)
                 total = max(meter.expected, meter.conversations) if meter.expected else None
-                text = "planning" if meter.expected is None else self._beside_the_bar()
+                text = "planning" if meter.expected is None else self._numbers()
                 progress.update(task, completed=meter.conversations, total=total, description=text)
             self._show_notes(screen.print)
 
@@ -200,7 +200,8 @@ class Display:
             parts.append(f"about {(meter.expected - meter.conversations) / rate:,.0f} s left")
         return " · ".join(parts)
 
-    def _beside_the_bar(self) -> str:
+    def _numbers(self) -> str:
+        """What stands beside the bar: rate, requests, slices."""
         meter, requests = self._meter, self._client.counts.requests
         slices = f"{meter.slices_done} of {meter.slices} slices"
         return f"{self._rate():,.0f}/s · {requests:,} requests · {slices}"

@@ -30,7 +30,7 @@ from typing import Any, cast
 
 from lastpage.api.messages import Answer
 from lastpage.errors import DestinationError, UsageError
-from lastpage.ledger.database import SQL, opened
+from lastpage.ledger.database import SQL, connect
 from lastpage.ledger.ids import Digests, packed
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
 from lastpage.ledger.spool import Spool
@@ -57,7 +57,7 @@ class Ledger:
         self._claim: dict[str, str] = {}
         self._made = [path for path in (folder / FILE, folder / "spool") if not path.exists()]
         try:
-            self._db = opened(folder / FILE)
+            self._db = connect(folder / FILE)
             (folder / "spool").mkdir(exist_ok=True)
         except (OSError, sqlite3.Error) as problem:
             raise DestinationError(

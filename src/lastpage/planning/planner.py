@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from lastpage.api.client import Client
-from lastpage.api.messages import DETAILS, Call, read_page
+from lastpage.api.messages import QUERY, Call, read_page
 from lastpage.api.organization import RETENTION_DAYS_MIN, JobWatermark, retention_days
 from lastpage.api.responses import decoded
 from lastpage.errors import UsageError
@@ -42,7 +42,6 @@ from lastpage.trace import log_event
 UNSETTLED = timedelta(minutes=1)
 #: Requests around a job's pages: submit, delete, and the polls of a job of about a minute.
 JOB_REQUESTS = 8
-ENDPOINT = f"POST {DETAILS}/query"
 
 T = TypeVar("T")
 
@@ -132,9 +131,9 @@ def count_call(query: Query, probe: Probe, passes: frozenset[int] = frozenset())
     }
     return Call(
         "POST",
-        f"{DETAILS}/query",
+        QUERY,
         body=json.dumps(body).encode(),
-        endpoint=ENDPOINT,
+        endpoint=f"POST {QUERY}",
         passes=passes,
     )
 

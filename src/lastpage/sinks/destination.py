@@ -49,9 +49,9 @@ class Kind:
 SINKS = (
     Kind("parquet", "folder", (".parquet",), "tables", "formats:parquet"),
     Kind("csv", "folder", (".csv",), "tables", "formats:csv"),
-    Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines.opened"),
-    Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB.opened"),
-    Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout.opened"),
+    Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines.open"),
+    Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB.open"),
+    Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout.open"),
 )
 FOLDERS = {kind.name: kind for kind in SINKS if kind.shape == "folder"}
 FILES = {ending: kind for kind in SINKS if kind.shape == "file" for ending in kind.endings}

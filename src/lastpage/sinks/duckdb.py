@@ -66,8 +66,8 @@ TYPES: dict[Type, str] = {
 VIEWS = {
     "queues_by_day": {"segments.queue_id", "sessions.media_type", "metrics.name", "metrics.value"}
 }
-#: What is recorded of a range beside its times.
-FACTS = ("route", "coverage", "finality", "conversations")
+#: The columns that record a range, beside its times.
+RANGE_COLUMNS = ("route", "coverage", "finality", "conversations")
 
 
 class DuckDB:
@@ -83,7 +83,7 @@ class DuckDB:
 
     @classmethod
     @contextmanager
-    def opened(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
+    def open(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
         """Hold the file, if it is there, and refuse other software's; leave one file."""
         sink = cls(path, state, disk)
         try:
@@ -115,7 +115,9 @@ class DuckDB:
         ranges = []
         for row in self._rows("ranges") if self._connection else ():
             start, stop, as_of = (row[each].astimezone(UTC) for each in ("start", "stop", "as_of"))
-            ranges.append(Range(Interval(start, stop), as_of, *(row[each] for each in FACTS)))
+            ranges.append(
+                Range(Interval(start, stop), as_of, *(row[each] for each in RANGE_COLUMNS))
+            )
         return by_day(ranges)
 
     def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
@@ -249,7 +251,7 @@ class DuckDB:
         self._run("delete_ranges", day=day)
         for range_ in change.holds(counts):
             start, stop = range_.interval.start, range_.interval.end
-            facts = {name: getattr(range_, name) for name in ("as_of", *FACTS)}
+            facts = {name: getattr(range_, name) for name in ("as_of", *RANGE_COLUMNS)}
             self._run("insert_range", day=day, start=start, stop=stop, **facts)
 
     def _counts(self, day: date) -> dict[str, int]:

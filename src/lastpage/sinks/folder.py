@@ -87,7 +87,7 @@ class Folder:
 
     @classmethod
     @contextmanager
-    def opened(cls, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> Iterator[Self]:
+    def open(cls, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> Iterator[Self]:
         """Finish or undo what a crash left; refuse other software's folder, and another format."""
         sink = cls(folder, state, format_, disk)
         with explained(folder, pa.ArrowException):

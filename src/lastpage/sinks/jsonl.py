@@ -52,7 +52,7 @@ class JsonLines:
 
     @classmethod
     @contextmanager
-    def opened(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
+    def open(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
         """Cut off what was not recorded; refuse a file that is not ours, or lacks something."""
         sink = cls(path, state, disk)
         sink._load()
@@ -176,7 +176,7 @@ class Stdout:
 
     @classmethod
     @contextmanager
-    def opened(cls, _path: Path, _state: Path, _disk: Disk) -> Iterator[Self]:
+    def open(cls, _path: Path, _state: Path, _disk: Disk) -> Iterator[Self]:
         """Write to this process's stdout; nothing of it stays behind."""
         yield cls(sys.stdout.buffer)
 
