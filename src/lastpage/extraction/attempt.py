@@ -29,7 +29,7 @@ from lastpage.coverage.tally import LOST_MAX, Account, Verdict, decide, judge, s
 from lastpage.errors import ApiError, Interrupted
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
-from lastpage.planning.slices import Slice, narrower
+from lastpage.planning.slices import Slice, halves_of
 from lastpage.progress import Meter
 from lastpage.query.interval import from_unix, iso
 from lastpage.query.query import Query
@@ -77,99 +77,99 @@ class Settler:
         lost = rereads = 0
         with in_flight, self.turns.walking(slice_.position):
             while True:
-                walking = self._walking(slice_)
+                current = self._resume_or_begin(slice_)
                 end = drive(
-                    walking.walk,
-                    walking.step,
-                    send=walking.send,
-                    keep=walking.store,
+                    current.walk,
+                    current.step,
+                    send=current.send,
+                    keep=current.store,
                     sleep=self.client.clock.sleep,
-                    made=walking.requests,
+                    made=current.requests,
                 )
                 log_event("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
                 match end:
                     case Done(sign):
-                        account = walking.account
-                        missing = walking.walk.gap(sign, account)
+                        account = current.account
+                        missing = current.walk.gap(sign, account)
                         decision = decide(account, missing, ids, rereads, seen)
                         # A job that is known to be partial is not read again for that.
-                        if walking.is_partial or decision == "accept":
-                            return self._record(planned, walking, self._judge(walking, sign, seen))
+                        if current.is_partial or decision == "accept":
+                            return self._record(planned, current, self._judge(current, sign, seen))
                         ids = account.digests | (ids or frozenset())
                         rereads += 1
                         if decision == "narrow":
                             reason = f"each of {rereads} readings brought other rows"
-                            return self._cut(planned, walking, reason)
-                        walking.abandon("counts and rows disagree")
+                            return self._cut(planned, current, reason)
+                        current.abandon("counts and rows disagree")
                     case Narrow(reason):
-                        return self._cut(planned, walking, reason)
+                        return self._cut(planned, current, reason)
                     case Again(reason):
                         lost += 1
                         if lost == LOST_MAX:
                             why = f"{lost} attempts were lost, the last one since {reason}"
-                            return self._record_short(planned, walking, why)
-                        walking.abandon(reason)
+                            return self._record_short(planned, current, why)
+                        current.abandon(reason)
 
-    def _judge(self, walking: Walking, sign: Sign, seen: Collection[str]) -> Verdict:
-        walk, account = walking.walk, walking.account
+    def _judge(self, current: OpenAttempt, sign: Sign, seen: Collection[str]) -> Verdict:
+        walk, account = current.walk, current.account
         horizon = self.run.horizon
         return judge(
             account,
             missing=walk.gap(sign, account),
-            doubt=walk.doubt(account.slice, walking.watermark),
+            doubt=walk.doubt(account.slice, current.watermark),
             proof=walk.signs[sign],
-            as_of=walking.as_of,
+            as_of=current.as_of,
             settled=walk.settled_until(
-                walking.watermark, horizon.watermark if horizon.known else None
+                current.watermark, horizon.watermark if horizon.known else None
             ),
             seen=seen,
         )
 
-    def _cut(self, planned: Planned, walking: Walking, reason: str) -> list[Planned]:
+    def _cut(self, planned: Planned, current: OpenAttempt, reason: str) -> list[Planned]:
         parts = sum(1 for other in self.ledger.slices(self.run) if other.part == planned.part)
-        halves = narrower(planned.slice) if parts < CUTS_MAX else []
+        halves = halves_of(planned.slice) if parts < CUTS_MAX else []
         if not halves:
             why = f"{reason}, and smaller slices do not help"
-            return self._record_short(planned, walking, why)
-        walking.abandon(reason, "taking smaller slices")
+            return self._record_short(planned, current, why)
+        current.abandon(reason, "taking smaller slices")
         return self.ledger.cut(self.run, planned, halves)
 
-    def _record_short(self, planned: Planned, walking: Walking, why: str) -> list[Planned]:
-        return self._record(planned, walking, short(walking.account, why, walking.as_of))
+    def _record_short(self, planned: Planned, current: OpenAttempt, why: str) -> list[Planned]:
+        return self._record(planned, current, short(current.account, why, current.as_of))
 
-    def _record(self, planned: Planned, walking: Walking, verdict: Verdict) -> list[Planned]:
+    def _record(self, planned: Planned, current: OpenAttempt, verdict: Verdict) -> list[Planned]:
         """The slice has its verdict: nothing of it is left to fetch."""
-        account, number = walking.account, planned.slice.number
+        account, number = current.account, planned.slice.number
         if verdict.coverage == "short":
             self.meter.note(f"{planned.slice} is short: {verdict.why}")
-        self.ledger.end_attempt(walking.attempt, "ended", verdict.why)
+        self.ledger.end_attempt(current.attempt, "ended", verdict.why)
         sightings = {
             text: iso(start)
             for text, start in account.foreign.items()
             if start in self.run.interval
         }
-        ids, attempt = account.digests, walking.attempt.id
+        ids, attempt = account.digests, current.attempt.id
         self.ledger.settle(self.run, number, attempt, verdict.dump(), ids, sightings)
         log_event("verdict", slice=number, **asdict(verdict))
         self.meter.end_slice()
         return []
 
-    def _walking(self, slice_: Slice) -> Walking:
+    def _resume_or_begin(self, slice_: Slice) -> OpenAttempt:
         """The attempt that an earlier process left, if it can be resumed; else a new one."""
-        walk = self._walk(slice_)
+        walk = self._walk_of(slice_)
         attempt = self.ledger.open_attempt(self.run, slice_)
         if attempt is not None:
             entries = self.ledger.recover(attempt, slice_)
             stale = self.client.server_now() - attempt.began > walk.resumable_s
             if entries and not stale:
-                return Walking(self, slice_, walk, attempt, entries)
+                return OpenAttempt(self, slice_, walk, attempt, entries)
             self.ledger.end_attempt(attempt, "lost", "left too long" if stale else "nothing stored")
         watermark = self.watermark.read() if walk.needs_watermark else None
         now = self.client.server_now()
         attempt = self.ledger.begin_attempt(self.run, slice_, now, watermark)
-        return Walking(self, slice_, walk, attempt)
+        return OpenAttempt(self, slice_, walk, attempt)
 
-    def _walk(self, slice_: Slice) -> Walk:
+    def _walk_of(self, slice_: Slice) -> Walk:
         """The route's walk, with the page size asked for as far as the API takes it."""
         route = ROUTES[slice_.route]
         rows, most = self.page_size or route.page_size_usual, route.page_size_max
@@ -181,7 +181,7 @@ class Settler:
         return route(self.query, min(rows, most))
 
 
-class Walking:
+class OpenAttempt:
     """One attempt under way: the walk's next step, the requests made, the account so far."""
 
     def __init__(

@@ -29,9 +29,9 @@ from lastpage.planning.slices import (
     Paginate,
     Probe,
     Slice,
+    count_started,
     counted_intervals,
     plan,
-    started,
 )
 from lastpage.progress import Meter
 from lastpage.query.interval import DAY, Interval, Relative, floor_day, from_unix, iso
@@ -104,7 +104,7 @@ class Planner:
 
     def count(self, interval: Interval) -> int:
         """How many conversations started in an interval of at most a week, as the API counts."""
-        return self._answered(started(interval))
+        return self._answered(count_started(interval))
 
     def _answered(self, questions: Generator[Probe, int, T]) -> T:
         try:
