@@ -126,6 +126,7 @@ class Client:
                 # Only once: a token that is refused as soon as it was issued is not worth another.
                 refreshed = self._auth.renew(token, self._log_in) is not None
                 if refreshed:
+                    # The request itself was not at fault, so this try does not count.
                     tries -= 1
                     continue
             refreshed = False

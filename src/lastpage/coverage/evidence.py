@@ -72,7 +72,7 @@ class Evidence:
                     if start in slice_.interval:
                         missing[slice_.number].append((text, start))
                         continue
-                    for owner in slices:
+                    for owner in slices:  # they are disjoint, so one at most
                         if start in owner.interval:
                             missing[owner.number] += self._lacking(owner, [(text, start)])
         return {number: sightings for number, sightings in missing.items() if sightings}

@@ -121,7 +121,7 @@ class Account:
             if start <= head.start < end:
                 day = head.start.toordinal()
                 is_open = head.end is None and self.now - head.start < ORPHAN_AFTER
-                self.foreign.pop(head.id, None)
+                self.foreign.pop(head.id, None)  # its start was another one on an earlier page
             else:
                 self.foreign[head.id] = head.start
             ids.append(head.id)
@@ -230,6 +230,7 @@ def decide(
     if not lost and (missing is None or missing <= 0):
         return "accept"
     if digests == earlier:
+        # Another reading would bring the same rows, so it is not rows that slid.
         return "accept"
     return "again" if rereads < REREADS_MAX else "narrow"
 

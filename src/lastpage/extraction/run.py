@@ -200,6 +200,7 @@ class Fetching:
             yield from _in_threads(todo, settler.settle, self.options.threads)
             return
         while todo:
+            # The parts of a slice come next, so that days are whole one after the other.
             planned = todo.pop(0)
             todo = settler.settle(planned) + todo
             yield planned

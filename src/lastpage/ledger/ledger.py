@@ -199,6 +199,7 @@ class Ledger:
                     self.owned(run, planned.slice.number)
                 )
                 self._do("set_delivered", run.id, planned.part, packed(ids))
+        # A crash from here on leaves segments without use; the next start deletes them.
         for planned in slices:
             for row in self._all("attempts", run.id, planned.slice.number):
                 self.spool.drop(row["id"])
@@ -260,10 +261,11 @@ class Ledger:
     def add(self, attempt: Attempt, ordinal: int, request: Request, answer: Answer) -> None:
         """Store an answer: its bytes first, then the row that vouches for them."""
         frame = self.spool.append(attempt.id, answer.raw)
-        facts = (answer.status, answer.headers.get("content-encoding", ""))
         record = json.dumps(request.record())
+        encoding = answer.headers.get("content-encoding", "")
+        row = (record, answer.status, encoding, frame.offset, frame.length)
         with self._transaction("page"):
-            self._do("add_page", attempt.id, ordinal, record, *facts, frame.offset, frame.length)
+            self._do("add_page", attempt.id, ordinal, *row)
 
     def entries(self, attempt: Attempt, slice_: Slice) -> list[Entry]:
         """The answered requests of an attempt, in order."""

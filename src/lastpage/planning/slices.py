@@ -232,7 +232,7 @@ def _joined(parts: Sequence[Part], length_max: timedelta) -> list[Part]:
     """Neighbours joined while a job may hold them."""
     joined: list[Part] = []
     for part in parts:
-        if joined:
+        if joined:  # with the one before, if a job may hold both
             interval = Interval(joined[-1].interval.start, part.interval.end)
             both = Part(interval, joined[-1].count + part.count)
             if both.count <= JOB_ROWS and both.interval.length <= length_max:

@@ -195,6 +195,7 @@ def _month(text: str, year: int, month: int, tz: tzinfo) -> Interval:
         first = date(year, month, 1)
     except ValueError:
         raise UsageError(f"{text!r} is not a month; write it as 2023-10") from None
+    # Four days after the 28th are in the next month, whatever the month.
     following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     return _checked(_midnight(first, tz), _midnight(following, tz), text)
 

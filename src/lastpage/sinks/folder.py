@@ -180,6 +180,7 @@ class Folder:
                         yield {name: batch.filter(pc.invert(leaves))}
         yield from change.tables(pages)
         if change.before:
+            # Last, since a broken record without a start makes room only for itself.
             for batch in self.read("broken", day):
                 yield {"broken": batch.filter(change.broken_stays(batch))}
 

@@ -147,6 +147,7 @@ class CursorWalk:
             return replace(request, kind="delete", ordinal=0, cursor="")
         size = request.page_size
         if page.heads:
+            # By the bytes of a row on this page: how many rows the next page may have.
             fitting = int(PAGE_BYTES / (len(answer.body) / len(page.heads)))
             smallest = min(JOB_PAGE_ROWS_MIN, self.page_size)
             size = max(smallest, min(self.page_size, fitting))
@@ -157,6 +158,8 @@ class CursorWalk:
         slice_ = request.slice
         body = {"interval": str(slice_.asked), **self.query.filters()}
         if slice_.asked == slice_.interval:
+            # Leaves out what started before the first day (docs/api.md, 3.1), most of what the
+            # slice does not own. A job that looks past its slice goes without (docs/api.md, 11).
             body["startOfDayIntervalMatching"] = True
         endpoint = f"POST {JOBS}"
         data = json.dumps(body).encode()
