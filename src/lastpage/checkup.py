@@ -56,7 +56,8 @@ def examine(client: Client) -> Iterator[Finding]:
         name = f"{found.name or 'unnamed'} ({found.id})" if found else "the API does not tell it"
         yield Finding("organization", "ok", name)
         now = from_unix(client.server_now())
-        active = _count_last_hour(client, now)
+        hour = Interval(now - HOUR - MINUTE, now - MINUTE)
+        active = send_probe(client, Query(hour), Probe(hour))
         yield Finding(
             "role", "ok", f"may read conversations; {active:,} were active in the last hour"
         )
@@ -75,11 +76,6 @@ def _check_of(problem: ApiError) -> str:
         is_login = "oauth" in problem.endpoint
         return "role" if problem.status == 403 and not is_login else "credentials"
     return "network" if problem.status is None else "API"
-
-
-def _count_last_hour(client: Client, now: datetime) -> int:
-    hour = Interval(now - HOUR - MINUTE, now - MINUTE)
-    return send_probe(client, Query(hour), Probe(hour))
 
 
 def _clock(client: Client) -> Finding:

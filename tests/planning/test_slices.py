@@ -188,7 +188,7 @@ def test_a_plan_covers_its_interval(start: int, length: int, per_day: int, pagin
     assert all(a.end == b.start for a, b in itertools.pairwise(parts))
 
 
-def test_narrower() -> None:
+def test_halves_of_a_slice() -> None:
     """Days are halved at midnights, then hours, then minutes; a minute is cut no further."""
     piece = Slice(1, whole("2023-09-01/2023-09-05"), whole("2023-09-01/2023-09-06"), "cursor", "")
     first, second = halves_of(piece)

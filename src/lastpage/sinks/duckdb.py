@@ -115,9 +115,8 @@ class DuckDB:
         ranges = []
         for row in self._rows("ranges") if self._connection else ():
             start, stop, as_of = (row[each].astimezone(UTC) for each in ("start", "stop", "as_of"))
-            ranges.append(
-                Range(Interval(start, stop), as_of, *(row[each] for each in RANGE_COLUMNS))
-            )
+            facts = {name: row[name] for name in RANGE_COLUMNS}
+            ranges.append(Range(Interval(start, stop), as_of, **facts))
         return by_day(ranges)
 
     def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
