@@ -92,7 +92,7 @@ def __dir__() -> list[str]:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """The name from its module (PEP 562); a name that no other module has is an error's."""
+        """The name, from its module (PEP 562); those that the table leaves out are in `errors`."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")

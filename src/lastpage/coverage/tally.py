@@ -219,7 +219,7 @@ def decide(
     rereads: int,
     seen: Collection[str] = (),
 ) -> Decision:
-    """Whether an attempt stands.
+    """Whether an attempt is accepted, or the slice read again, or cut into smaller ones.
 
     `missing` is what the API counts and the account lacks (`Walk.gap`; None: there is no count),
     `earlier` the ids that all attempts before it brought (None for the first), `seen` are ids of
@@ -278,7 +278,7 @@ def judge(
     settled: datetime | None,
     seen: Collection[str] = (),
 ) -> Verdict:
-    """Coverage and finality of an account that stands (`decide`).
+    """Coverage and finality of an account that `decide` accepted.
 
     `doubt` is why the route cannot have read all of the slice, or nothing; `proof` what its end
     proves. `settled` is what was known of the job watermark before the reading: what it reached

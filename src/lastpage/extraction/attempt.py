@@ -221,7 +221,7 @@ class OpenAttempt:
         return self.walk.as_of(self.account.now, self.watermark or self.account.watermark)
 
     def abandon(self, reason: str, then: str = "reading it again") -> None:
-        """Give the attempt up, and what it left at the API, as a courtesy."""
+        """Give the attempt up, and delete what it left at the API: a job."""
         settler = self._settler
         settler.meter.note(f"{self.account.slice}: {reason}; {then}")
         settler.ledger.end_attempt(self.attempt, "lost", reason)

@@ -138,7 +138,7 @@ class Extraction:
 
         fetching = self._fetching(ledger)
         summary = self._deliver(fetching, write)
-        # `24h` of yesterday's run that was resumed are not the `24h` that are meant today.
+        # A run of yesterday that was resumed has the `24h` of yesterday; today they are others.
         if fetching.outgrown() and ledger.unfinished(self._command) is None:
             self.meter.note(
                 "the unfinished run is done; going on with what the command means by now"

@@ -1,8 +1,8 @@
 """The conversations of settled slices, out of the spool, on their way to a destination.
 
     Rows   a settled slice: each owned id once, its last copy, untouched, page by page
-    Group  settled slices whose days hang together (a job over three days, the hours of one day):
-           handed over as one, so each day is written once
+    Group  settled slices that share days (a job over three days, the hours of one day): handed
+           over as one, so each day is written once
 
 Memory is one page. A slice of several days is read once for each day, but a page is opened only
 for the days it has rows of, and a page that is wanted whole is not searched.
@@ -123,7 +123,7 @@ class Rows:
 
 @dataclass(slots=True)
 class Group:
-    """Settled slices whose days hang together, ready to be written."""
+    """Settled slices that share days, ready to be written."""
 
     rows: list[Rows]
     #: Digests of the rows that were handed over before, of the same slices; None the first time.
@@ -165,7 +165,7 @@ def undelivered(group: Group, page: Sequence[Raw]) -> Sequence[Raw]:
 
 
 def grouped(slices: Iterable[Planned]) -> list[list[Planned]]:
-    """Slices whose days hang together, in order."""
+    """Slices in order, in groups that share days."""
     groups: list[list[Planned]] = []
     last: date | None = None
     for planned in sorted(slices, key=lambda each: each.slice.position):

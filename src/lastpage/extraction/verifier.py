@@ -3,8 +3,8 @@
     open the destination ─▶ count each of its days ─▶ (content) read all again, compare the tables
                                                   └─▶ (repair) fetch the days that changed
 
-The rule is in coverage/verification.py. What is compared are tables that come from the API's own
-records; those that follow from others follow them in this, too, and names are as they are today.
+The rule is in coverage/verification.py. A second reading compares the tables of the API's own
+records. It does not compare the tables that are derived from these, nor names, which may change.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Verifies one destination. `fetch` is `Cloud.fetch`: it reads again, here or beside."""
+    """Verifies one destination. `fetch` is `Cloud.fetch`, which reads again."""
 
     destination: Destination
     client: Client

@@ -26,7 +26,7 @@ MINUTE = timedelta(minutes=1)
 MS = timedelta(milliseconds=1)
 #: Genesys Cloud has no older data; anything earlier is a typing error.
 EARLIEST = datetime(2006, 1, 1, tzinfo=UTC)
-#: So is anything longer, or later. Within these limits every sum of ours is a valid date.
+#: Longer or later ones are typing errors, too. Within these limits every sum is a valid date.
 LONGEST, LATEST = 10_000 * DAY, datetime(9000, 1, 1, tzinfo=UTC)
 
 

@@ -93,7 +93,7 @@ class Change:
         return ranges
 
     def written(self) -> Written:
-        """What there is to say of it once all the rows have come."""
+        """What came of it; to be asked once all the rows have come."""
         unchanged = [part for each in self.ranges for part in minus(each.interval, self.parts)]
         return Written(self._unread, unchanged)
 

@@ -33,7 +33,7 @@ GZIP_LEVEL = 6
 ZSTD_LEVEL = 3
 #: The version of what is recorded beside a file.
 VERSION = 1
-#: What reading a record raises that is JSON, but not one of ours.
+#: What reading raises for a record that is JSON of another shape.
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -126,7 +126,7 @@ class JsonLines:
             return self.path.stat().st_size
 
     def _cut(self, length: int) -> None:
-        """Take off what stands behind a length."""
+        """Cut the file to a length."""
         with explained(self.path):
             with self.path.open("r+b") as file:
                 file.truncate(length)
@@ -208,7 +208,7 @@ class Stdout:
 
 
 def updated(ranges: Iterable[Range], new: Sequence[Range]) -> list[Range]:
-    """Ranges, with what is new of some of them in place of the old."""
+    """Ranges in order, where new ones replace those that they overlap."""
     others = [old for old in ranges if not any(old.interval.clip(each.interval) for each in new)]
     return sorted([*others, *new], key=lambda range_: range_.interval)
 

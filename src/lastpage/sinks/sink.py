@@ -82,7 +82,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What there is to say of a replacement that is done."""
+    """What came of a replacement."""
 
     unread: list[Unread]
     #: The parts of the new ranges that were not written: what is there is fresher, or complete.
