@@ -29,7 +29,7 @@ from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk, named_statements
 from lastpage.query.interval import Interval
 from lastpage.sinks.day import Change, batched
-from lastpage.sinks.sink import Identity, Pages, Written, by_day
+from lastpage.sinks.sink import Identity, Pages, Written, by_day, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import arrow_schema
@@ -179,11 +179,7 @@ class DuckDB:
                 "give another destination with --to, or remove it"
             )
         (meta,) = self._rows("meta")
-        if meta["version"] > VERSION:
-            raise UsageError(
-                f"{self.path} was written by a newer lastpage; "
-                "update this one, or give another destination"
-            )
+        refuse_newer(self.path, meta["version"], VERSION)
         self.known = Identity.from_record(meta)
 
     def _create(self, identity: Identity) -> None:

@@ -26,7 +26,7 @@ from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.day import Change, batched, within
-from lastpage.sinks.sink import Identity, Pages, Written, explained
+from lastpage.sinks.sink import Identity, Pages, Written, explained, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
@@ -206,11 +206,7 @@ class Folder:
             raise DestinationError(
                 f"{path} was not written by lastpage; give another destination, or remove it"
             )
-        if facts["version"] > VERSION:
-            raise UsageError(
-                f"{path} was written by a newer lastpage; "
-                "update this one, or give another destination"
-            )
+        refuse_newer(path, facts["version"], VERSION)
         return facts
 
     def _refuse_foreign(self) -> None:

@@ -25,9 +25,9 @@ import msgspec
 import zstandard
 
 from lastpage.coverage.ranges import Range, refuse_overlap
-from lastpage.errors import DestinationError, UsageError
+from lastpage.errors import DestinationError
 from lastpage.files import Disk
-from lastpage.sinks.sink import Identity, Pages, by_day, explained
+from lastpage.sinks.sink import Identity, Pages, by_day, explained, refuse_newer
 
 GZIP_LEVEL = 6
 ZSTD_LEVEL = 3
@@ -151,11 +151,7 @@ class JsonLines:
             return
         try:
             record: dict[str, Any] = msgspec.json.decode(self._record.read_bytes())
-            if record.get("version", VERSION) > VERSION:
-                raise UsageError(
-                    f"{self._record} was written by a newer lastpage; "
-                    "update this one, or give another file"
-                )
+            refuse_newer(self._record, record.get("version", VERSION), VERSION)
             self._length = record["length"]
             self._late = record["late"]
             self._ranges = [Range.from_record(each) for each in record["ranges"]]

@@ -130,6 +130,15 @@ class LineSink(Sink, Protocol):
         """Append rows of ranges of one day that are there; `ranges` says anew what these hold."""
 
 
+def refuse_newer(path: Path, version: int, newest: int) -> None:
+    """Raise `UsageError` for what a newer version recorded than the newest that is known here."""
+    if version > newest:
+        raise UsageError(
+            f"{path} was written by a newer lastpage; "
+            "update this one, or give another destination with --to"
+        )
+
+
 @contextmanager
 def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong with the disk into a `DestinationError` that says what to do.
