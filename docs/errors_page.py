@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from lastpage import errors
-from lastpage.api import auth
+from lastpage.api import auth, messages
 from lastpage.api.messages import TRIES_MAX, Answer, Call, Fault, TransportError
 from lastpage.api.responses import (
     RULES,
@@ -27,10 +27,9 @@ from lastpage.api.responses import (
     unreadable,
 )
 from lastpage.errors import ApiError
-from lastpage.walks import pages
 
 API = Path(__file__).with_name("api.md")
-QUERY = Call("POST", "/query", endpoint=pages.ENDPOINT)
+QUERY = Call("POST", "/query", endpoint=f"POST {messages.QUERY}")
 LOGIN = Call("POST", "/oauth/token", endpoint=auth.ENDPOINT)
 CORRELATION = "11111111-2222-3333-4444-555555555555"
 #: What stands in the place of a message in docs/api.md, 1.8, and is none.

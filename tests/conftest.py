@@ -1,4 +1,4 @@
-"""How every test runs: examples are drawn the same way each time, nothing is timed, and nobody waits for a clock or a disk."""
+"""How every test runs: examples are drawn the same way each time, nothing is timed, and no test waits for a clock or a disk."""
 
 import os
 import shutil

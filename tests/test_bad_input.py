@@ -419,7 +419,7 @@ KEEPING = [
     ),
     place(
         "x.duckdb",
-        "is no DuckDB|not a DuckDB|DuckDB",
+        "DuckDB",
         6,
         there=file("x.duckdb", b"years of work" * 1000),
     ),

@@ -318,7 +318,7 @@ def test_a_forced_job_past_the_watermark(tmp_path: Path) -> None:
     summary = box.cloud().fetch("24h", tmp_path, paginate="cursor")
     assert summary.coverage == "unproven"
     assert any("jobs reached only" in note for note in summary.notes)
-    # Reading it again would bring the same: the lake is at fault, not the walk.
+    # Reading it again would bring the same: the watermark is at fault, not the walk.
     assert box.sandbox.counters["jobs.submit"] == summary.slices
 
 

@@ -156,7 +156,7 @@ def test_the_sdks_query() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "mend"),
+    ("query", "advice"),
     [
         ("voice", "dict"),
         ([1], "dict"),
@@ -168,10 +168,10 @@ def test_the_sdks_query() -> None:
         ({"filter": {}}, "'filter'"),
     ],
 )
-def test_a_body_that_is_none(query: Any, mend: str) -> None:
+def test_a_body_that_is_none(query: Any, advice: str) -> None:
     """What is ours, or no query at all, is refused before anything is sent."""
     made = world(per_day=0)
-    with pytest.raises(UsageError, match=mend):
+    with pytest.raises(UsageError, match=advice):
         made.cloud().fetch_all("2023-10-18", query=query)
     assert not made.sandbox.log
 

@@ -79,7 +79,7 @@ def test_users_who_left(tmp_path: Path) -> None:
 
 
 def test_no_names(tmp_path: Path) -> None:
-    """`names=False`: ids are enough, and no list is asked for. It is no part of what a destination is made for."""
+    """`names=False`: ids are enough, and no list is asked for. It is not part of what a destination is made for."""
     made = world(per_day=60)
     made.cloud().fetch(DAY, tmp_path, names=False)
     assert not asked(made)
@@ -244,7 +244,7 @@ def test_ids_are_not_looked_up() -> None:
 
 
 def test_an_unknown_name() -> None:
-    """A name that nobody has: the near ones are told."""
+    """An unknown name: names like it are suggested."""
     with pytest.raises(
         UsageError, match=r"--queue 'Sale' is not among the 6 queues .* did you mean 'Sales'\?"
     ):
@@ -289,7 +289,7 @@ def test_a_name_in_an_outage() -> None:
 
 
 def test_verify_does_not_read_names(tmp_path: Path) -> None:
-    """A second reading compares conversations; what they are called by now is no difference, and is not asked."""
+    """A second reading compares conversations; names that changed since are not compared, and not asked for."""
     made = world(per_day=20)
     made.cloud().fetch(DAY, tmp_path)
     before = made.sandbox.counters["queues"]

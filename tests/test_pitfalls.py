@@ -139,7 +139,7 @@ def test_stopping_at_an_odd_page(tmp_path: Path, words: list[str]) -> None:
 
 
 def test_a_cursor_where_there_is_none() -> None:
-    """The synchronous answer has neither cursor nor page count; whoever looks for one gets the first 25 rows and calls it all.
+    """The synchronous answer has neither cursor nor page count; a script that looks for one gets the first 25 rows and calls it all.
 
     Here that way goes by page numbers, to the page that has no conversations.
     """
@@ -228,7 +228,7 @@ def test_a_call_across_midnight(tmp_path: Path) -> None:
 
 
 def test_an_end_that_was_not_the_end(tmp_path: Path) -> None:
-    """An answer to an old email opens a conversation again; whoever took its first end for the last keeps half a thread.
+    """An answer to an old email opens a conversation again; a script that took its first end for the last keeps half a thread.
 
     Here the later reading stands, although the earlier one was final; `verify` finds the day, and reads it again.
     """
@@ -497,7 +497,7 @@ def test_redaction_that_destroys_ids(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_everything_in_one_list() -> None:
-    """Whoever collects all pages in a list before the first row is used needs the memory of a month, and gets none of it.
+    """A script that collects all pages in a list before the first row is used needs the memory of a month, and gets none of it.
 
     Here a page is in memory at a time, whatever the interval.
     """

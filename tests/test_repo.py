@@ -1,4 +1,4 @@
-"""The shape of the repository: what keeps it a house one would like to live in."""
+"""The shape of the repository: imports, sizes, names, links, and what the documents cite."""
 
 import ast
 import pkgutil
@@ -108,7 +108,7 @@ def test_no_module_hides_behind_a_name() -> None:
 
 
 def test_one_verb_two_doors() -> None:
-    """Whoever knows the command can guess the Python, and the reverse."""
+    """Who knows the command can guess the Python, and the reverse."""
     verbs = {name for name in app if not name.startswith("-")} - ONLY_TYPED
     for verb in verbs:
         assert callable(getattr(lastpage, verb))

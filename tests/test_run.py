@@ -201,7 +201,7 @@ def test_a_client_serves_again_after_a_run_that_failed(tmp_path: Path) -> None:
 
 
 def test_stopping_the_clock() -> None:
-    """A stopped clock wakes whoever sleeps, and sleeps again for the next."""
+    """A stopped clock wakes all who sleep, and sleeps again for the next."""
     clock = RealClock()
     sleepers = clock._stopped
     clock.stop()
@@ -214,7 +214,7 @@ def test_stopping_the_clock() -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_leaving_early(threads: int) -> None:
-    """Whoever has seen enough of an iteration leaves it, and nothing complains."""
+    """A caller that has seen enough of an iteration may leave it, and nothing complains."""
     made = world(threads=threads)
     for _ in made.cloud().conversations("2023-10-10/2023-10-13"):
         break

@@ -126,7 +126,7 @@ def test_a_slice_read_without_a_record(caplog: pytest.LogCaptureFixture) -> None
 
 
 class Surrogates(Spoiling):
-    """A transport behind which a record of a job's results has text that is no Unicode."""
+    """A transport behind which a record of a job's results has text that is not Unicode."""
 
     def send(self, base: str, call: Call, headers: Any) -> Answer:
         answer = self._send(base, call, headers)

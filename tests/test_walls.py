@@ -104,7 +104,7 @@ def test_threads_that_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("route", ["pages", "cursor"])
 def test_a_refusal_in_the_middle(tmp_path: Path, route: Any) -> None:
-    """A 400 in mid-walk is a limit nobody documented: smaller slices are taken, and nothing is lost or doubled."""
+    """A 400 in mid-walk is a limit that is not documented: smaller slices are taken, and nothing is lost or doubled."""
     made = world(per_day=180)
     endpoint, words = (
         ("details.query", ["pass"] * 5) if route == "pages" else ("jobs.results", ["pass"])
@@ -178,7 +178,7 @@ def test_a_page_that_comes_twice(tmp_path: Path, page: int) -> None:
 
 
 def test_rows_that_never_stop_sliding(tmp_path: Path) -> None:
-    """At every page something arrives: re-readings and cuts are bounded, and what is claimed is no more than what is known."""
+    """At every page something arrives: re-readings and cuts are bounded, and not more is claimed than is known."""
     made = world(per_day=600)
     made.sandbox.faults.put("details.query", *["slide-rows"] * 100)
     summary = made.cloud().fetch("2023-10-20T14:00Z/2023-10-20T15:00Z", tmp_path)
@@ -219,7 +219,7 @@ def test_the_slices_say_why() -> None:
 
 
 def test_a_limit_on_submissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The API limits submissions, and nobody knows how: a refused one waits, and the run goes on."""
+    """The API limits submissions in a way that is not documented: a refused one waits, and the run goes on."""
     monkeypatch.setattr(sys.modules[Slice.__module__], "JOB_ROWS", 20)
     made = world(per_day=20, jobs_per_minute_max=2)
     summary = made.cloud().fetch("2023-10-08/2023-10-14", tmp_path)

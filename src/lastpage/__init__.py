@@ -1,7 +1,7 @@
 """Every Genesys Cloud conversation, to the last page.
 
     query ─▶ plan ─▶ fetch (pages | cursor) ─▶ ledger + spool ─▶ tally ─▶ tables ─▶ sinks
-     Query    Slice    Request ▸ Answer           bytes on disk    verdict   Arrow     cells
+     Query    Slice    Request ▸ Answer           bytes on disk    verdict   Arrow     files
 
 The functions are the command line's verbs, with credentials from the environment. `Cloud` is for
 more than one call: it iterates conversations with bounded memory, and gives them as Arrow tables.
@@ -92,7 +92,7 @@ def __dir__() -> list[str]:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """The name from its module (PEP 562); a name that no other module has is an error's."""
+        """The name, from its module (PEP 562); those that the table leaves out are in `errors`."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")

@@ -19,7 +19,7 @@ from lastpage.api.names import SOURCES, check_readable
 from lastpage.api.organization import JobWatermark, organization, retention_days
 from lastpage.api.transport import proxy_for
 from lastpage.errors import ApiError, RefusedError
-from lastpage.planning.planner import counted
+from lastpage.planning.planner import send_probe
 from lastpage.planning.slices import LAG_ASSUMED, Probe
 from lastpage.query.interval import HOUR, MINUTE, Interval, from_unix, iso
 from lastpage.query.query import Query
@@ -56,7 +56,8 @@ def examine(client: Client) -> Iterator[Finding]:
         name = f"{found.name or 'unnamed'} ({found.id})" if found else "the API does not tell it"
         yield Finding("organization", "ok", name)
         now = from_unix(client.server_now())
-        active = _count_last_hour(client, now)
+        hour = Interval(now - HOUR - MINUTE, now - MINUTE)
+        active = send_probe(client, Query(hour), Probe(hour))
         yield Finding(
             "role", "ok", f"may read conversations; {active:,} were active in the last hour"
         )
@@ -75,11 +76,6 @@ def _check_of(problem: ApiError) -> str:
         is_login = "oauth" in problem.endpoint
         return "role" if problem.status == 403 and not is_login else "credentials"
     return "network" if problem.status is None else "API"
-
-
-def _count_last_hour(client: Client, now: datetime) -> int:
-    hour = Interval(now - HOUR - MINUTE, now - MINUTE)
-    return counted(client, Query(hour), Probe(hour))
 
 
 def _clock(client: Client) -> Finding:

@@ -23,10 +23,10 @@ class Clock(Protocol):
 
 
 class RealClock:
-    """The machine's clock as it was at the beginning, plus what has passed since.
+    """The machine's time when this clock was made, plus the seconds that have passed since.
 
-    So it goes on evenly where the machine's clock is set anew. While the machine sleeps it may
-    stand still; what matters is the API's time, which every answer tells.
+    It does not jump when the machine's clock is set. It may stand still while the machine sleeps.
+    That does no harm: lastpage goes by the API's time, which every answer tells.
     """
 
     def __init__(self) -> None:

@@ -37,8 +37,15 @@ from lastpage.keywords import Asked, Wanted, When, at_least_one, query_from, sel
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
 from lastpage.progress import Meter
-from lastpage.query import environment as environments
-from lastpage.query.environment import Credentials, Environment, LoggedIn
+from lastpage.query.environment import (
+    Credentials,
+    Environment,
+    LoggedIn,
+    credentials_from_env,
+    default_environment,
+    parse_environment,
+    token_of,
+)
 from lastpage.sinks.destination import Destination, Format
 from lastpage.tables.selection import EVERYTHING, Selection
 
@@ -102,7 +109,7 @@ class Cloud:
         `options` are the constructor's. Raises `UsageError` naming a variable that is wrong.
         """
         variables = os.environ if variables is None else variables
-        credentials, where = environments.credentials_from_env(variables)
+        credentials, where = credentials_from_env(variables)
         return cls(credentials, where, **options)
 
     # Before anything else -------------------------------------------------------------------------
@@ -163,19 +170,25 @@ class Cloud:
             summary = cloud.fetch("2023-10-10", to="conversations", queue="Sales")
             print(summary.coverage, summary.conversations, summary.notes)
         """
-        from lastpage.extraction.delivery import Began, Extracting
+        from lastpage.extraction.delivery import Baseline, Extraction
 
         destination = Destination.parse(os.fspath(to), format)
         selection = selection_from(keywords)
-        destination.takes(selection or EVERYTHING)
-        began, directory = Began.now(self.client), Directory(self.client)
-        query, options = query_from(interval, keywords, directory), self._options(keywords)
-        extracting = Extracting(
-            query, options, destination, selection, self.client, self._disk, meter or Meter()
+        destination.check_selection(selection or EVERYTHING)
+        baseline, directory = Baseline.of(self.client), Directory(self.client)
+        extraction = Extraction(
+            query_from(interval, keywords, directory),
+            self._options(keywords),
+            destination,
+            selection,
+            self.client,
+            self._disk,
+            meter or Meter(),
+            self.organization,
+            baseline,
+            directory if keywords.get("names", True) else None,
         )
-        if keywords.get("names", True):
-            extracting = replace(extracting, directory=directory)
-        return extracting.run(self.organization, began)
+        return extraction.run()
 
     def verify(
         self,
@@ -200,7 +213,7 @@ class Cloud:
         from lastpage.extraction.verifier import Verifier
 
         destination = Destination.parse(os.fspath(to))
-        if (content or repair) and destination.grows:
+        if (content or repair) and destination.is_append_only:
             raise UsageError(
                 f"{destination.text} holds JSON lines; they are not compared or replaced"
             )
@@ -266,11 +279,11 @@ class Cloud:
             for table, batch in cloud.tables("2023-10-10", tables="segments"):
                 print(table, batch.num_rows)
         """
-        from lastpage.extraction.delivery import shredder_for
         from lastpage.reading import LOG, batches
+        from lastpage.tables.build import Shredder
         from lastpage.tables.derived import names_of
 
-        shredder = shredder_for(selection_from(keywords) or EVERYTHING)
+        shredder = Shredder.from_env(selection_from(keywords) or EVERYTHING)
         directory = Directory(self.client)
         with self._reading(interval, keywords, directory=directory) as run:
             if keywords.get("names", True):
@@ -294,10 +307,10 @@ class Cloud:
                 for batch in cloud.read(slice_, "segments", media="voice"):
                     print(batch.num_rows)
         """
-        from lastpage.extraction.delivery import shredder_for
         from lastpage.reading import LOG, batches
+        from lastpage.tables.build import Shredder
 
-        shredder, broken = shredder_for(Selection(tables=(table,))), 0
+        shredder, broken = Shredder.from_env(Selection(tables=(table,))), 0
         with self._reading(slice_.interval, keywords, [slice_]) as run:
             for name, batch in batches(run, shredder):
                 broken += batch.num_rows if name == "broken" else 0
@@ -340,9 +353,9 @@ def _environment_of(
 ) -> Environment:
     if named is None:
         if not isinstance(credentials, LoggedIn):
-            return environments.default_environment()
+            return default_environment()
         named = credentials.host
-    return environments.environment(named) if isinstance(named, str) else named
+    return parse_environment(named) if isinstance(named, str) else named
 
 
 def _auth_of(
@@ -351,4 +364,4 @@ def _auth_of(
     """How to log in, and what stands for the organisation's id where the API does not tell it."""
     if isinstance(credentials, Credentials):
         return ClientCredentials(credentials, clock), f"client {credentials.client_id}"
-    return StaticToken(environments.token_of(credentials)), f"a token of {environment.name}"
+    return StaticToken(token_of(credentials)), f"a token of {environment.name}"

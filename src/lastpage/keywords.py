@@ -148,16 +148,13 @@ def _names(option: str, values: str | Sequence[str]) -> tuple[str, ...]:
     """Names or ids; raises `UsageError` for a text that can be neither."""
     texts = _several(values)
     for text in texts:
-        if not isinstance(text, str) or not text.strip() or any(map(_is_control, text)):
+        is_name = isinstance(text, str) and text.strip()
+        if not is_name or any(category(letter) in ("Cc", "Cs") for letter in text):
             raise UsageError(
                 f"{option} {text!r} is neither a name nor an id; "
                 "give one as the admin pages show it"
             )
     return texts
-
-
-def _is_control(letter: str) -> bool:
-    return category(letter) in ("Cc", "Cs")
 
 
 def _several(values: str | Sequence[str]) -> tuple[str, ...]:

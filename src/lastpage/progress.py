@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lastpage.trace import place, tell
+from lastpage.trace import code_line, log_event
 
 
 @dataclass(slots=True)
@@ -25,21 +24,16 @@ class Meter:
     notes: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def page(self, rows: int) -> None:
+    def add_page(self, rows: int) -> None:
         """A page was read, with so many rows that its slice did not have before."""
         with self._lock:
             self.conversations += rows
             self.pages += 1
 
-    def done(self) -> None:
+    def end_slice(self) -> None:
         """A slice has its verdict."""
         with self._lock:
             self.slices_done += 1
-
-    def note_all(self, texts: Iterable[str]) -> None:
-        """Several notes."""
-        for text in texts:
-            self.note(text)
 
     def note(self, text: str) -> None:
         """A sentence that is shown above the progress and kept for the summary."""
@@ -48,4 +42,4 @@ class Meter:
                 self.notes.append(text)
         # A note may hold ids or the API's own words, so a trace has the line of code that wrote it.
         here = inspect.currentframe()
-        tell("note", at=place(here and here.f_back))
+        log_event("note", at=code_line(here and here.f_back))

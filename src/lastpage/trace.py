@@ -48,7 +48,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-#: What can go wrong below HTTP (`fetch/transport.py`), and the API's codes (docs/api.md, 1.1, 1.8).
+#: What can go wrong below HTTP (`api/transport.py`), and the API's codes (docs/api.md, 1.1, 1.8).
 FAULTS = ("connect", "timeout", "reset", "truncated", "tls", "proxy", "oversize")
 CODES = (
     "authentication.request.timeout", "authentication.required", "bad.credentials", "bad.request",
@@ -99,7 +99,7 @@ def _fits(name: str, value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) < 1e9
 
 
-def place(frame: FrameType | None, line: int | None = None) -> str:
+def code_line(frame: FrameType | None, line: int | None = None) -> str:
     """A line of code: its file, its number, its function. Nothing that its variables hold."""
     if frame is None:
         return ""
@@ -107,10 +107,10 @@ def place(frame: FrameType | None, line: int | None = None) -> str:
     return f"{PurePath(code.co_filename).name}:{line or frame.f_lineno} {code.co_name}"
 
 
-def tell(event: str, **facts: Any) -> None:
+def log_event(event: str, **facts: Any) -> None:
     """Log an event with its safe facts, if anything listens at the level DEBUG."""
     logger = logging.getLogger(f"lastpage.{event}")
     if logger.isEnabledFor(logging.DEBUG):
-        told = safe(event, facts)
-        text = ", ".join(f"{name} {value}" for name, value in told.items())
-        logger.debug("%s", text, extra={"facts": told})
+        facts = safe(event, facts)
+        text = ", ".join(f"{name} {value}" for name, value in facts.items())
+        logger.debug("%s", text, extra={"facts": facts})

@@ -13,7 +13,7 @@ from lastpage.api.messages import Answer, Call, Fault, TransportError
 from lastpage.api.pace import Pace
 from lastpage.clock import SimClock
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError, UsageError
-from lastpage.query.environment import Credentials, environment
+from lastpage.query.environment import Credentials, parse_environment
 
 CALL = Call("GET", "/api/v2/thing", endpoint="GET /api/v2/thing")
 OK = Answer(200, {"content-type": "application/json"}, b'{"a":1}')
@@ -44,7 +44,7 @@ def client(script: Script, *, token: str | None = "tok-0", seed: int = 1) -> Cli
         else ClientCredentials(Credentials("11111111-2222-3333-4444-555555555555", SECRET), clock)
     )
     return Client(
-        environment("eu-central-1"), auth, script, clock, Pace(clock), random.Random(seed)
+        parse_environment("eu-central-1"), auth, script, clock, Pace(clock), random.Random(seed)
     )
 
 

@@ -18,7 +18,7 @@ from lastpage.cli.debugging import Writer, debugging
 from lastpage.coverage.tally import Coverage, Finality
 from lastpage.coverage.verification import State as Proved
 from lastpage.planning.slices import Route
-from lastpage.trace import CODES, EVENTS, FAULTS, WORDS, safe, tell
+from lastpage.trace import CODES, EVENTS, FAULTS, WORDS, log_event, safe
 from lastpage.walks.walk import Again, Done, Narrow
 from lastpage_sandbox import Sandbox
 
@@ -134,8 +134,8 @@ def test_a_disk_that_fills_up(box: Sandbox, capsys: pytest.CaptureFixture[str]) 
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
         try:
-            tell("end", exit_code=0)
-            tell("end", exit_code=0)
+            log_event("end", exit_code=0)
+            log_event("end", exit_code=0)
         finally:
             logger.removeHandler(handler)
             logger.setLevel(logging.NOTSET)

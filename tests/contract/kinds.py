@@ -29,7 +29,7 @@ class Kind:
     def opened(self, folder: Path, disk: Disk) -> AbstractContextManager[TableSink | LineSink]:
         destination = Destination.parse(str(folder / self.name), self.format)
         assert destination.state
-        if destination.grows:
+        if destination.is_append_only:
             destination.state.mkdir(exist_ok=True)
         return destination.sink(destination.state, disk)
 
@@ -38,7 +38,7 @@ class Kind:
 
     @property
     def replaces(self) -> bool:
-        return not Destination.parse(self.name, self.format).grows
+        return not Destination.parse(self.name, self.format).is_append_only
 
     def listed(self, value: Any) -> Any:
         """A list as a table of this kind gives it; as JSON, where a format has no lists."""

@@ -1,4 +1,4 @@
-"""Asked by id: what stands, what is gone, and what nobody would tell."""
+"""Asked by id: what stands, what is gone, and what the API does not answer for."""
 
 from datetime import timedelta
 

@@ -35,7 +35,7 @@ def seen(*ids: str) -> frozenset[bytes]:
     ("sums", "earlier", "rereads", "decision"),
     [
         (account("a", "b", hits=2), None, 0, "accept"),  # counts agree
-        (account("a", "b", hits=1), None, 0, "accept"),  # a surplus is no fault
+        (account("a", "b", hits=1), None, 0, "accept"),  # a surplus is not a fault
         (account("a", hits=2), None, 0, "again"),  # a gap asks for another walk
         (account("a", hits=2), seen("a"), 1, "accept"),  # the same rows again: the count is off
         (account("a", "b", hits=3), seen("a"), 1, "again"),  # still growing

@@ -64,7 +64,7 @@ def test_a_job_whose_counts_agree() -> None:
 
 
 def test_the_larger_count_rules() -> None:
-    """Of the counts before and after the larger one has to be met; a surplus is no fault."""
+    """Of the counts before and after the larger one has to be met; a surplus is not a fault."""
     sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 5))
     assert gap(sums, "read") == 3
     assert gap(account(JOB, {"conversations": [row("a"), row("b")]}, counts=(1, 1)), "read") == -1
@@ -144,7 +144,7 @@ def test_jobs_beyond_the_watermark_prove_nothing(mark: datetime | None) -> None:
 
 
 def test_no_counter() -> None:
-    """A refused count is no count: unproven."""
+    """A refused count does not count: unproven."""
     sums = account(JOB, {"conversations": [row("a")]})
     sums.take(0, Request(JOB, "count"), Answer(403, raw=b"{}"))
     assert gap(sums, "read") is None

@@ -11,7 +11,7 @@ from lastpage.errors import DestinationError, UsageError
 from lastpage.ledger.database import VERSION
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Run
-from lastpage.planning.slices import Horizon, Slice, narrower
+from lastpage.planning.slices import Horizon, Slice, halves_of
 from lastpage.query.interval import Interval
 from lastpage.walks.walk import Request
 
@@ -82,7 +82,7 @@ def test_cutting(tmp_path: Path) -> None:
     """A cut slice is replaced by its parts, which know what they were part of."""
     ledger = Ledger(tmp_path)
     run = begun(ledger)
-    parts = ledger.cut(run, ledger.slices(run)[0], narrower(PIECE))
+    parts = ledger.cut(run, ledger.slices(run)[0], halves_of(PIECE))
     assert [
         (planned.slice.number, planned.part, planned.state) for planned in ledger.slices(run)
     ] == [

@@ -39,7 +39,7 @@ def test_a_missing_or_short_segment(tmp_path: Path) -> None:
 
 
 def test_keep_only(tmp_path: Path) -> None:
-    """Segments nobody vouches for are removed, and nothing else."""
+    """Segments that no row vouches for are removed, and nothing else."""
     spool = Spool(tmp_path)
     for attempt in (1, 2, 3):
         spool.append(attempt, b"x")

@@ -57,7 +57,7 @@ def test_partly_older_than_the_retention(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("days", [None, 400])
 def test_an_unknown_or_long_retention(days: int | None) -> None:
-    """Where nobody knows, or it is long enough, the whole interval is read."""
+    """Where the retention is unknown, or long enough, the whole interval is read."""
     made = world(retention_days=days, per_day=3)
     planned = made.cloud().plan("2023-07-01/2023-07-03")
     assert str(planned[0].interval.start.date()) == "2023-07-01"
@@ -71,7 +71,7 @@ def test_the_retention_is_asked_only_where_it_matters() -> None:
 
 
 def test_a_keyword_that_is_none() -> None:
-    """A keyword with a typing error is no filter that matches everything: it is refused by name."""
+    """A keyword with a typing error is refused by name; it does not match everything."""
     with pytest.raises(UsageError, match=r"no option 'medai'.*media"):
         world().cloud().fetch_all("2023-10-10", medai="voice")  # type: ignore[call-arg]
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lastpage.errors import UsageError
-from lastpage.planning.slices import JOB_ROWS, PAGES_ROWS, Horizon, Probe, Slice, narrower, plan
+from lastpage.planning.slices import JOB_ROWS, PAGES_ROWS, Horizon, Probe, Slice, halves_of, plan
 from lastpage.query.interval import DAY, HOUR, MINUTE, Interval, floor_day, parse_interval
 from lastpage.query.query import Query
 
@@ -188,10 +188,10 @@ def test_a_plan_covers_its_interval(start: int, length: int, per_day: int, pagin
     assert all(a.end == b.start for a, b in itertools.pairwise(parts))
 
 
-def test_narrower() -> None:
+def test_halves_of_a_slice() -> None:
     """Days are halved at midnights, then hours, then minutes; a minute is cut no further."""
     piece = Slice(1, whole("2023-09-01/2023-09-05"), whole("2023-09-01/2023-09-06"), "cursor", "")
-    first, second = narrower(piece)
+    first, second = halves_of(piece)
     assert (first.interval, first.asked) == (
         whole("2023-09-01/2023-09-03"),
         whole("2023-09-01/2023-09-04"),
@@ -200,7 +200,7 @@ def test_narrower() -> None:
         whole("2023-09-03/2023-09-05"),
         whole("2023-09-03/2023-09-06"),
     )
-    while parts := narrower(first):
+    while parts := halves_of(first):
         assert parts[0].interval.end == parts[1].interval.start
         first = parts[0]
     assert first.interval.length == MINUTE

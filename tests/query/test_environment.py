@@ -3,7 +3,7 @@
 import pytest
 
 from lastpage.errors import UsageError
-from lastpage.query.environment import REGIONS, Credentials, credentials_from_env, environment
+from lastpage.query.environment import REGIONS, Credentials, credentials_from_env, parse_environment
 
 GOOD = {
     "GENESYS_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
@@ -23,7 +23,7 @@ def test_every_region(region: str, domain: str) -> None:
         f"https://apps.{domain}/",
         region.upper(),
     ):
-        found = environment(text)
+        found = parse_environment(text)
         assert (found.name, found.login_url, found.api_url) == (
             region,
             f"https://login.{domain}",
@@ -47,7 +47,7 @@ def test_there_are_eighteen() -> None:
 )
 def test_urls(text: str) -> None:
     """A URL is taken as it is, login and api alike, with its path."""
-    found = environment(text)
+    found = parse_environment(text)
     assert found.api_url == found.login_url == text.rstrip("/")
 
 
@@ -72,7 +72,7 @@ def test_urls(text: str) -> None:
 def test_no_environment(text: str, fix: str) -> None:
     """What is not an environment is refused with the fix, and the variable is named."""
     with pytest.raises(UsageError, match=fix) as refused:
-        environment(text)
+        parse_environment(text)
     assert "GENESYS_ENVIRONMENT" in str(refused.value)
     assert "secret@" not in str(refused.value)
 
@@ -84,8 +84,8 @@ def test_urls_of_the_vendor() -> None:
         "https://api.mypurecloud.de/api/v2",
         "https://API.mypurecloud.de:443",
     ):
-        assert environment(text) == environment("eu-central-1")
-    other = environment("https://API.genesys.example:8443/x/")
+        assert parse_environment(text) == parse_environment("eu-central-1")
+    other = parse_environment("https://API.genesys.example:8443/x/")
     assert other.api_url == "https://api.genesys.example:8443/x"
     assert other.login_url == "https://login.genesys.example:8443/x"
 

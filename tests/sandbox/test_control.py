@@ -156,7 +156,7 @@ def test_conversations_by_hand() -> None:
 
 
 def test_changes_wait_for_their_turn() -> None:
-    """While a request looks at the world nobody changes it, so that no answer is half one and half the other."""
+    """The world does not change while a request looks at it, so no answer is half old and half new."""
     client = Client()
     with ThreadPoolExecutor(1) as pool:
         with client.box.turn:

@@ -284,7 +284,7 @@ def wrong(**predicate: Any) -> Json:
     ],
 )  # fmt: skip
 def test_filters_that_are_none(box: Box, body: Json, code: str, words: str) -> None:
-    """1.8, 5.6: what is no member of its enumeration is an invalid.value that names the members; on both routes."""
+    """1.8, 5.6: what is not a member of its enumeration is an invalid.value that names the members; on both routes."""
     for path in (f"{DETAILS}/query", JOBS):
         status, answer = box.ask(
             "POST", path, {"interval": "2023-10-10T00:00Z/2023-10-11T00:00Z", **body}

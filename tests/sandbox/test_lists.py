@@ -183,7 +183,7 @@ def test_what_an_expired_token_is_called(code: Any) -> None:
 
 
 def test_the_retention_setting() -> None:
-    """1.7: days and dates; whoever may not know gets a 404."""
+    """1.7: days and dates; without the permission it is a 404."""
     assert (
         Client(retention_days=400).ask("GET", "/api/v2/analytics/dataretention/settings")[1][
             "retentionDays"

@@ -26,7 +26,7 @@ def test_the_examples_run(block: str) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_every_word_that_is_honoured_is_known(path: Path) -> None:
-    """A handler that looks for a word nobody can put would be dead."""
+    """A handler that looks for a word which cannot be put would be dead."""
     for word in re.findall(r'"([a-z0-9-]+)" in (?:asked\.)?words', path.read_text("utf-8")):
         check("*", (word,))
 

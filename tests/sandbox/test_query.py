@@ -1,4 +1,4 @@
-"""The synchronous query beyond its pages: order, approximate counts, aggregations, and the switches of what nobody knows."""
+"""The synchronous query beyond its pages: order, approximate counts, aggregations, and switches for what is not documented."""
 
 from typing import Any
 
@@ -160,7 +160,7 @@ def test_the_age_of_an_interval() -> None:
 
 
 def test_unknown_fields() -> None:
-    """11, row 17: what nobody knows is passed over, or refused."""
+    """11, row 17: an unknown field is passed over, or refused."""
     assert Box(talk(1, TEN)).query(pageSize=7)[0] == 200
     status, answer = Box(talk(1, TEN), unknown_fields="reject").query(pageSize=7)
     assert (status, "pageSize" in answer["message"]) == (400, True)

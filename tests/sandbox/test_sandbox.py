@@ -454,7 +454,7 @@ def test_slides() -> None:
     ("endpoint", "word"), [("nowhere", "reset"), ("*", "explode"), ("*", "return-999")]
 )
 def test_unknown_faults(endpoint: str, word: str) -> None:
-    """A fault nobody knows is refused at once, not when it should have happened."""
+    """An unknown fault is refused at once, not when it should have happened."""
     with pytest.raises(ValueError, match="there is no"):
         Client().box.faults.put(endpoint, word)
 

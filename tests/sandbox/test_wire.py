@@ -98,7 +98,7 @@ def test_a_body_that_does_not_decode() -> None:
 
 
 def test_truncated_json() -> None:
-    """`truncate-json`: a body that claims to be whole and is no JSON."""
+    """`truncate-json`: a body that claims to be whole and is not JSON."""
     client = Client()
     client.box.faults.put("details.query", "truncate-json")
     status, _, body = sent(client)

@@ -59,7 +59,7 @@ def test_no_walk_is_left_for_long(share: int | None, seconds: float) -> None:
 @pytest.mark.parametrize(("days", "least"), spans(180, 0.85, 0.9))
 @pytest.mark.parametrize("others", [0, 100])
 def test_slow_jobs(others: int, days: int, least: float) -> None:
-    """With jobs of a minute, reading waits for jobs now and then; the requests stay as few, and nobody is refused."""
+    """With jobs of a minute, reading waits for jobs now and then; the requests stay as few, and none is refused."""
     done = Backfill(days, job_s=60.0, others=others).run()
     assert done.refused == 0
     assert done.requests <= 1.25 * done.pages

@@ -14,7 +14,7 @@ from lastpage.sinks.sink import Identity
 
 def test_stdout(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
     """What is appended, on time or late, is written out at once; what it holds is known while it is open."""
-    with Stdout.opened(Path("-"), tmp_path, Disk()) as sink:
+    with Stdout.open(Path("-"), tmp_path, Disk()) as sink:
         sink.claim(US)
         sink.append([hours(0, 24, conversations=1)], [[record(1)]])
         assert capfdbinary.readouterr().out == bytes(record(1)) + b"\n"

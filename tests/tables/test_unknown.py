@@ -9,7 +9,7 @@ import pytest
 
 from lastpage.coverage.tally import PATHS_MAX
 from lastpage.tables.schema import CONVERSATION, Level
-from lastpage.tables.unknown import NAME_CHARS_MAX, sentence, unknown
+from lastpage.tables.unknown import NAME_CHARS_MAX, sentence, unknown_paths
 
 
 def raw(record: Any) -> msgspec.Raw:
@@ -40,8 +40,8 @@ def record_with(path: str, fields: dict[str, Any]) -> Any:
 def test_every_level(level: Level, path: str) -> None:
     """A new field is named at whatever level it is; the fields that are known are not, whatever they hold."""
     known = dict.fromkeys(level.fields, "a member of tomorrow")
-    assert unknown([raw(record_with(path, known))]) == set()
-    assert unknown([raw(record_with(path, known | {"brandNew": {"deep": 1}}))]) == {
+    assert unknown_paths([raw(record_with(path, known))]) == set()
+    assert unknown_paths([raw(record_with(path, known | {"brandNew": {"deep": 1}}))]) == {
         f"{path}brandNew"
     }
 
@@ -49,7 +49,9 @@ def test_every_level(level: Level, path: str) -> None:
 def test_attributes_are_free() -> None:
     """Participant attributes have the names that the organisation gives them."""
     assert (
-        unknown([raw({"participants": [{"attributes": {"brandNew": "1"}}, {"attributes": None}]})])
+        unknown_paths(
+            [raw({"participants": [{"attributes": {"brandNew": "1"}}, {"attributes": None}]})]
+        )
         == set()
     )
 
@@ -64,17 +66,17 @@ def test_records_that_are_none() -> None:
         b'{"participants":' + b"[" * 9999 + b"]" * 9999 + b"}",
         b'{"a":"\xff"}',
     ]
-    assert unknown(map(msgspec.Raw, odd)) == set()
-    assert unknown([raw({"participants": [7, {"sessions": {"brandNew": 1}}]})]) == {
+    assert unknown_paths(map(msgspec.Raw, odd)) == set()
+    assert unknown_paths([raw({"participants": [7, {"sessions": {"brandNew": 1}}]})]) == {
         "participants.sessions.brandNew"
     }
 
 
 def test_bounds() -> None:
     """A hundred paths at most, none of them long, none with what could move a cursor or forge a line."""
-    assert len(unknown([raw({f"new{number}": 1 for number in range(500)})])) == PATHS_MAX
+    assert len(unknown_paths([raw({f"new{number}": 1 for number in range(500)})])) == PATHS_MAX
     odd = ["x" * 5000, "\x1b[2J", "a\nb", "é", "", "a.b", "\ud800"]
-    found = unknown([raw({name: 1}) for name in odd])
+    found = unknown_paths([raw({name: 1}) for name in odd])
     assert len(found) >= len(odd) - 1
     assert all(
         len(path) <= NAME_CHARS_MAX + 2 and path.isascii() and path.isprintable() for path in found

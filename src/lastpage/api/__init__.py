@@ -1,5 +1,4 @@
-"""The API of Genesys Cloud as one function: a `Call` goes in, an `Answer` or an `ApiError` comes
-out.
+"""The API as one function: a `Call` goes in, an `Answer` or an `ApiError` comes out.
 
     Call ─▶ client ─▶ pace ─▶ auth ─▶ transport ─▶ (network)
                ▲                          │

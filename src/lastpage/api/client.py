@@ -34,7 +34,7 @@ from lastpage.api.responses import (
 )
 from lastpage.clock import Clock
 from lastpage.query.environment import Environment
-from lastpage.trace import tell
+from lastpage.trace import log_event
 from lastpage.version import __version__
 
 #: Answers that are inflated at the same time; two cores have work for no more.
@@ -126,11 +126,12 @@ class Client:
                 # Only once: a token that is refused as soon as it was issued is not worth another.
                 refreshed = self._auth.renew(token, self._log_in) is not None
                 if refreshed:
+                    # The request itself was not at fault, so this try does not count.
                     tries -= 1
                     continue
             refreshed = False
             again = action == "retry" and tries < self._tries_max(call, outcome)
-            if not again or not self._rest(outcome, tries):
+            if not again or not self._wait_to_retry(outcome, tries):
                 raise error_for(call, outcome, tries, str(self.environment))
 
     def _send(
@@ -167,7 +168,7 @@ class Client:
             return self._patience.tries
         return min(call.tries, self._patience.tries)
 
-    def _rest(self, outcome: Answer | TransportError, tries: int) -> bool:
+    def _wait_to_retry(self, outcome: Answer | TransportError, tries: int) -> bool:
         """Wait before the next try; False where the announced wait is too long."""
         announced = None
         if isinstance(outcome, Answer):
@@ -226,4 +227,4 @@ def _trace(call: Call, outcome: Answer | TransportError, tries: int, seconds: fl
         facts |= {"correlation_id": correlation_id(outcome)}
     else:
         facts |= {"status": outcome.fault}
-    tell("request", **facts)
+    log_event("request", **facts)

@@ -33,14 +33,14 @@ from typing import Annotated, Any, Literal, Protocol
 import msgspec
 from isal import isal_zlib
 
-#: The API's path of conversation details (docs/api.md, 1.3, 1.4).
+#: The API's paths of conversation details (docs/api.md, 1.3, 1.4, 1.5).
 DETAILS = "/api/v2/analytics/conversations/details"
-JOBS = f"{DETAILS}/jobs"
+QUERY, JOBS = f"{DETAILS}/query", f"{DETAILS}/jobs"
 #: How often a request is sent in all, unless it has a cap of its own.
 TRIES_MAX = 8
+MIB = 1024 * 1024
 #: No body of this API is larger. One that is comes from something else (a bomb, a proxy, a stream
 #: without end).
-MIB = 1024 * 1024
 BODY_BYTES_MAX = 256 * MIB
 #: Parts of a compressed body; servers send one.
 MEMBERS_MAX = 100

@@ -118,6 +118,7 @@ class Pace:
             if count is not None and reset is not None:
                 self._learn_window(count, now, now + reset)
             if faster:
+                # The next moment was taken for a slower pace; it would be waited for in vain.
                 self._next = min(self._next, now + self._distance_s(now))
 
     def hold(self, seconds: float) -> None:

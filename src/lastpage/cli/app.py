@@ -123,12 +123,12 @@ def _call(verb: Any, bound: BoundArguments, output: OutputOptions) -> Ending:
 
 
 def _call_with_trace(verb: Any, bound: BoundArguments, output: OutputOptions) -> Ending:
-    from lastpage.cli.debugging import debugging, tell_end
+    from lastpage.cli.debugging import debugging, log_end
 
     try:
         with debugging(output.debug, verb.__name__, bound):
             end = _call(verb, bound, output)
-            tell_end(end.code, end.problem)
+            log_end(end.code, end.problem)
             return end
     except UsageError as problem:
         return ending(problem, output)

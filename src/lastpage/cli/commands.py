@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from lastpage.cli.options import (
-    EVERYTHING,
     FULL_RATE,
     NO_FILTERS,
+    NO_SELECTION,
     FilterOptions,
     IntervalText,
     RateOptions,
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from lastpage.coverage.verification import Verification
     from lastpage.planning.planner import Forecast
 
-Json = Annotated[bool, Parameter(negative="")]
+#: An option that is on or not given; there is no `--no-…`.
+Flag = Annotated[bool, Parameter(negative="")]
 
 
 def fetch(
@@ -51,12 +52,12 @@ def fetch(
     *,
     filters: FilterOptions = NO_FILTERS,
     rate: RateOptions = FULL_RATE,
-    selection: SelectionOptions = EVERYTHING,
+    selection: SelectionOptions = NO_SELECTION,
     output: OutputOptions = DEFAULT_OUTPUT,
     to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
     format: Format | None = None,  # noqa: A002 - the option's name
     strict: bool = False,
-    json: Json = False,
+    json: Flag = False,
 ) -> int:
     """Fetch; the summary goes to stderr where the conversations go to stdout.
 
@@ -90,7 +91,7 @@ def plan(
     filters: FilterOptions = NO_FILTERS,
     rate: RateOptions = FULL_RATE,
     output: OutputOptions = DEFAULT_OUTPUT,
-    json: Json = False,
+    json: Flag = False,
 ) -> int:
     """Plan, and print a line for each slice.
 
@@ -142,9 +143,9 @@ def verify(
     *,
     rate: RateOptions = FULL_RATE,
     output: OutputOptions = DEFAULT_OUTPUT,
-    content: Annotated[bool, Parameter(negative="")] = False,
-    repair: Annotated[bool, Parameter(negative="")] = False,
-    json: Json = False,
+    content: Flag = False,
+    repair: Flag = False,
+    json: Flag = False,
 ) -> int:
     """Verify, and print a line for each day; 3 where days differ and were not repaired.
 
@@ -195,7 +196,7 @@ def _print_proofs(verification: Verification) -> None:
     print_line(f"{days - changed:,} of {days:,} days are as the API has them{advice}")
 
 
-def doctor(output: OutputOptions = DEFAULT_OUTPUT, *, json: Json = False) -> int:
+def doctor(output: OutputOptions = DEFAULT_OUTPUT, *, json: Flag = False) -> int:
     """Look at everything a fetch needs; 4 where a check failed.
 
     Parameters
@@ -204,12 +205,12 @@ def doctor(output: OutputOptions = DEFAULT_OUTPUT, *, json: Json = False) -> int
         Print the findings as JSON.
 
     """
-    from lastpage.trace import tell
+    from lastpage.trace import log_event
 
     with showing_requests(output):
         findings = _findings()
     for finding in findings:
-        tell("finding", check=finding.check, state=finding.state)
+        log_event("finding", check=finding.check, state=finding.state)
     if json:
         print_json(findings)
     else:

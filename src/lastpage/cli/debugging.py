@@ -23,7 +23,7 @@ import msgspec
 
 from lastpage.errors import ApiError, UsageError
 from lastpage.query.environment import DEFAULT, ENVIRONMENT, ID, REGIONS, SECRET
-from lastpage.trace import place, safe, tell
+from lastpage.trace import code_line, log_event, safe
 from lastpage.version import __version__
 
 #: Every trace begins with this. A file that begins otherwise is left alone.
@@ -51,7 +51,7 @@ def debugging(path: Path | None, verb: str, bound: inspect.BoundArguments) -> It
     logger.addHandler(writer)
     logger.setLevel(logging.DEBUG)
     try:
-        tell("start", verb=verb, options=list(_options(bound.arguments)), **_machine())
+        log_event("start", verb=verb, options=list(_options(bound.arguments)), **_machine())
         yield
     finally:
         logger.setLevel(before)
@@ -99,19 +99,19 @@ class Writer(logging.Handler):
             sys.stderr.write(f"note: the trace ends here, {why}\n")
 
     def close(self) -> None:
-        """Close the file; a thread that tells something later finds it closed."""
+        """Close the file; a thread that logs something later finds it closed."""
         with self.lock or nullcontext(), suppress(OSError):
             self._file.close()
         super().close()
 
 
-def tell_end(code: int, problem: BaseException | None = None) -> None:
-    """Tell how a verb ended; of an error its class and its lines of code, not its sentence."""
+def log_end(code: int, problem: BaseException | None = None) -> None:
+    """Log how a verb ended; of an error its class and its lines of code, not its sentence."""
     facts: dict[str, Any] = vars(problem) if isinstance(problem, ApiError) else {}
     if problem is not None:
         error, *causes = _classes(problem)
         facts = {**facts, "error": error, "causes": causes, "frames": frames(problem)}
-    tell("end", exit_code=code, **facts)
+    log_event("end", exit_code=code, **facts)
 
 
 def _classes(problem: BaseException | None) -> list[str]:
@@ -125,7 +125,7 @@ def _classes(problem: BaseException | None) -> list[str]:
 
 def frames(problem: BaseException) -> list[str]:
     """The lines of code that an error came through; the last one raised it."""
-    return [place(frame, line) for frame, line in traceback.walk_tb(problem.__traceback__)]
+    return [code_line(frame, line) for frame, line in traceback.walk_tb(problem.__traceback__)]
 
 
 def _options(arguments: Mapping[str, Any]) -> Iterator[str]:

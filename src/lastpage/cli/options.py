@@ -139,7 +139,7 @@ class SelectionOptions:
         }
 
 
-NO_FILTERS, FULL_RATE, EVERYTHING = FilterOptions(), RateOptions(), SelectionOptions()
+NO_FILTERS, FULL_RATE, NO_SELECTION = FilterOptions(), RateOptions(), SelectionOptions()
 
 
 def _split(values: Iterable[str]) -> list[str]:

@@ -66,6 +66,7 @@ class OutputOptions:
 
     @property
     def as_json(self) -> bool:
+        """Whether lines on stderr are JSON."""
         return self.log_format == "json"
 
     def write(self, event: str, text: str, **facts: Any) -> None:
@@ -78,6 +79,7 @@ DEFAULT_OUTPUT = OutputOptions()
 
 
 def json_line(event: str, text: str, **facts: Any) -> str:
+    """An event as one line of JSON, with its end."""
     import msgspec
 
     return msgspec.json.encode({"event": event, "text": text, **facts}).decode() + "\n"
@@ -153,6 +155,7 @@ class Display:
         self._began: tuple[float, int] | None = None
 
     def lines(self, ended: threading.Event) -> None:
+        """A line every few seconds, until the event is set."""
         meter = self._meter
         while not ended.wait(LINE_EVERY_S):
             self._show_notes(lambda text: self._output.write("note", text))
@@ -168,6 +171,7 @@ class Display:
         self._show_notes(lambda text: self._output.write("note", text))
 
     def bar(self, ended: threading.Event) -> None:
+        """A bar with numbers beside it, until the event is set."""
         from rich.progress import Progress
 
         meter, screen = self._meter, console(sys.stderr)
@@ -176,7 +180,7 @@ class Display:
             while not ended.wait(BAR_EVERY_S):
                 self._show_notes(screen.print)
                 total = max(meter.expected, meter.conversations) if meter.expected else None
-                text = "planning" if meter.expected is None else self._beside_the_bar()
+                text = "planning" if meter.expected is None else self._numbers()
                 progress.update(task, completed=meter.conversations, total=total, description=text)
             self._show_notes(screen.print)
 
@@ -196,7 +200,8 @@ class Display:
             parts.append(f"about {(meter.expected - meter.conversations) / rate:,.0f} s left")
         return " · ".join(parts)
 
-    def _beside_the_bar(self) -> str:
+    def _numbers(self) -> str:
+        """What stands beside the bar: rate, requests, slices."""
         meter, requests = self._meter, self._client.counts.requests
         slices = f"{meter.slices_done} of {meter.slices} slices"
         return f"{self._rate():,.0f}/s · {requests:,} requests · {slices}"
@@ -261,6 +266,7 @@ def print_line(*cells: Cell, out: TextIO | None = None) -> None:
 
 
 def print_json(value: Any) -> None:
+    """One JSON value on stdout, as one line."""
     import msgspec
 
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

@@ -19,7 +19,7 @@ does not exist.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -54,9 +54,7 @@ class Evidence:
     note: Callable[[str], None]
 
     def missing(self) -> dict[int, list[Sighting]]:
-        """What each slice lacks, by its number, although another slice saw it and the API has
-        it.
-        """
+        """What each slice lacks, by its number: another slice saw it, and the API has it."""
         slices = [each.slice for each in self.ledger.slices(self.run) if each.state != "cut"]
         missing: dict[int, list[Sighting]] = defaultdict(list)
         asked = 0
@@ -69,16 +67,18 @@ class Evidence:
                 self._forget([text for text, start in starts.items() if start is None])
                 for text, seen in batch:
                     start = starts.get(text, seen)
-                    owner = slice_ if start and start in slice_.interval else None
-                    if start and owner is None:
-                        owner = next((each for each in slices if start in each.interval), None)
-                        if owner and not any(self._lacking(owner, iter([(text, start)]))):
-                            owner = None
-                    if start and owner:
-                        missing[owner.number].append((text, start))
-        return missing
+                    if start is None:
+                        continue
+                    if start in slice_.interval:
+                        missing[slice_.number].append((text, start))
+                        continue
+                    for owner in slices:  # they are disjoint, so one at most
+                        if start in owner.interval:
+                            missing[owner.number] += self._lacking(owner, [(text, start)])
+        return {number: sightings for number, sightings in missing.items() if sightings}
 
-    def _lacking(self, slice_: Slice, sightings: Iterator[Sighting]) -> Iterator[Sighting]:
+    def _lacking(self, slice_: Slice, sightings: Iterable[Sighting]) -> Iterator[Sighting]:
+        """Those of the sightings that a slice does not own."""
         owned = self.ledger.owned(self.run, slice_.number)
         return (sighting for sighting in sightings if digest(sighting[0]) not in owned)
 
@@ -97,14 +97,15 @@ def starts_by_id(client: Client, ids: Sequence[str]) -> dict[str, datetime | Non
     An id that the API does not answer for, one way or the other, is left out.
     """
     asked = [text for text in ids if is_safe_id(text)]
-    starts: dict[str, datetime | None] = dict(_several(client, asked)) if asked else {}
+    starts: dict[str, datetime | None] = dict(_ask_together(client, asked)) if asked else {}
     for text in asked:
         if text not in starts:
-            starts.update(_alone(client, text))
+            starts.update(_ask_alone(client, text))
     return starts
 
 
-def _several(client: Client, ids: Sequence[str]) -> Iterator[Sighting]:
+def _ask_together(client: Client, ids: Sequence[str]) -> Iterator[Sighting]:
+    """The starts of those that the API answers for; a call that is refused is cut in two."""
     call = Call(
         "GET",
         DETAILS,
@@ -115,14 +116,15 @@ def _several(client: Client, ids: Sequence[str]) -> Iterator[Sighting]:
     answer = client.send(call)
     if answer.status == 400 and len(ids) > 1:
         middle = len(ids) // 2
-        yield from _several(client, ids[:middle])
-        yield from _several(client, ids[middle:])
+        yield from _ask_together(client, ids[:middle])
+        yield from _ask_together(client, ids[middle:])
     elif answer.status == 200:
         page = decoded(call, answer, read_page)
         yield from ((head.id, head.start) for head in page.known)
 
 
-def _alone(client: Client, text: str) -> dict[str, datetime | None]:
+def _ask_alone(client: Client, text: str) -> dict[str, datetime | None]:
+    """The start of one conversation, or None; nothing where the API does not answer for it."""
     endpoint = f"GET {CONVERSATIONS}/{{conversationId}}/details"
     path = f"{CONVERSATIONS}/{text}/details"
     answer = client.send(Call("GET", path, endpoint=endpoint, passes=REFUSED))

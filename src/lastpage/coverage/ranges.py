@@ -43,6 +43,7 @@ class Range:
 
     @property
     def day(self) -> date:
+        """The UTC day that it lies in."""
         return self.interval.start.date()
 
     @property
@@ -54,15 +55,15 @@ class Range:
         """Two that touch as one: as fresh and as sure as the worse of them."""
         provisional = "provisional" in (self.finality, other.finality)
         return Range(
-            Interval(
+            interval=Interval(
                 min(self.interval.start, other.interval.start),
                 max(self.interval.end, other.interval.end),
             ),
-            min(self.as_of, other.as_of),
-            self.route,
-            max(self.coverage, other.coverage, key=WORST.index),
-            "provisional" if provisional else "final",
-            self.conversations + other.conversations,
+            as_of=min(self.as_of, other.as_of),
+            route=self.route,
+            coverage=max(self.coverage, other.coverage, key=WORST.index),
+            finality="provisional" if provisional else "final",
+            conversations=self.conversations + other.conversations,
         )
 
     def record(self) -> dict[str, Any]:
@@ -80,9 +81,14 @@ class Range:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Range:
         """The reverse of `record`; raises `KeyError` or `ValueError` for anything else."""
-        interval = Interval(parse_iso(record["start"]), parse_iso(record["end"]))
-        facts = (record["route"], record["coverage"], record["finality"], record["conversations"])
-        return cls(interval, parse_iso(record["as_of"]), *facts)
+        return cls(
+            interval=Interval(parse_iso(record["start"]), parse_iso(record["end"])),
+            as_of=parse_iso(record["as_of"]),
+            route=record["route"],
+            coverage=record["coverage"],
+            finality=record["finality"],
+            conversations=record["conversations"],
+        )
 
 
 def stays(old: Range, new: Range) -> bool:

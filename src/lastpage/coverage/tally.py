@@ -81,7 +81,7 @@ class Account:
     foreign: dict[str, datetime] = field(default_factory=dict)
     #: Where records stand whose id or start cannot be read. They are kept as they came.
     broken: list[int] = field(default_factory=list)
-    #: Of each page: its owned rows by start day (ordinal); under 0 the others.
+    #: Of each page: its owned rows by start day (ordinal); under 0 the other rows.
     spread: dict[int, Counter[int]] = field(default_factory=dict)
     #: `totalHits` of each page.
     hits: list[int] = field(default_factory=list)
@@ -113,22 +113,25 @@ class Account:
         self.fetched += len(heads)
         self.spread[number] = self._enter(heads, number * POSITIONS)
 
-    def _enter(self, heads: Sequence[Head | None], position: int) -> Counter[int]:
-        """Enter the records of a page; how many are owned under which day (0: under none)."""
+    def _enter(self, heads: Sequence[Head | None], first: int) -> Counter[int]:
+        """Enter a page's records, which stand from position `first` on.
+
+        Returns how many are owned under which day (0: under none).
+        """
         start, end = self.slice.interval.start, self.slice.interval.end
         ids: list[str] = []
         facts: list[int] = []
         days: Counter[int] = Counter()
-        for place, head in enumerate(heads, position):
+        for position, head in enumerate(heads, first):
             if head is None:
-                self.broken.append(place)
+                self.broken.append(position)
                 days[0] += 1
                 continue
             day, is_open = 0, False
             if start <= head.start < end:
                 day = head.start.toordinal()
                 is_open = head.end is None and self.now - head.start < ORPHAN_AFTER
-                self.foreign.pop(head.id, None)
+                self.foreign.pop(head.id, None)  # its start was another one on an earlier page
             else:
                 self.foreign[head.id] = head.start
             ids.append(head.id)
@@ -144,18 +147,22 @@ class Account:
 
     @property
     def digests(self) -> frozenset[bytes]:
+        """The owned ids, as digests."""
         return frozenset(self.owned)
 
     @property
     def unique(self) -> int:
+        """Different ids, owned or not."""
         return len(self.owned) + len(self.foreign)
 
     @property
     def duplicates(self) -> int:
+        """Rows that repeat an id."""
         return self.fetched - len(self.broken) - self.unique
 
     @property
     def open(self) -> int:
+        """Owned conversations that have not ended, and may still end."""
         return sum(fact & 1 for fact in self.owned.values())
 
     @property
@@ -256,7 +263,7 @@ def decide(
     seen: Collection[str] = (),
     claimed: int | None = None,
 ) -> Decision:
-    """Whether an attempt stands.
+    """Whether an attempt is accepted, or the slice read again, or cut into smaller ones.
 
     `missing` is what the API counts and the account lacks (`Walk.gap`; None: there is no count),
     `earlier` the ids that all attempts before it brought (None for the first), `seen` are ids of
@@ -268,6 +275,7 @@ def decide(
     if not lost and not claim_is_open and (missing is None or missing <= 0):
         return "accept"
     if digests == earlier and not (claim_is_open and rereads < REREADS_MAX):
+        # Another reading would bring the same rows, so it is not rows that slid.
         return "accept"
     return "again" if rereads < REREADS_MAX else "narrow"
 
@@ -296,10 +304,12 @@ class Verdict:
     unknown: list[str] = field(default_factory=list)
 
     def dump(self) -> str:
+        """As JSON, for the ledger."""
         return msgspec.json.encode({**asdict(self), "as_of": iso(self.as_of)}).decode()
 
     @classmethod
     def load(cls, text: str) -> Verdict:
+        """The reverse of `dump`."""
         return msgspec.json.decode(text, type=cls)
 
 
@@ -314,7 +324,7 @@ def judge(
     seen: Collection[str] = (),
     claimed: int | None = None,
 ) -> Verdict:
-    """Coverage and finality of an account that stands (`decide`).
+    """Coverage and finality of an account that `decide` accepted.
 
     `doubt` is why the route cannot have read all of the slice, or nothing; `proof` what its end
     proves. `settled` is what was known of the job watermark before the reading: what it reached

@@ -40,6 +40,7 @@ class Proof:
 
     @property
     def needs_repair(self) -> bool:
+        """Whether `--repair` reads it again."""
         return self.state in ("changed", "short")
 
 
@@ -52,6 +53,7 @@ class Verification:
 
     @property
     def changed(self) -> list[Proof]:
+        """The proofs of what is not as the API has it."""
         return [proof for proof in self.proofs if proof.needs_repair]
 
 
@@ -68,10 +70,17 @@ def held_days(days: Mapping[date, Sequence[Range]]) -> list[Range]:
 
 
 def prove(held: Range, counted: int) -> Proof:
-    """Whether what is held is still what the API counts."""
+    """Whether what is held is still what the API counts (`counted`)."""
     state, why = _state(held, counted)
-    facts = (str(held.day), str(held.interval), held.conversations, counted)
-    return Proof(*facts, state, held.finality, why)
+    return Proof(
+        day=str(held.day),
+        interval=str(held.interval),
+        conversations=held.conversations,
+        counted=counted,
+        state=state,
+        finality=held.finality,
+        why=why,
+    )
 
 
 def _state(held: Range, counted: int) -> tuple[State, str]:

@@ -8,8 +8,8 @@
     cut, and too small,   short: its rows are kept, with the reason
     or cut too often
 
-This is where walk, ledger and tally meet, in as many threads as send. Tables and sinks are unknown
-here.
+This is where walk, ledger and tally meet, in as many threads as send. It knows no tables and no
+sinks.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from lastpage.coverage.tally import LOST_MAX, Account, Claim, Verdict, decide, j
 from lastpage.errors import ApiError, Interrupted
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
-from lastpage.planning.slices import Slice, narrower
+from lastpage.planning.slices import Slice, halves_of
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso
 from lastpage.query.query import Query
-from lastpage.trace import tell
+from lastpage.trace import log_event
 from lastpage.walks import ROUTES
 from lastpage.walks.walk import READS, Again, Done, Narrow, Request, Sign, Step, Walk, drive
 
@@ -84,108 +84,106 @@ class Settler:
         claim = Claim(self.count(slice_.interval) if counted is None else counted)
         with in_flight, self.turns.walking(slice_.position):
             while True:
-                walking = self._walking(slice_)
+                current = self._resume_or_begin(slice_)
                 end = drive(
-                    walking.walk,
-                    walking.step,
-                    send=walking.send,
-                    keep=walking.store,
+                    current.walk,
+                    current.step,
+                    send=current.send,
+                    keep=current.store,
                     sleep=self.client.clock.sleep,
-                    made=walking.requests,
+                    made=current.requests,
                 )
-                tell("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
+                log_event("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
                 match end:
                     case Done(sign):
-                        account = walking.account
-                        missing = walking.walk.gap(sign, account)
+                        account = current.account
+                        missing = current.walk.gap(sign, account)
                         if claim.is_contradicted(account, missing, self.client.clock.now()):
                             self.meter.note(f"{slice_}: {claim}")
                         decision = decide(account, missing, ids, rereads, seen, claim.counted)
                         # A job that is known to be partial is not read again for that.
-                        if walking.is_partial or decision == "accept":
-                            verdict = self._judge(walking, sign, seen, claim.counted)
-                            return self._record(planned, walking, verdict)
+                        if current.is_partial or decision == "accept":
+                            verdict = self._judge(current, sign, seen, claim.counted)
+                            return self._record(planned, current, verdict)
                         ids = account.digests | (ids or frozenset())
                         rereads += 1
                         if decision == "narrow":
                             reason = f"each of {rereads} readings brought other rows"
-                            return self._cut(planned, walking, reason)
-                        walking.abandon("counts and rows disagree")
+                            return self._cut(planned, current, reason)
+                        current.abandon("counts and rows disagree")
                         self.client.clock.sleep(PAUSES_S[min(rereads, len(PAUSES_S)) - 1])
                     case Narrow(reason):
-                        return self._cut(planned, walking, reason)
+                        return self._cut(planned, current, reason)
                     case Again(reason):
                         lost += 1
                         if lost == LOST_MAX:
                             why = f"{lost} attempts were lost, the last one since {reason}"
-                            return self._record_short(planned, walking, why)
-                        walking.abandon(reason)
+                            return self._record_short(planned, current, why)
+                        current.abandon(reason)
 
     def _judge(
-        self, walking: Walking, sign: Sign, seen: Collection[str], claimed: int | None
+        self, current: OpenAttempt, sign: Sign, seen: Collection[str], claimed: int | None
     ) -> Verdict:
-        walk, account = walking.walk, walking.account
+        walk, account = current.walk, current.account
         horizon = self.run.horizon
         return judge(
             account,
             missing=walk.gap(sign, account),
-            doubt=walk.doubt(account.slice, walking.watermark),
+            doubt=walk.doubt(account.slice, current.watermark),
             proof=walk.signs[sign],
-            as_of=walking.as_of,
+            as_of=current.as_of,
             settled=walk.settled_until(
-                walking.watermark, horizon.watermark if horizon.known else None
+                current.watermark, horizon.watermark if horizon.known else None
             ),
             seen=seen,
             claimed=claimed,
         )
 
-    def _cut(self, planned: Planned, walking: Walking, reason: str) -> list[Planned]:
+    def _cut(self, planned: Planned, current: OpenAttempt, reason: str) -> list[Planned]:
         parts = sum(1 for other in self.ledger.slices(self.run) if other.part == planned.part)
-        halves = narrower(planned.slice) if parts < CUTS_MAX else []
+        halves = halves_of(planned.slice) if parts < CUTS_MAX else []
         if not halves:
             why = f"{reason}, and smaller slices do not help"
-            return self._record_short(planned, walking, why)
-        walking.abandon(reason, "taking smaller slices")
+            return self._record_short(planned, current, why)
+        current.abandon(reason, "taking smaller slices")
         return self.ledger.cut(self.run, planned, halves)
 
-    def _record_short(self, planned: Planned, walking: Walking, why: str) -> list[Planned]:
-        return self._record(planned, walking, short(walking.account, why, walking.as_of))
+    def _record_short(self, planned: Planned, current: OpenAttempt, why: str) -> list[Planned]:
+        return self._record(planned, current, short(current.account, why, current.as_of))
 
-    def _record(self, planned: Planned, walking: Walking, verdict: Verdict) -> list[Planned]:
+    def _record(self, planned: Planned, current: OpenAttempt, verdict: Verdict) -> list[Planned]:
         """The slice has its verdict: nothing of it is left to fetch."""
-        account, number = walking.account, planned.slice.number
+        account, number = current.account, planned.slice.number
         if verdict.coverage == "short":
             self.meter.note(f"{planned.slice} is short: {verdict.why}")
-        self.ledger.end_attempt(walking.attempt, "ended", verdict.why)
+        self.ledger.end_attempt(current.attempt, "ended", verdict.why)
         sightings = {
             text: iso(start)
             for text, start in account.foreign.items()
             if start in self.run.interval
         }
-        ids, attempt = account.digests, walking.attempt.id
+        ids, attempt = account.digests, current.attempt.id
         self.ledger.settle(self.run, number, attempt, verdict.dump(), ids, sightings)
-        tell("verdict", slice=number, **asdict(verdict))
-        self.meter.done()
+        log_event("verdict", slice=number, **asdict(verdict))
+        self.meter.end_slice()
         return []
 
-    def _walking(self, slice_: Slice) -> Walking:
-        """The attempt that an earlier process left, if it is worth going on with; else a new
-        one.
-        """
-        walk = self._walk(slice_)
+    def _resume_or_begin(self, slice_: Slice) -> OpenAttempt:
+        """The attempt that an earlier process left, if it can be resumed; else a new one."""
+        walk = self._walk_of(slice_)
         attempt = self.ledger.open_attempt(self.run, slice_)
         if attempt is not None:
             entries = self.ledger.recover(attempt, slice_)
             stale = self.client.server_now() - attempt.began > walk.resumable_s
             if entries and not stale:
-                return Walking(self, slice_, walk, attempt, entries)
+                return OpenAttempt(self, slice_, walk, attempt, entries)
             self.ledger.end_attempt(attempt, "lost", "left too long" if stale else "nothing stored")
         watermark = self.watermark.read() if walk.needs_watermark else None
         now = self.client.server_now()
         attempt = self.ledger.begin_attempt(self.run, slice_, now, watermark)
-        return Walking(self, slice_, walk, attempt)
+        return OpenAttempt(self, slice_, walk, attempt)
 
-    def _walk(self, slice_: Slice) -> Walk:
+    def _walk_of(self, slice_: Slice) -> Walk:
         """The route's walk, with the page size asked for as far as the API takes it."""
         route = ROUTES[slice_.route]
         rows, most = self.page_size or route.page_size_usual, route.page_size_max
@@ -197,7 +195,7 @@ class Settler:
         return route(self.query, min(rows, most))
 
 
-class Walking:
+class OpenAttempt:
     """One attempt under way: the walk's next step, the requests made, the account so far."""
 
     def __init__(
@@ -233,11 +231,11 @@ class Walking:
 
     @property
     def as_of(self) -> datetime:
-        """How fresh the rows are."""
+        """The moment up to which the rows tell what happened."""
         return self.walk.as_of(self.account.now, self.watermark or self.account.watermark)
 
     def abandon(self, reason: str, then: str = "reading it again") -> None:
-        """Give the attempt up, and what it left at the API, as a courtesy."""
+        """Give the attempt up, and delete what it left at the API: a job."""
         settler = self._settler
         settler.meter.note(f"{self.account.slice}: {reason}; {then}")
         settler.ledger.end_attempt(self.attempt, "lost", reason)
@@ -258,6 +256,7 @@ class Walking:
         return client.send(self.walk.call(request))
 
     def store(self, request: Request, answer: Answer) -> None:
+        """Keep an answer in the ledger, and enter it into the account."""
         self._settler.ledger.add(self.attempt, len(self.requests), request, answer)
         self._enter(request, answer)
 
@@ -266,4 +265,4 @@ class Walking:
         self.account.take(len(self.requests), request, answer)
         self.requests.append(request)
         if request.kind in READS:
-            self._settler.meter.page(len(self.account.log) - before)
+            self._settler.meter.add_page(len(self.account.log) - before)

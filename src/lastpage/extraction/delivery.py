@@ -15,13 +15,11 @@ The same command again finishes what a crash left. What the two contracts of sin
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -38,10 +36,7 @@ from lastpage.query.interval import Interval, Relative
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, LineSink, TableSink
-from lastpage.tables.selection import EVERYTHING, HASH_KEY, Selection
-
-if TYPE_CHECKING:  # lines need no Arrow, so it is not loaded for them
-    from lastpage.tables.build import Shredder
+from lastpage.tables.selection import EVERYTHING, Selection
 
 #: Writes a day of a group into a sink.
 Write = Callable[[Fetching, Group, date], None]
@@ -75,55 +70,57 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
-    """The client's counts when a run began; it may have served other runs before."""
+class Baseline:
+    """The client's clock and counts before a run: a client may have served other runs."""
 
     at: float
     requests: int
     retries: int
 
     @classmethod
-    def now(cls, client: Client) -> Began:
-        """The counts of this moment."""
+    def of(cls, client: Client) -> Baseline:
+        """As they are now."""
         return cls(client.clock.now(), client.counts.requests, client.counts.retries)
 
 
 @dataclass(frozen=True, slots=True)
-class Extracting:
-    """What is asked and where it goes."""
+class Extraction:
+    """One query into one destination."""
 
     query: Query
     options: Options
     destination: Destination
-    #: None where the destination's own is to be taken up.
+    #: None: the selection that the destination was made with.
     selection: Selection | None
     client: Client
     disk: Disk
     meter: Meter
+    #: Asks the API whose data it has.
+    organization: Callable[[], str]
+    #: What the summary counts from.
+    baseline: Baseline
     #: Has the names that are shown beside ids; None where ids are enough.
     directory: Directory | None = None
 
-    def run(self, organization: Callable[[], str], began: Began) -> Summary:
+    def run(self) -> Summary:
         """Fetch to the end, or to an error after which the same call goes on.
 
-        `organization` asks the API whose data it has. Raises `UsageError`, `ApiError` and
-        `DestinationError` (see `lastpage.errors`).
+        Raises `UsageError`, `ApiError` and `DestinationError`.
         """
         with self.destination.held() as state, closing(Ledger(state, self.disk.seam)) as ledger:
             ledger.identify(filters=self.query.fingerprint)
             with self.destination.sink(state, self.disk) as sink:
                 if isinstance(sink, TableSink):
-                    return self._into_tables(sink, ledger, organization, began)
-                return self._into_lines(sink, ledger, organization, began)
+                    return self._into_tables(sink, ledger)
+                return self._into_lines(sink, ledger)
 
-    def _into_tables(
-        self, sink: TableSink, ledger: Ledger, organization: Callable[[], str], began: Began
-    ) -> Summary:
-        from lastpage.tables.derived import names_of  # noqa: PLC0415 - loads Arrow
+    def _into_tables(self, sink: TableSink, ledger: Ledger) -> Summary:
+        from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
+        from lastpage.tables.derived import names_of  # noqa: PLC0415 - the same
 
-        selection = self.selection or taken_up(sink.known)
-        shredder = shredder_for(selection)
-        identity = self._identity(sink, selection, shredder.key_print, organization)
+        selection = self._selection(sink.known)
+        shredder = Shredder.from_env(selection)
+        identity = self._identity(sink, selection, shredder.key_print)
         ledger.identify(organization=identity.organization)
         if self.directory:
             lists = self.directory.lists(selection.lists, self.meter.note)
@@ -137,29 +134,27 @@ class Extracting:
                     f"{part} stays as it was: what is there is fresher, or complete; "
                     "fetch it again when the watermark has passed"
                 )
-            fetching.unread(group, written.unread)
+            fetching.note_unread(group, written.unread)
 
         fetching = self._fetching(ledger)
-        summary = self._deliver(fetching, write, began)
-        if fetching.outgrown() and ledger.unfinished(self._asked) is None:
+        summary = self._deliver(fetching, write)
+        # A run of yesterday that was resumed has the `24h` of yesterday; today they are others.
+        if fetching.outgrown() and ledger.unfinished(self._command) is None:
             self.meter.note(
                 "the unfinished run is done; going on with what the command means by now"
             )
-            summary = self._deliver(self._fetching(ledger), write, began)
+            summary = self._deliver(self._fetching(ledger), write)
         if shredder.names.lists:
             # Only those that came: a list that could not be had today leaves yesterday's.
             sink.refresh(shredder.names)
         return summary
 
-    def _into_lines(
-        self, sink: LineSink, ledger: Ledger, organization: Callable[[], str], began: Began
-    ) -> Summary:
-        selection = self.selection or taken_up(sink.known)
-        identity = self._identity(sink, selection, "", organization)
+    def _into_lines(self, sink: LineSink, ledger: Ledger) -> Summary:
+        identity = self._identity(sink, self._selection(sink.known))
         ledger.identify(organization=identity.organization)
         sink.claim(identity)
 
-        def admit(interval: Interval) -> None:
+        def check(interval: Interval) -> None:
             refuse_overlap(chain(*sink.committed().values()), interval, self.destination.text)
 
         def write(_fetching: Fetching, group: Group, day: date) -> None:
@@ -169,14 +164,16 @@ class Extracting:
                 late = (undelivered(group, page) for page in group.pages(day))
                 sink.append_late(group.ranges(day), late)
 
-        return self._deliver(self._fetching(ledger, admit), write, began)
+        return self._deliver(self._fetching(ledger, check), write)
+
+    def _selection(self, known: Identity | None) -> Selection:
+        """What was given; else what the destination was made with; else everything."""
+        if self.selection is None and known:
+            return Selection.load(known.selection)
+        return self.selection or EVERYTHING
 
     def _identity(
-        self,
-        sink: TableSink | LineSink,
-        selection: Selection,
-        key_print: str,
-        organization: Callable[[], str],
+        self, sink: TableSink | LineSink, selection: Selection, key_print: str = ""
     ) -> Identity:
         """Whose data the destination is to hold; raises `UsageError` where it has another's.
 
@@ -185,22 +182,23 @@ class Extracting:
         assumed = sink.known.organization if sink.known else ""
         identity = Identity(assumed, self.query.fingerprint, selection.dump(), key_print)
         identity.check(sink.known, self.destination.text)
-        identity = replace(identity, organization=organization())
+        identity = replace(identity, organization=self.organization())
         identity.check(sink.known, self.destination.text)
         return identity
 
     def _fetching(
-        self, ledger: Ledger, admit: Callable[[Interval], None] = lambda _: None
+        self, ledger: Ledger, check: Callable[[Interval], None] = lambda _: None
     ) -> Fetching:
         return Fetching.begin(
-            self._asked, self.query, self.client, ledger, self.options, self.meter, admit=admit
+            self._command, self.query, self.client, ledger, self.options, self.meter, check=check
         )
 
     @property
-    def _asked(self) -> str:
-        return asked_text(self.query, self.options)
+    def _command(self) -> str:
+        """What makes a repeated command the same one; its filters are the destination's."""
+        return f"{self.query.interval} {self.options.paginate}"
 
-    def _deliver(self, fetching: Fetching, write: Write, began: Began) -> Summary:
+    def _deliver(self, fetching: Fetching, write: Write) -> Summary:
         """Run to the end, day by day into a sink; what it did and how far it can be trusted."""
         for group in fetching.groups():
             for day in group.days:
@@ -224,32 +222,12 @@ class Extracting:
             conversations=sum(verdict.conversations for verdict in verdicts),
             slices=len(verdicts),
             pages=self.meter.pages,
-            requests=counts.requests - began.requests,
-            retries=counts.retries - began.retries,
+            requests=counts.requests - self.baseline.requests,
+            retries=counts.retries - self.baseline.retries,
             duplicates=sum(verdict.duplicates for verdict in verdicts),
             unknown_fields=unknown_fields,
-            seconds=round(self.client.clock.now() - began.at, 3),
+            seconds=round(self.client.clock.now() - self.baseline.at, 3),
             destination=self.destination.text,
             interval=str(fetching.run.interval),
             notes=self.meter.notes + sorted(reasons),
         )
-
-
-def asked_text(query: Query, options: Options) -> str:
-    """What makes a repeated command the same one; its filters are the destination's."""
-    return f"{query.interval} {options.paginate}"
-
-
-def taken_up(known: Identity | None) -> Selection:
-    """The selection that a destination was made with."""
-    return Selection.load(known.selection) if known else EVERYTHING
-
-
-def shredder_for(selection: Selection) -> Shredder:
-    """Makes tables of pages, with the key for hashes from the environment.
-
-    Raises `UsageError` where a key is needed and there is none.
-    """
-    from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
-
-    return Shredder(selection, os.environ.get(HASH_KEY, "").encode())

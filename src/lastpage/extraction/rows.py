@@ -1,8 +1,8 @@
 """The conversations of settled slices, out of the spool, on their way to a destination.
 
     Rows   a settled slice: each owned id once, its last copy, untouched, page by page
-    Group  settled slices whose days hang together (a job over three days, the hours of one day):
-           handed over as one, so each day is written once
+    Group  settled slices that share days (a job over three days, the hours of one day): handed
+           over as one, so each day is written once
 
 Memory is one page. A slice of several days is read once for each day, but a page is opened only
 for the days it has rows of, and a page that is wanted whole is not searched.
@@ -35,18 +35,25 @@ class Rows:
 
     @classmethod
     def of_slice(cls, ledger: Ledger, planned: Planned) -> Rows:
+        """The rows of a slice that has its verdict."""
         assert planned.verdict is not None
         return cls(ledger, planned, Verdict.load(planned.verdict))
 
     @property
     def interval(self) -> Interval:
+        """What the slice owns."""
         return self.planned.slice.interval
 
     def range_of(self, part: Interval) -> Range:
         """What a destination should know of a part of one day."""
-        verdict, count = self.verdict, self.verdict.days.get(part.start.date().isoformat(), 0)
-        facts = (self.planned.slice.route, verdict.coverage, verdict.finality, count)
-        return Range(part, verdict.as_of, *facts)
+        return Range(
+            interval=part,
+            as_of=self.verdict.as_of,
+            route=self.planned.slice.route,
+            coverage=self.verdict.coverage,
+            finality=self.verdict.finality,
+            conversations=self.verdict.days.get(part.start.date().isoformat(), 0),
+        )
 
     def of(self, part: Interval) -> Iterator[list[Raw]]:
         """Pages of raw records of one day of the slice, or of all of it; none is empty.
@@ -116,7 +123,7 @@ class Rows:
 
 @dataclass(slots=True)
 class Group:
-    """Settled slices whose days hang together, ready to be written."""
+    """Settled slices that share days, ready to be written."""
 
     rows: list[Rows]
     #: Digests of the rows that were handed over before, of the same slices; None the first time.
@@ -124,6 +131,7 @@ class Group:
 
     @property
     def days(self) -> list[date]:
+        """The UTC days that the slices touch, in order."""
         return sorted({day for rows in self.rows for day, _ in rows.interval.days()})
 
     def ranges(self, day: date) -> list[Range]:
@@ -139,8 +147,8 @@ class Group:
         for rows in sorted(self.rows, key=lambda each: each.interval):
             if day is None:
                 yield rows, rows.interval
-            for cell, part in rows.interval.days() if day else ():
-                if cell == day:
+            for own, part in rows.interval.days() if day else ():
+                if own == day:
                     yield rows, part
 
 
@@ -157,7 +165,7 @@ def undelivered(group: Group, page: Sequence[Raw]) -> Sequence[Raw]:
 
 
 def grouped(slices: Iterable[Planned]) -> list[list[Planned]]:
-    """Slices whose days hang together, in order."""
+    """Slices in order, in groups that share days."""
     groups: list[list[Planned]] = []
     last: date | None = None
     for planned in sorted(slices, key=lambda each: each.slice.position):

@@ -24,7 +24,7 @@ from lastpage.extraction.attempt import Settler
 from lastpage.extraction.rows import Group, Rows, grouped
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Planned, Run
-from lastpage.planning.planner import Planner, tell_plan
+from lastpage.planning.planner import Planner, log_plan
 from lastpage.planning.slices import Paginate, Slice
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso
@@ -67,22 +67,22 @@ class Fetching:
     @classmethod
     def begin(
         cls,
-        asked: str,
+        command: str,
         query: Query,
         client: Client,
         ledger: Ledger,
         options: Options,
         meter: Meter,
         slices: Sequence[Slice] | None = None,
-        admit: Callable[[Interval], None] = lambda _interval: None,
+        check: Callable[[Interval], None] = lambda _interval: None,
     ) -> Fetching:
         """Resume the unfinished run of the same command, or plan a new one and commit the plan.
 
-        `slices` are the plan, if given. `admit` raises for an interval that the destination cannot
-        take; it is asked before anything is counted.
+        `command` is what makes a repeated command the same one. `slices` are the plan, if given.
+        `check` raises for an interval that the destination cannot take, before anything is counted.
         """
         planner = Planner(query, client, JobWatermark(client), meter, options.paginate)
-        run = ledger.unfinished(asked)
+        run = ledger.unfinished(command)
         since = iso(from_unix(run.began)) if run else ""
         if run is not None and not ledger.slices(run):
             meter.note(
@@ -96,13 +96,13 @@ class Fetching:
         if run is not None:
             meter.note(f"going on with the unfinished run of {since}: {run.interval}")
             _reopen_what_cannot_stand(ledger, run)
-            tell_plan(planned.slice for planned in ledger.slices(run))
+            log_plan(planned.slice for planned in ledger.slices(run))
             return cls(query, client, ledger, options, meter, run, planner, resumed=True)
         interval, horizon = planner.resolve()
-        admit(interval)
+        check(interval)
         if slices is None:
             slices = planner.plan(interval, horizon)
-        run = ledger.begin(asked, interval, horizon, slices, client.server_now())
+        run = ledger.begin(command, interval, horizon, slices, client.server_now())
         return cls(query, client, ledger, options, meter, run, planner)
 
     def groups(self) -> Iterator[Group]:
@@ -115,19 +115,20 @@ class Fetching:
             self.meter.expected = sum(each.slice.expected or 0 for each in slices)
             self.meter.slices = len(slices)
             self.meter.slices_done = sum(each.state != "todo" for each in slices)
-            yield from self._whole_groups()
+            yield from self._ready_groups()
             for planned in self._settle_all():
-                yield from self._whole_groups(planned.part)
+                yield from self._ready_groups(planned.part)
             yield from self._read_again()
         except BaseException:
             self.stop()
             raise
 
     def commit(self, group: Group) -> None:
+        """The consumer has written this group: its slices are done, and their spool may go."""
         self._handed_over -= 1
         self.ledger.commit(self.run, [rows.planned for rows in group.rows])
 
-    def unread(self, group: Group, records: Sequence[Unread]) -> None:
+    def note_unread(self, group: Group, records: Sequence[Unread]) -> None:
         """The tables could not take these records: a slice that lacks one is not proved whole."""
         for record in records[:UNREAD_NAMED_MAX]:
             name, error = record.conversation_id or "(no id)", record.error or "it cannot be read"
@@ -155,18 +156,23 @@ class Fetching:
         return now.clip(self.run.interval) != now
 
     def finish(self) -> None:
+        """End the run: the same command begins a new one from now on."""
         self.ledger.finish(self.run, self.client.clock.now())
 
     def verdicts(self) -> list[Verdict]:
+        """The verdicts of the slices that have one, in the order of the slices."""
         return [Verdict.load(each.verdict) for each in self._slices() if each.verdict is not None]
 
-    def unknown_fields(self, tell: Callable[[str], None]) -> list[str]:
-        """Paths of fields that this version does not know, as far as samples show."""
+    def unknown_fields(self, note: Callable[[str], None]) -> list[str]:
+        """Paths of fields that this version does not know, as far as samples show.
+
+        If there are any, `note` is given a sentence about them.
+        """
         paths = sorted({path for verdict in self.verdicts() for path in verdict.unknown})[
             :PATHS_MAX
         ]
         if paths:
-            tell(unknown.sentence(paths))
+            note(unknown.sentence(paths))
         return paths
 
     # Settling ---------------------------------------------------------------------------------
@@ -185,7 +191,7 @@ class Fetching:
             self.meter,
             self.options.page_size,
             self._stopped.is_set,
-            unknown.unknown,
+            unknown.unknown_paths,
             [sighting for sightings in (missing or {}).values() for sighting in sightings],
             self.planner.count,
             self.resumed or bool(missing),
@@ -196,6 +202,7 @@ class Fetching:
             yield from _in_threads(todo, settler.settle, self.options.threads)
             return
         while todo:
+            # The parts of a slice come next, so that days are whole one after the other.
             planned = todo.pop(0)
             todo = settler.settle(planned) + todo
             yield planned
@@ -247,7 +254,7 @@ class Fetching:
     def _slices(self) -> list[Planned]:
         return self.ledger.slices(self.run)
 
-    def _whole_groups(self, part: int | None = None) -> Iterator[Group]:
+    def _ready_groups(self, part: int | None = None) -> Iterator[Group]:
         """Groups that are settled and not written yet; with `part`, only the one that has it."""
         for members in grouped(self._slices()):
             if part is not None and all(planned.part != part for planned in members):
@@ -273,9 +280,7 @@ class Fetching:
 def _in_threads(
     todo: Sequence[Planned], settle: Callable[[Planned], list[Planned]], threads: int
 ) -> Iterator[Planned]:
-    """Each slice when it is settled; the parts it is cut into join the queue. The first error ends
-    it.
-    """
+    """Each slice when it is settled; the parts it is cut into follow. The first error ends all."""
     pool = ThreadPoolExecutor(threads, "lastpage")
     try:
         running: dict[Future[list[Planned]], Planned] = {
@@ -291,9 +296,7 @@ def _in_threads(
 
 
 def _reopen_what_cannot_stand(ledger: Ledger, run: Run) -> None:
-    """On resuming: slices that were short are walked again, and those with pages that are
-    damaged.
-    """
+    """On resuming: slices that were short, or have damaged pages, are walked again."""
     for planned in ledger.slices(run):
         short = planned.verdict and Verdict.load(planned.verdict).coverage == "short"
         if short or (planned.state == "settled" and not ledger.is_intact(planned)):

@@ -3,8 +3,8 @@
     open the destination ─▶ count each of its days ─▶ (content) read all again, compare the tables
                                                   └─▶ (repair) fetch the days that changed
 
-The rule is in coverage/verification.py. What is compared are tables that come from the API's own
-records; those that follow from others follow them in this, too, and names are as they are today.
+The rule is in coverage/verification.py. A second reading compares the tables of the API's own
+records. It does not compare the tables that are derived from these, nor names, which may change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.verification import Proof, Verification, held_days, prove
 from lastpage.errors import UsageError
-from lastpage.extraction.delivery import shredder_for, taken_up
 from lastpage.files import Disk
 from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
@@ -33,7 +32,7 @@ from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, TableSink
 from lastpage.tables.schema import KEY, TABLES
 from lastpage.tables.selection import Selection
-from lastpage.trace import tell
+from lastpage.trace import log_event
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,17 +47,19 @@ class Extract:
 
     @property
     def filters(self) -> dict[str, Any]:
+        """The filters that it was fetched with, as a query body has them."""
         filters: dict[str, Any] = json.loads(self.identity.filters)
         return filters
 
     @property
     def selection(self) -> Selection:
-        return taken_up(self.identity)
+        """The tables and columns that it has."""
+        return Selection.load(self.identity.selection)
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Verifies one destination. `fetch` is `Cloud.fetch`: it reads again, here or beside."""
+    """Verifies one destination. `fetch` is `Cloud.fetch`, which reads again."""
 
     destination: Destination
     client: Client
@@ -109,12 +110,14 @@ class Verifier:
         planner = Planner(query, self.client, watermark, Meter(), "auto")
         proofs = [prove(each, planner.count(each.interval)) for each in extract.held]
         for proof in proofs:
-            tell("proof", **asdict(proof))
+            log_event("proof", **asdict(proof))
         return proofs
 
     def _compare(self, extract: Extract, proofs: Iterable[Proof]) -> list[Proof]:
         """The proofs after a second reading: a day whose tables differ has changed."""
-        key = shredder_for(extract.selection).key_print
+        from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
+
+        key = Shredder.from_env(extract.selection).key_print
         # Another key would make other hashes of the same texts.
         replace(extract.identity, key=key).check(extract.identity, self.destination.text)
         with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
@@ -141,9 +144,11 @@ class Verifier:
 
     @contextmanager
     def _tables(self, destination: Destination, extract: Extract) -> Iterator[TableSink]:
+        from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
+
         with destination.held() as state, destination.sink(state, self.disk) as sink:
             assert isinstance(sink, TableSink), "lines are not compared"
-            sink.claim(extract.identity, shredder_for(extract.selection))
+            sink.claim(extract.identity, Shredder.from_env(extract.selection))
             yield sink
 
 

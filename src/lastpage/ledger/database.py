@@ -30,7 +30,7 @@ SQL = named_statements("lastpage.ledger", "ledger.sql")
 COLUMNS_GONE: dict[int, set[str]] = {1: {"slice.direction"}, VERSION: set()}
 
 
-def opened(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """A connection to our ledger.
 
     Raises `UsageError` for a newer ledger, `DestinationError` for a file that is not ours.

@@ -30,7 +30,7 @@ from typing import Any, cast
 
 from lastpage.api.messages import Answer
 from lastpage.errors import DestinationError, UsageError
-from lastpage.ledger.database import SQL, opened
+from lastpage.ledger.database import SQL, connect
 from lastpage.ledger.ids import Digests, packed
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
 from lastpage.ledger.spool import Spool
@@ -57,18 +57,18 @@ class Ledger:
         self._claim: dict[str, str] = {}
         self._made = [path for path in (folder / FILE, folder / "spool") if not path.exists()]
         try:
-            self._db = opened(folder / FILE)
+            self._db = connect(folder / FILE)
             (folder / "spool").mkdir(exist_ok=True)
         except (OSError, sqlite3.Error) as problem:
             raise DestinationError(
-                f"cannot keep the ledger in {folder}: {problem}; correct that, or give "
-                "another destination"
+                f"cannot keep the ledger in {folder}: {problem}; "
+                "correct that, or give another destination"
             ) from None
         self.spool = Spool(folder / "spool", seam)
         self.spool.keep_only({row["id"] for row in self._all("live_attempts")})
 
     def close(self) -> None:
-        """A new ledger in which nothing was planned leaves nothing."""
+        """Close the file. A new ledger in which nothing was planned is removed."""
         with self._lock:
             unused = self._one("any_run") is None
             self._db.close()
@@ -98,19 +98,25 @@ class Ledger:
 
     # Runs -------------------------------------------------------------------------------------
 
-    def unfinished(self, asked: str) -> Run | None:
-        row = self._one("unfinished", asked)
+    def unfinished(self, command: str) -> Run | None:
+        """The newest run of the same command that did not end."""
+        row = self._one("unfinished", command)
         return Run.from_row(row) if row else None
 
     def begin(
-        self, asked: str, interval: Interval, horizon: Horizon, slices: Iterable[Slice], now: float
+        self,
+        command: str,
+        interval: Interval,
+        horizon: Horizon,
+        slices: Iterable[Slice],
+        now: float,
     ) -> Run:
         """Commit the plan; nothing is fetched before."""
         ends = (interval.start, interval.end, horizon.until, horizon.watermark)
         with self._transaction("plan"):
             for key, value in self._claim.items():
                 self._do("set_meta", key, value)
-            id_ = self._do("add_run", asked, *map(iso, ends), horizon.known, now).lastrowid or 0
+            id_ = self._do("add_run", command, *map(iso, ends), horizon.known, now).lastrowid or 0
             for slice_ in slices:
                 self._add_slice(id_, slice_, slice_.number)
         return Run(id_, interval, horizon, now)
@@ -133,6 +139,7 @@ class Ledger:
         return replace(run, horizon=horizon)
 
     def finish(self, run: Run, now: float) -> None:
+        """End a run at `now` (unix seconds) and drop its evidence and pages."""
         with self._transaction("end"):
             self._do("end_run", now, run.id)
             for forget in ("forget_owned", "forget_delivered", "forget_sightings", "forget_pages"):
@@ -141,6 +148,7 @@ class Ledger:
     # Slices -----------------------------------------------------------------------------------
 
     def slices(self, run: Run) -> list[Planned]:
+        """The slices of a run by their numbers; those that were cut are among them."""
         return [Planned.from_row(row) for row in self._all("slices", run.id)]
 
     def cut(self, run: Run, whole: Planned, halves: Iterable[Slice]) -> list[Planned]:
@@ -191,6 +199,7 @@ class Ledger:
                     self.owned(run, planned.slice.number)
                 )
                 self._do("set_delivered", run.id, planned.part, packed(ids))
+        # A crash from here on leaves segments without use; the next start deletes them.
         for planned in slices:
             for row in self._all("attempts", run.id, planned.slice.number):
                 self.spool.drop(row["id"])
@@ -208,15 +217,14 @@ class Ledger:
         return frozenset(Digests(row["ids"])) if row else None
 
     def sightings(self, run: Run, interval: Interval) -> Iterator[tuple[str, datetime]]:
-        """What slices saw that starts here and was not their own; a few rows in memory at a
-        time.
-        """
+        """What slices saw that starts here and was not their own; some rows at a time."""
         start, text = iso(interval.start), ""
         while rows := self._all("sightings", run.id, start, text, iso(interval.end)):
             yield from ((row["id"], parse_iso(row["start"])) for row in rows)
             start, text = rows[-1]["start"], rows[-1]["id"]
 
     def forget_sightings(self, run: Run, ids: Iterable[str]) -> None:
+        """Drop sightings of conversations that do not exist any more."""
         with self._transaction("forget"):
             for text in ids:
                 self._do("forget_sighting", run.id, text)
@@ -224,23 +232,27 @@ class Ledger:
     # Attempts and answers ---------------------------------------------------------------------
 
     def open_attempt(self, run: Run, slice_: Slice) -> Attempt | None:
+        """The attempt that an earlier process began and did not end, if there is one."""
         row = self._one("open_attempt", run.id, slice_.number)
         return Attempt.from_row(row) if row else None
 
     def begin_attempt(
         self, run: Run, slice_: Slice, now: float, watermark: datetime | None
     ) -> Attempt:
+        """Begin to walk a slice at `now` (unix seconds by the API's clock)."""
         mark = iso(watermark) if watermark else None
         with self._transaction("attempt"):
             id_ = self._do("add_attempt", run.id, slice_.number, now, mark).lastrowid or 0
         return Attempt(id_, now, watermark)
 
     def attempt(self, id_: int) -> Attempt:
+        """An attempt by its id, which has to exist."""
         row = self._one("get_attempt", id_)
         assert row is not None
         return Attempt.from_row(row)
 
     def end_attempt(self, attempt: Attempt, state: str, reason: str = "") -> None:
+        """Mark an attempt as "ended" or "lost"; the answers of a lost one go."""
         with self._transaction("attempt end"):
             self._do("end_attempt", state, reason, attempt.id)
         if state == "lost":
@@ -249,16 +261,18 @@ class Ledger:
     def add(self, attempt: Attempt, ordinal: int, request: Request, answer: Answer) -> None:
         """Store an answer: its bytes first, then the row that vouches for them."""
         frame = self.spool.append(attempt.id, answer.raw)
-        facts = (answer.status, answer.headers.get("content-encoding", ""))
         record = json.dumps(request.record())
+        encoding = answer.headers.get("content-encoding", "")
+        row = (record, answer.status, encoding, frame.offset, frame.length)
         with self._transaction("page"):
-            self._do("add_page", attempt.id, ordinal, record, *facts, frame.offset, frame.length)
+            self._do("add_page", attempt.id, ordinal, *row)
 
     def entries(self, attempt: Attempt, slice_: Slice) -> list[Entry]:
         """The answered requests of an attempt, in order."""
         return [Entry.from_row(row, slice_) for row in self._all("pages", attempt.id)]
 
     def answer(self, attempt: Attempt, entry: Entry) -> Answer:
+        """A stored answer; raises `DestinationError` where its bytes are damaged."""
         raw = self.spool.read(attempt.id, entry.frame)
         if raw is None:
             raise DestinationError(

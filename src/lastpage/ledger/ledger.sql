@@ -1,5 +1,6 @@
--- What lastpage knows of a destination's runs: the plan, its slices, their attempts, and one row a page that lies in the spool.
--- Times are ISO 8601 in UTC where people read them, unix seconds where only arithmetic does.
+-- What lastpage knows of a destination's runs: the plan, its slices, their attempts, and one row
+-- for each page that lies in the spool. Times are ISO 8601 in UTC where people read them, and unix
+-- seconds where only arithmetic does.
 
 -- name: schema
 create table meta (key text primary key, value text not null) strict;
@@ -11,8 +12,8 @@ create table run (
   began real not null, ended real
 ) strict;
 
--- A slice of its plan. todo -> settled (pages whole, verdict given) -> committed (in the destination); or todo -> cut.
--- `part` is the slice of the plan that it was cut from; cells are committed by plan slices.
+-- A slice of its plan: todo -> settled (pages whole, verdict given) -> committed (in the
+-- destination), or todo -> cut. `part` is the slice of the plan that it was cut from.
 create table slice (
   run integer not null, number integer not null, part integer not null,
   start text not null, stop text not null, asked_start text not null, asked_stop text not null,
@@ -23,35 +24,41 @@ create table slice (
 
 -- One walk of a slice from its first page. At most one of a slice is open.
 create table attempt (
-  id integer primary key, run integer not null, slice integer not null, began real not null, watermark text,
+  id integer primary key, run integer not null, slice integer not null,
+  began real not null, watermark text,
   state text not null default 'open', reason text not null default ''
 ) strict;
 create index attempt_of on attempt (run, slice);
 
--- One request and where its answer lies in the attempt's spool segment.
+-- One request, and where its answer lies in the attempt's segment of the spool.
 create table page (
-  attempt integer not null, ordinal integer not null, request text not null, status integer not null,
-  encoding text not null, offset integer not null, length integer not null,
+  attempt integer not null, ordinal integer not null, request text not null,
+  status integer not null, encoding text not null, offset integer not null, length integer not null,
   primary key (attempt, ordinal)
 ) strict, without rowid;
 
--- Evidence, until the run is closed: digests of the ids each slice owns, and the ids it saw that others own.
-create table owned (run integer not null, slice integer not null, ids blob not null, primary key (run, slice))
-  strict, without rowid;
-create table sighting (run integer not null, start text not null, id text not null, primary key (run, start, id))
-  strict, without rowid;
+-- Evidence, until the run ends: digests of the ids that each slice owns, and the ids that it saw
+-- and others own.
+create table owned (
+  run integer not null, slice integer not null, ids blob not null, primary key (run, slice)
+) strict, without rowid;
+create table sighting (
+  run integer not null, start text not null, id text not null, primary key (run, start, id)
+) strict, without rowid;
 
--- What a destination was given of a slice of the plan: digests of the rows, for destinations that cannot replace them.
-create table delivered (run integer not null, part integer not null, ids blob not null, primary key (run, part))
-  strict, without rowid;
+-- What a destination was given of a slice of the plan: digests of the rows, for destinations that
+-- cannot replace them.
+create table delivered (
+  run integer not null, part integer not null, ids blob not null, primary key (run, part)
+) strict, without rowid;
 
 -- name: columns
 select t.name || '.' || c.name from sqlite_schema as t, pragma_table_info(t.name) as c
 where t.type = 'table';
 
--- Version 1 cut slices by direction, too; under a filter that looks at segments it let jobs reach up
--- to the watermark, and took by id what they could not show. An unfinished run that was planned so
--- loses its plan and keeps its interval and what it delivered: the same command plans it again.
+-- Version 1 cut slices by direction, too; under a filter that looks at segments it let jobs reach
+-- up to the watermark, and took by id what they could not show. An unfinished run that was planned
+-- so loses its plan, and keeps its interval and what it delivered: the same command plans it again.
 -- name: upgrade_1
 create temp table planless as select id from run where ended is null and (
   id in (select run from slice where direction is not null)
@@ -109,7 +116,8 @@ delete from sighting where run = ?;
 delete from page where attempt in (select id from attempt where run = ?);
 
 -- name: live_attempts
-select attempt.id from attempt join slice on slice.run = attempt.run and slice.number = attempt.slice
+select attempt.id
+from attempt join slice on slice.run = attempt.run and slice.number = attempt.slice
 where attempt.state != 'lost' and slice.state in ('todo', 'settled');
 
 -- name: add_slice
@@ -150,7 +158,8 @@ select * from attempt where id = ?;
 update attempt set state = ?, reason = ? where id = ?;
 
 -- name: add_page
-insert into page (attempt, ordinal, request, status, encoding, offset, length) values (?, ?, ?, ?, ?, ?, ?);
+insert into page (attempt, ordinal, request, status, encoding, offset, length)
+values (?, ?, ?, ?, ?, ?, ?);
 
 -- name: pages
 select * from page where attempt = ? order by ordinal;
@@ -159,7 +168,8 @@ select * from page where attempt = ? order by ordinal;
 delete from page where attempt = ? and ordinal >= ?;
 
 -- name: set_owned
-insert into owned (run, slice, ids) values (?, ?, ?) on conflict (run, slice) do update set ids = excluded.ids;
+insert into owned (run, slice, ids) values (?, ?, ?)
+on conflict (run, slice) do update set ids = excluded.ids;
 
 -- name: get_owned
 select ids from owned where run = ? and slice = ?;
@@ -168,13 +178,15 @@ select ids from owned where run = ? and slice = ?;
 select ids from delivered where run = ? and part = ?;
 
 -- name: set_delivered
-insert into delivered (run, part, ids) values (?, ?, ?) on conflict (run, part) do update set ids = excluded.ids;
+insert into delivered (run, part, ids) values (?, ?, ?)
+on conflict (run, part) do update set ids = excluded.ids;
 
 -- name: forget_delivered
 delete from delivered where run = ?;
 
 -- name: add_sighting
-insert into sighting (run, start, id) values (?, ?, ?) on conflict (run, start, id) do nothing;
+insert into sighting (run, start, id) values (?, ?, ?)
+on conflict (run, start, id) do nothing;
 
 -- name: sightings
 select id, start from sighting where run = ?1 and (start, id) > (?2, ?3) and start < ?4

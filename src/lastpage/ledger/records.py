@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from lastpage.ledger.spool import Frame
 from lastpage.planning.slices import Horizon, Slice
-from lastpage.query.interval import Interval
+from lastpage.query.interval import Interval, parse_iso
 from lastpage.walks.walk import Request
 
 #: todo -> settled (its walk is over and judged) -> committed (the destination has it); or cut.
@@ -29,9 +29,9 @@ class Run:
     @classmethod
     def from_row(cls, row: Row) -> Self:
         horizon = Horizon(
-            datetime.fromisoformat(row["until"]),
-            datetime.fromisoformat(row["watermark"]),
-            bool(row["known"]),
+            until=parse_iso(row["until"]),
+            watermark=parse_iso(row["watermark"]),
+            known=bool(row["known"]),
         )
         return cls(row["id"], _interval(row["start"], row["stop"]), horizon, row["began"])
 
@@ -49,12 +49,12 @@ class Planned:
     @classmethod
     def from_row(cls, row: Row) -> Self:
         slice_ = Slice(
-            row["number"],
-            _interval(row["start"], row["stop"]),
-            _interval(row["asked_start"], row["asked_stop"]),
-            row["route"],
-            row["reason"],
-            row["expected"],
+            number=row["number"],
+            interval=_interval(row["start"], row["stop"]),
+            asked=_interval(row["asked_start"], row["asked_stop"]),
+            route=row["route"],
+            reason=row["reason"],
+            expected=row["expected"],
         )
         return cls(slice_, row["part"], row["state"], row["attempt"], row["verdict"])
 
@@ -69,7 +69,7 @@ class Attempt:
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
-        watermark = datetime.fromisoformat(row["watermark"]) if row["watermark"] else None
+        watermark = parse_iso(row["watermark"]) if row["watermark"] else None
         return cls(row["id"], row["began"], watermark)
 
 
@@ -89,4 +89,4 @@ class Entry:
 
 
 def _interval(start: str, end: str) -> Interval:
-    return Interval(datetime.fromisoformat(start), datetime.fromisoformat(end))
+    return Interval(parse_iso(start), parse_iso(end))

@@ -1,5 +1,6 @@
-"""Answers on disk, as received, until their cell is committed: one segment an attempt, one frame an
-answer.
+"""Answers on disk, as received, until their slice is committed.
+
+Each attempt has a segment, a file; each answer has a frame in it.
 
 A frame is a mark, the length, a checksum and the bytes. It is flushed to the disk before the ledger
 vouches for it, so after a crash there may be bytes that no row knows (cut off), never rows without
@@ -36,8 +37,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """A folder of segments. `seam` is called by name before each step that a crash could separate
-    from the next.
+    """A folder of segments.
+
+    `seam` is called with a step's name before each step that a crash can separate from the next.
     """
 
     folder: Path
@@ -61,9 +63,8 @@ class Spool:
                 Disk(self.seam).sync(self.folder)
         except OSError as problem:
             raise DestinationError(
-                f"cannot keep a page in {self.folder}: {problem.strerror}; make room or free "
-                "it, then run the same "
-                "command again: it goes on where it stopped"
+                f"cannot keep a page in {self.folder}: {problem.strerror}; make room or free it, "
+                "then run the same command again: it goes on where it stopped"
             ) from None
         return Frame(offset, _HEADER.size + len(raw))
 
@@ -89,12 +90,11 @@ class Spool:
             os.truncate(path, end)
 
     def drop(self, attempt: int) -> None:
+        """Delete an attempt's segment; it may be gone already."""
         self._path(attempt).unlink(missing_ok=True)
 
     def keep_only(self, attempts: set[int]) -> None:
-        """Delete the segments of other attempts, left by a crash between a commit and its
-        clean-up.
-        """
+        """Delete other attempts' segments: a crash came between a commit and its clean-up."""
         for path in self.folder.glob("*.pages"):
             if not path.stem.isdecimal() or int(path.stem) not in attempts:
                 path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from lastpage.api.client import Client
-from lastpage.api.messages import DETAILS, Call, read_page
+from lastpage.api.messages import QUERY, Call, read_page
 from lastpage.api.organization import RETENTION_DAYS_MIN, JobWatermark, retention_days
 from lastpage.api.responses import decoded
 from lastpage.errors import UsageError
@@ -30,20 +30,19 @@ from lastpage.planning.slices import (
     Paginate,
     Probe,
     Slice,
+    count_started,
     counted_intervals,
     plan,
-    started,
 )
 from lastpage.progress import Meter
 from lastpage.query.interval import DAY, Interval, Relative, floor_day, from_unix, iso
 from lastpage.query.query import Query
-from lastpage.trace import tell
+from lastpage.trace import log_event
 
 #: Rows of the last minute are still being written (docs/api.md, 3.2).
 UNSETTLED = timedelta(minutes=1)
 #: Requests around a job's pages: submit, delete, and the polls of a job of about a minute.
 JOB_REQUESTS = 8
-ENDPOINT = f"POST {DETAILS}/query"
 
 T = TypeVar("T")
 
@@ -101,26 +100,26 @@ class Planner:
     def plan(self, interval: Interval, horizon: Horizon) -> list[Slice]:
         """The slices of an interval; one or two requests a week, more where much happened."""
         slices = self._answered(plan(self.query, interval, horizon, self.paginate))
-        tell_plan(slices)
+        log_plan(slices)
         return slices
 
     def count(self, interval: Interval) -> int:
         """How many conversations started in an interval, as the API counts."""
         weeks = interval.pieces(PROBE_DAYS_MAX)
-        return sum(self._answered(started(week)) for week in weeks)
+        return sum(self._answered(count_started(week)) for week in weeks)
 
     def _answered(self, questions: Generator[Probe, int, T]) -> T:
         try:
             probe = next(questions)
             while True:
-                probe = questions.send(counted(self.client, self.query, probe))
+                probe = questions.send(send_probe(self.client, self.query, probe))
         except StopIteration as end:
             answer: T = end.value
             return answer
 
 
-def counted(client: Client, query: Query, probe: Probe) -> int:
-    """What the API counts for a probe."""
+def send_probe(client: Client, query: Query, probe: Probe) -> int:
+    """How many conversations the API counts for a probe. Raises `ApiError`."""
     call = count_call(query, probe)
     return decoded(call, client.send(call), read_page).total_hits or 0
 
@@ -134,23 +133,23 @@ def count_call(query: Query, probe: Probe, passes: frozenset[int] = frozenset())
     }
     return Call(
         "POST",
-        f"{DETAILS}/query",
+        QUERY,
         body=json.dumps(body).encode(),
-        endpoint=ENDPOINT,
+        endpoint=f"POST {QUERY}",
         passes=passes,
     )
 
 
-def tell_plan(slices: Iterable[Slice]) -> None:
-    """The slices as a trace has them."""
+def log_plan(slices: Iterable[Slice]) -> None:
+    """One event of the trace for each slice."""
     for each in slices:
         facts = {"slice": each.number, "interval": str(each.interval), "expected": each.expected}
-        tell("plan", **facts, route=each.route)
+        log_event("plan", **facts, route=each.route)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A slice and what it costs, as plain values."""
+    """A slice and what it costs, as plain values; the command line prints it."""
 
     slice: int
     start: str
@@ -162,9 +161,15 @@ class Line:
 
     @classmethod
     def of(cls, slice_: Slice) -> Line:
-        ends = iso(slice_.interval.start), iso(slice_.interval.end)
-        size = slice_.expected or 0, requests_of(slice_)
-        return cls(slice_.number, *ends, slice_.route, *size, slice_.reason)
+        return cls(
+            slice=slice_.number,
+            start=iso(slice_.interval.start),
+            end=iso(slice_.interval.end),
+            route=slice_.route,
+            conversations=slice_.expected or 0,
+            requests=requests_of(slice_),
+            reason=slice_.reason,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +185,17 @@ class Forecast:
 
     @property
     def conversations(self) -> int:
+        """What the API counts in all slices."""
         return sum(line.conversations for line in self.lines)
 
     @property
     def requests(self) -> int:
+        """Requests that all slices take if nothing goes wrong."""
         return sum(line.requests for line in self.lines)
 
     @property
     def minutes(self) -> float:
+        """Minutes that these requests take."""
         return self.requests / self.per_minute
 
     def record(self) -> dict[str, Any]:

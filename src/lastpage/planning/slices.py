@@ -113,6 +113,7 @@ class Part:
     count: int
 
 
+#: Asks for counts, and ends with the parts.
 Cutting = Generator[Probe, int, list[Part]]
 
 
@@ -125,10 +126,10 @@ def plan(
     """
     slices: list[Slice] = []
     for stretch, route, reason in routes(query, interval, horizon, paginate):
-        parts = yield from (_days(stretch, query) if route == "cursor" else _halves(stretch))
-        for part in parts:
-            number, asked = len(slices) + 1, _asked(part.interval, query, horizon)
-            slices.append(Slice(number, part.interval, asked, route, reason, part.count))
+        cutting = _job_parts(stretch, query) if route == "cursor" else _page_parts(stretch)
+        for part in (yield from cutting):
+            asked = _asked_interval(part.interval, query, horizon)
+            slices.append(Slice(len(slices) + 1, part.interval, asked, route, reason, part.count))
     return slices
 
 
@@ -154,7 +155,7 @@ def routes(
         yield recent, "pages", f"after {known}: jobs would be silently partial"
 
 
-def narrower(slice_: Slice) -> list[Slice]:
+def halves_of(slice_: Slice) -> list[Slice]:
     """The halves of a slice that proved too large; empty where time is cut no further.
 
     The ledger gives numbers; here each half keeps the number of the whole.
@@ -189,7 +190,7 @@ def counted_intervals(slice_: Slice) -> list[Interval]:
     return parts
 
 
-def started(interval: Interval) -> Generator[Probe, int, int]:
+def count_started(interval: Interval) -> Generator[Probe, int, int]:
     """How many started in an interval of a week at most: counts from midnight to both its ends."""
     midnight = floor_day(interval.start)
     count = yield Probe(Interval(midnight, interval.end))
@@ -198,38 +199,41 @@ def started(interval: Interval) -> Generator[Probe, int, int]:
     return max(count, 0)
 
 
-def _asked(interval: Interval, query: Query, horizon: Horizon) -> Interval:
+def _asked_interval(interval: Interval, query: Query, horizon: Horizon) -> Interval:
+    """What has to be asked for to see all of a slice: see the last paragraph at the top."""
     if not query.sees_segments:
         return interval
     end = min(interval.end + LOOK_AHEAD, horizon.until)
     return Interval(interval.start, max(interval.end, end))
 
 
-def _days(stretch: Interval, query: Query) -> Cutting:
+def _job_parts(stretch: Interval, query: Query) -> Cutting:
     """Whole days for jobs: cut where a week holds too much, joined where several hold little."""
     parts: list[Part] = []
     for week in stretch.pieces(PROBE_DAYS_MAX):
-        count = yield from started(week)
-        parts += yield from _cut_days(Part(week, count))
+        count = yield from count_started(week)
+        parts += yield from _cut_at_midnights(Part(week, count))
     days_max = JOB_DAYS_MAX * DAY - (LOOK_AHEAD if query.sees_segments else timedelta(0))
     return _joined(parts, days_max)
 
 
-def _cut_days(part: Part) -> Cutting:
+def _cut_at_midnights(part: Part) -> Cutting:
+    """Halves at midnights, until each is small enough for a job or a single day."""
     at = _midnight_inside(part.interval)
     if part.count <= JOB_ROWS or at is None:
         return [part]
     first, second = part.interval.split(at)
-    count = yield from started(first)
-    left = yield from _cut_days(Part(first, count))
-    right = yield from _cut_days(Part(second, max(part.count - count, 0)))
+    count = yield from count_started(first)
+    left = yield from _cut_at_midnights(Part(first, count))
+    right = yield from _cut_at_midnights(Part(second, max(part.count - count, 0)))
     return left + right
 
 
 def _joined(parts: Sequence[Part], length_max: timedelta) -> list[Part]:
+    """Neighbours joined while a job may hold them."""
     joined: list[Part] = []
     for part in parts:
-        if joined:
+        if joined:  # with the one before, if a job may hold both
             interval = Interval(joined[-1].interval.start, part.interval.end)
             both = Part(interval, joined[-1].count + part.count)
             if both.count <= JOB_ROWS and both.interval.length <= length_max:
@@ -239,16 +243,17 @@ def _joined(parts: Sequence[Part], length_max: timedelta) -> list[Part]:
     return joined
 
 
-def _halves(stretch: Interval) -> Cutting:
+def _page_parts(stretch: Interval) -> Cutting:
     """Parts for page numbers, each small enough to stay far from the wall."""
     parts: list[Part] = []
     for week in stretch.pieces(PROBE_DAYS_MAX):
-        count = yield from started(week)
-        parts += yield from _cut_halves(Part(week, count))
+        count = yield from count_started(week)
+        parts += yield from _cut_in_halves(Part(week, count))
     return parts
 
 
-def _cut_halves(part: Part) -> Cutting:
+def _cut_in_halves(part: Part) -> Cutting:
+    """Halves, until each is small enough; raises `UsageError` for a minute above the wall."""
     if part.count <= PAGES_ROWS:
         return [part]
     at = _middle(part.interval)
@@ -261,16 +266,14 @@ def _cut_halves(part: Part) -> Cutting:
             "watermark has passed it"
         )
     first, second = part.interval.split(at)
-    count = yield from started(first)
-    left = yield from _cut_halves(Part(first, count))
-    right = yield from _cut_halves(Part(second, max(part.count - count, 0)))
+    count = yield from count_started(first)
+    left = yield from _cut_in_halves(Part(first, count))
+    right = yield from _cut_in_halves(Part(second, max(part.count - count, 0)))
     return left + right
 
 
 def _middle(interval: Interval) -> datetime | None:
-    """Where to halve: a midnight if there is one, else a whole hour or minute; None if too
-    short.
-    """
+    """Where to halve: a midnight, else a whole hour or minute; None where it is too short."""
     if at := _midnight_inside(interval):
         return at
     if interval.length <= SMALLEST_CUT:

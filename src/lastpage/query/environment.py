@@ -80,8 +80,8 @@ class Credentials:
 # Environments -----------------------------------------------------------------------------------
 
 
-def environment(text: str) -> Environment:
-    """A region name, a domain, or a URL as an `Environment`; raises `UsageError`."""
+def parse_environment(text: str) -> Environment:
+    """Read a region, a domain or a URL (the table at the top); raises `UsageError`."""
     text = text.strip()
     if not text.isprintable() or " " in text:
         raise UsageError(
@@ -111,7 +111,7 @@ def environment(text: str) -> Environment:
 
 def default_environment() -> Environment:
     """The environment where none is named."""
-    return replace(environment(DEFAULT), assumed=True)
+    return replace(parse_environment(DEFAULT), assumed=True)
 
 
 def is_loopback(host: str) -> bool:
@@ -142,7 +142,7 @@ def _from_url(text: str) -> Environment:
         )
     domain = _without_subdomain(host)
     if domain in REGIONS.values() and port in (None, 443):
-        return environment(domain)
+        return parse_environment(domain)
     netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
     api = f"{scheme}://{netloc}{path}"
     login = api.replace("://api.", "://login.", 1) if host.startswith("api.") else api
@@ -188,7 +188,7 @@ def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Env
             + (swapped if _UUID.fullmatch(secret) else "")
         )
     named = variables.get(ENVIRONMENT, "").strip()
-    where = environment(named) if named else default_environment()
+    where = parse_environment(named) if named else default_environment()
     return Credentials(client_id, secret), where
 
 

@@ -26,7 +26,7 @@ MINUTE = timedelta(minutes=1)
 MS = timedelta(milliseconds=1)
 #: Genesys Cloud has no older data; anything earlier is a typing error.
 EARLIEST = datetime(2006, 1, 1, tzinfo=UTC)
-#: So is anything longer, or later. Within these limits every sum of ours is a valid date.
+#: Longer or later ones are typing errors, too. Within these limits every sum is a valid date.
 LONGEST, LATEST = 10_000 * DAY, datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -195,6 +195,7 @@ def _month(text: str, year: int, month: int, tz: tzinfo) -> Interval:
         first = date(year, month, 1)
     except ValueError:
         raise UsageError(f"{text!r} is not a month; write it as 2023-10") from None
+    # Four days after the 28th are in the next month, whatever the month.
     following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     return _checked(_midnight(first, tz), _midnight(following, tz), text)
 

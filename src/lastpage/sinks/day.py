@@ -58,7 +58,7 @@ class Change:
 
     def tables(self, pages: Pages) -> Iterator[Tables]:
         """The rows that come, every table of them, page by page."""
-        for tables in ahead(self.shredder, map(self._chosen, pages)):
+        for tables in map_ahead(self.shredder, map(self._chosen, pages)):
             for row in tables["broken"].to_pylist():
                 if row[START] is None:
                     self._without_start.add(row["record"])
@@ -93,7 +93,7 @@ class Change:
         return ranges
 
     def written(self) -> Written:
-        """What there is to say of it once all the rows have come."""
+        """What came of it; to be asked once all the rows have come."""
         unchanged = [part for each in self.ranges for part in minus(each.interval, self.parts)]
         return Written(self._unread, unchanged)
 
@@ -143,7 +143,7 @@ def batched(
         yield joined()
 
 
-def ahead(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+def map_ahead(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """`map(work, items)`, in order, where the next results are made while one is used."""
     pool = ThreadPoolExecutor(THREADS, "lastpage-shred")
     waiting: deque[Future[Out]] = deque()

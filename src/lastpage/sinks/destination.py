@@ -49,9 +49,9 @@ class Kind:
 SINKS = (
     Kind("parquet", "folder", (".parquet",), "tables", "formats:parquet"),
     Kind("csv", "folder", (".csv",), "tables", "formats:csv"),
-    Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines.opened"),
-    Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB.opened"),
-    Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout.opened"),
+    Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines.open"),
+    Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB.open"),
+    Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout.open"),
 )
 FOLDERS = {kind.name: kind for kind in SINKS if kind.shape == "folder"}
 FILES = {ending: kind for kind in SINKS if kind.shape == "file" for ending in kind.endings}
@@ -63,7 +63,7 @@ EXPECTED = (
     ".zst",
     *(ending for kind in FOLDERS.values() for ending in kind.endings),
 )
-WANTED = f"give a folder, a file that ends in {', '.join(FILES)}, or {' or '.join(STREAMS)}"
+ADVICE = f"give a folder, a file that ends in {', '.join(FILES)}, or {' or '.join(STREAMS)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +92,23 @@ class Destination:
         if text in STREAMS:
             return cls(text, STREAMS[text], None)
         if not text.strip() or "://" in text:
-            raise UsageError(f"cannot write to {text!r}; {WANTED}")
+            raise UsageError(f"cannot write to {text!r}; {ADVICE}")
         if file:
             return cls(text, file, path.with_name(path.name + ".lastpage"))
         if path.suffix in EXPECTED:
-            raise UsageError(f"{text!r} is not a destination; {WANTED}")
+            raise UsageError(f"{text!r} is not a destination; {ADVICE}")
         if path.exists() and not path.is_dir():
-            raise UsageError(f"{text!r} is a file that lastpage cannot write to; {WANTED}")
+            raise UsageError(f"{text!r} is a file that lastpage cannot write to; {ADVICE}")
         return cls(text, FOLDERS[form or _format_of(path) or "parquet"], path / ".lastpage")
 
     @property
-    def grows(self) -> bool:
+    def is_append_only(self) -> bool:
         """Whether rows are appended to it and nothing in it is ever replaced."""
         return self.kind.contract == "lines"
 
-    def takes(self, selection: Selection) -> None:
+    def check_selection(self, selection: Selection) -> None:
         """Raise `UsageError` where a selection of tables and columns makes no sense here."""
-        if self.grows and selection not in (EVERYTHING, Selection(keep_raw=True)):
+        if self.is_append_only and selection not in (EVERYTHING, Selection(keep_raw=True)):
             raise UsageError(
                 f"{self.text} gets the API's own records, one a line, untouched; --tables, "
                 "--columns, --drop, --hash and --attributes are for destinations with tables, "

@@ -29,7 +29,7 @@ from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk, named_statements
 from lastpage.query.interval import Interval
 from lastpage.sinks.day import Change, batched
-from lastpage.sinks.sink import Identity, Pages, Written, by_day
+from lastpage.sinks.sink import Identity, Pages, Written, by_day, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import arrow_schema
@@ -66,8 +66,8 @@ TYPES: dict[Type, str] = {
 VIEWS = {
     "queues_by_day": {"segments.queue_id", "sessions.media_type", "metrics.name", "metrics.value"}
 }
-#: What is recorded of a range beside its times.
-FACTS = ("route", "coverage", "finality", "conversations")
+#: The columns that record a range, beside its times.
+RANGE_COLUMNS = ("route", "coverage", "finality", "conversations")
 
 
 class DuckDB:
@@ -83,7 +83,7 @@ class DuckDB:
 
     @classmethod
     @contextmanager
-    def opened(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
+    def open(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
         """Hold the file, if it is there, and refuse other software's; leave one file."""
         sink = cls(path, state, disk)
         try:
@@ -108,35 +108,36 @@ class DuckDB:
                 self._create(identity)
                 self._attach(self.path)
             with self._transaction():
-                self._grow(shredder.selection.schemas)
+                self._add_missing(shredder.selection.schemas)
 
     def committed(self) -> dict[date, list[Range]]:
         """What the database has recorded of each day."""
         ranges = []
         for row in self._rows("ranges") if self._connection else ():
             start, stop, as_of = (row[each].astimezone(UTC) for each in ("start", "stop", "as_of"))
-            ranges.append(Range(Interval(start, stop), as_of, *(row[each] for each in FACTS)))
+            facts = {name: row[name] for name in RANGE_COLUMNS}
+            ranges.append(Range(Interval(start, stop), as_of, **facts))
         return by_day(ranges)
 
     def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
         """Replace exactly these start ranges of a day, in one transaction."""
         with _explained(self.path):
             change = Change(self.committed().get(day, []), ranges, self._shredder)
-            with self._transaction(), self._given("parts", _parts(change)):
+            with self._transaction(), self._registered("parts", _parts(change)):
                 self._run("create_arrived_broken")
                 if change.before:
                     self._run("leaving", day=day)
                     for name in self._shredder.schemas:
                         if name != "broken":
-                            self._run("delete_leaving", _of(name), day=day)
+                            self._run("delete_leaving", _in_target(name), day=day)
                 rows = self._counts(day)
                 for tables in batched(change.tables(pages), self._shredder.schemas, BATCH):
                     self._disk.seam("database write")
                     for name, table in tables.items():
                         rows[name] += len(table)
                         if len(table):
-                            target = "arrived_broken" if name == "broken" else _of(name)
-                            with self._given("arriving", table):
+                            target = "arrived_broken" if name == "broken" else _in_target(name)
+                            with self._registered("arriving", table):
                                 self._run("insert", target, day=day)
                 rows["broken"] -= self._run("delete_broken", day=day)
                 self._run("insert_broken")
@@ -149,14 +150,14 @@ class DuckDB:
         """Write one table a list."""
         with _explained(self.path), self._transaction():
             for name, table in names.lists.items():
-                with self._given("list", table):
-                    self._run("replace_list", _of(name))
+                with self._registered("list", table):
+                    self._run("replace_list", _in_target(name))
 
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
         """A day of a table, a part at a time, with the columns of the selection."""
         schema = self._shredder.schemas[table]
         columns = ", ".join(map(_quoted, schema.names))
-        statement = SQL["read"].format(table=_of(table), columns=columns)
+        statement = SQL["read"].format(table=_in_target(table), columns=columns)
         # A cursor of its own, so that other statements can be run before all of it was read.
         with _explained(self.path), self._db.cursor() as cursor:
             found = cursor.sql(statement, params={"day": day})
@@ -178,11 +179,7 @@ class DuckDB:
                 "give another destination with --to, or remove it"
             )
         (meta,) = self._rows("meta")
-        if meta["version"] > VERSION:
-            raise UsageError(
-                f"{self.path} was written by a newer lastpage; "
-                "update this one, or give another destination"
-            )
+        refuse_newer(self.path, meta["version"], VERSION)
         self.known = Identity.from_record(meta)
 
     def _create(self, identity: Identity) -> None:
@@ -199,7 +196,7 @@ class DuckDB:
         self._disk.sync(new)
         self._disk.replace(new, self.path)
 
-    def _grow(self, schemas: Mapping[str, Columns]) -> None:
+    def _add_missing(self, schemas: Mapping[str, Columns]) -> None:
         """Add tables and columns that are not there yet; rows that are there have nulls in them."""
         there = self._columns()
         for name, columns in schemas.items():
@@ -209,10 +206,10 @@ class DuckDB:
                 if column not in there.get(name, ())
             ]
             if name not in there:
-                self._run("create_table", _of(name), ", ".join(missing))
+                self._run("create_table", _in_target(name), ", ".join(missing))
             else:
                 for column in missing:
-                    self._run("add_column", _of(name), column)
+                    self._run("add_column", _in_target(name), column)
         selected = {f"{name}.{column}" for name, columns in schemas.items() for column in columns}
         for view, needed in VIEWS.items():
             if needed <= selected:
@@ -249,12 +246,14 @@ class DuckDB:
         self._run("delete_ranges", day=day)
         for range_ in change.holds(counts):
             start, stop = range_.interval.start, range_.interval.end
-            facts = {name: getattr(range_, name) for name in ("as_of", *FACTS)}
+            facts = {name: getattr(range_, name) for name in ("as_of", *RANGE_COLUMNS)}
             self._run("insert_range", day=day, start=start, stop=stop, **facts)
 
     def _counts(self, day: date) -> dict[str, int]:
         """The rows of a day in each table."""
-        return {name: self._run("count", _of(name), day=day) for name in self._shredder.schemas}
+        return {
+            name: self._run("count", _in_target(name), day=day) for name in self._shredder.schemas
+        }
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -269,7 +268,7 @@ class DuckDB:
             raise
 
     @contextmanager
-    def _given(self, name: str, table: pa.Table) -> Iterator[None]:
+    def _registered(self, name: str, table: pa.Table) -> Iterator[None]:
         """A table that statements can read by a name."""
         self._db.register(name, table)
         yield
@@ -338,7 +337,7 @@ def _parts(change: Change) -> pa.Table:
     return pa.Table.from_pylist(rows, arrow_schema({"start": "time", "stop": "time"}))
 
 
-def _of(table: str) -> str:
+def _in_target(table: str) -> str:
     return f"target.{_quoted(table)}"
 
 

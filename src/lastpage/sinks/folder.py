@@ -26,7 +26,7 @@ from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.day import Change, batched, within
-from lastpage.sinks.sink import Identity, Pages, Written
+from lastpage.sinks.sink import Identity, Pages, Written, explained, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
@@ -87,10 +87,10 @@ class Folder:
 
     @classmethod
     @contextmanager
-    def opened(cls, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> Iterator[Self]:
+    def open(cls, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> Iterator[Self]:
         """Finish or undo what a crash left; refuse other software's folder, and another format."""
         sink = cls(folder, state, format_, disk)
-        with _explained(folder):
+        with explained(folder, pa.ArrowException):
             sink._staging.recover()
         for path in sink._days()[:1]:
             sink.known = Identity.from_record(sink._facts(path))
@@ -112,7 +112,7 @@ class Folder:
     def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
         """Write all tables of the day anew: what stays of them, then what comes."""
         file = self._file(CONVERSATIONS, day)
-        with _explained(self.folder):
+        with explained(self.folder, pa.ArrowException):
             before = self._ranges(self.folder / file) if (self.folder / file).exists() else []
             change = Change(before, ranges, self._shredder)
             with self._staging.change(f"day={day}") as staged:
@@ -127,7 +127,7 @@ class Folder:
 
     def refresh(self, names: Names) -> None:
         """Write one file a list: `DEST/<list>/<file>`."""
-        with _explained(self.folder), self._staging.change("names") as staged:
+        with explained(self.folder, pa.ArrowException), self._staging.change("names") as staged:
             for name, table in names.lists.items():
                 path = staged(f"{name}/{self._format.file}")
                 with self._format.create(path, table.schema) as writer:
@@ -180,6 +180,7 @@ class Folder:
                         yield {name: batch.filter(pc.invert(leaves))}
         yield from change.tables(pages)
         if change.before:
+            # Last, since a broken record without a start makes room only for itself.
             for batch in self.read("broken", day):
                 yield {"broken": batch.filter(change.broken_stays(batch))}
 
@@ -205,11 +206,7 @@ class Folder:
             raise DestinationError(
                 f"{path} was not written by lastpage; give another destination, or remove it"
             )
-        if facts["version"] > VERSION:
-            raise UsageError(
-                f"{path} was written by a newer lastpage; "
-                "update this one, or give another destination"
-            )
+        refuse_newer(path, facts["version"], VERSION)
         return facts
 
     def _refuse_foreign(self) -> None:
@@ -274,16 +271,3 @@ class Staging:
         for source in sorted(files, key=lambda path: (path.name.startswith(last), path.name)):
             self._disk.replace(source, self._folder / source.name.replace(SLASH, "/"))
         self._disk.remove(waiting)
-
-
-@contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """What goes wrong with the disk becomes a sentence that says what to do."""
-    try:
-        yield
-    except (OSError, pa.ArrowException) as problem:
-        what = getattr(problem, "strerror", None) or problem
-        raise DestinationError(
-            f"cannot write to {folder}: {what}; fix that, then run the same command again: "
-            "it goes on where it stopped"
-        ) from None

@@ -37,19 +37,19 @@ from lastpage.tables.schema import KEY
 #: The key of the facts in the metadata of a Parquet file.
 METADATA_KEY = b"lastpage"
 #: The file of the facts beside a CSV file.
-FACTS = "_lastpage.json"
+FACTS_FILE = "_lastpage.json"
 #: Text of a CSV file that is parsed at once. A line that is longer makes it grow.
 BLOCK_BYTES = 8 * 1024**2
 
 
 def parquet(folder: Path, state: Path, disk: Disk) -> AbstractContextManager[Folder]:
     """Open a folder of Parquet files."""
-    return Folder.opened(folder, state, Parquet(), disk)
+    return Folder.open(folder, state, Parquet(), disk)
 
 
 def csv(folder: Path, state: Path, disk: Disk) -> AbstractContextManager[Folder]:
     """Open a folder of CSV files."""
-    return Folder.opened(folder, state, Csv(), disk)
+    return Folder.open(folder, state, Csv(), disk)
 
 
 # Parquet ----------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ class CsvWriter:
 
 def _facts_file(path: Path) -> Path:
     # While a change waits, the name of the file has its folders in it.
-    return path.with_name(path.name.removesuffix(Csv.file) + FACTS)
+    return path.with_name(path.name.removesuffix(Csv.file) + FACTS_FILE)
 
 
 def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:

@@ -25,15 +25,15 @@ import msgspec
 import zstandard
 
 from lastpage.coverage.ranges import Range, refuse_overlap
-from lastpage.errors import DestinationError, UsageError
+from lastpage.errors import DestinationError
 from lastpage.files import Disk
-from lastpage.sinks.sink import Identity, Pages, by_day
+from lastpage.sinks.sink import Identity, Pages, by_day, explained, refuse_newer
 
 GZIP_LEVEL = 6
 ZSTD_LEVEL = 3
 #: The version of what is recorded beside a file.
 VERSION = 1
-#: What reading a record raises that is JSON, but not one of ours.
+#: What reading raises for a record that is JSON of another shape.
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -52,7 +52,7 @@ class JsonLines:
 
     @classmethod
     @contextmanager
-    def opened(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
+    def open(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
         """Cut off what was not recorded; refuse a file that is not ours, or lacks something."""
         sink = cls(path, state, disk)
         sink._load()
@@ -114,7 +114,7 @@ class JsonLines:
         if not self._record.exists():
             # Recorded before it is touched: what a crash leaves behind is known to be ours.
             self._save(0, [])
-        with _explained(self.path):
+        with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not self.path.exists()
             with self.path.open("ab") as file, compressed(file, self.path.name) as out:
@@ -126,8 +126,8 @@ class JsonLines:
             return self.path.stat().st_size
 
     def _cut(self, length: int) -> None:
-        """Take off what stands behind a length."""
-        with _explained(self.path):
+        """Cut the file to a length."""
+        with explained(self.path):
             with self.path.open("r+b") as file:
                 file.truncate(length)
             self._disk.sync(self.path)
@@ -141,7 +141,7 @@ class JsonLines:
             "ranges": [range_.record() for range_ in ranges],
             "late": self._late,
         }
-        with _explained(self.path):
+        with explained(self.path):
             self._disk.write(self._record, msgspec.json.encode(record))
         self._length, self._ranges = length, ranges
 
@@ -151,11 +151,7 @@ class JsonLines:
             return
         try:
             record: dict[str, Any] = msgspec.json.decode(self._record.read_bytes())
-            if record.get("version", VERSION) > VERSION:
-                raise UsageError(
-                    f"{self._record} was written by a newer lastpage; "
-                    "update this one, or give another file"
-                )
+            refuse_newer(self._record, record.get("version", VERSION), VERSION)
             self._length = record["length"]
             self._late = record["late"]
             self._ranges = [Range.from_record(each) for each in record["ranges"]]
@@ -176,7 +172,7 @@ class Stdout:
 
     @classmethod
     @contextmanager
-    def opened(cls, _path: Path, _state: Path, _disk: Disk) -> Iterator[Self]:
+    def open(cls, _path: Path, _state: Path, _disk: Disk) -> Iterator[Self]:
         """Write to this process's stdout; nothing of it stays behind."""
         yield cls(sys.stdout.buffer)
 
@@ -208,7 +204,7 @@ class Stdout:
 
 
 def updated(ranges: Iterable[Range], new: Sequence[Range]) -> list[Range]:
-    """Ranges, with what is new of some of them in place of the old."""
+    """Ranges in order, where new ones replace those that they overlap."""
     others = [old for old in ranges if not any(old.interval.clip(each.interval) for each in new)]
     return sorted([*others, *new], key=lambda range_: range_.interval)
 
@@ -231,15 +227,3 @@ def compressed(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
             yield cast("IO[bytes]", out)
     else:
         yield file
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """What goes wrong with the disk becomes a sentence that says what to do."""
-    try:
-        yield
-    except OSError as problem:
-        raise DestinationError(
-            f"cannot write to {path}: {problem.strerror or problem}; fix that, "
-            "then run the same command again: it goes on"
-        ) from None

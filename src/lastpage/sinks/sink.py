@@ -15,13 +15,15 @@ twice is there once. `pages` are raw records, page by page; they are consumed on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from lastpage.api.messages import Raw
 from lastpage.coverage.ranges import Range
-from lastpage.errors import UsageError
+from lastpage.errors import DestinationError, UsageError
 from lastpage.query.interval import Interval
 from lastpage.tables.selection import HASH_KEY
 
@@ -80,7 +82,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What there is to say of a replacement that is done."""
+    """What came of a replacement."""
 
     unread: list[Unread]
     #: The parts of the new ranges that were not written: what is there is fresher, or complete.
@@ -126,6 +128,32 @@ class LineSink(Sink, Protocol):
 
     def append_late(self, ranges: Sequence[Range], pages: Pages) -> None:
         """Append rows of ranges of one day that are there; `ranges` says anew what these hold."""
+
+
+def refuse_newer(path: Path, version: int, newest: int) -> None:
+    """Raise `UsageError` for what a newer version recorded than the newest that is known here."""
+    if version > newest:
+        raise UsageError(
+            f"{path} was written by a newer lastpage; "
+            "update this one, or give another destination with --to"
+        )
+
+
+@contextmanager
+def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
+    """Turn what goes wrong with the disk into a `DestinationError` that says what to do.
+
+    That is an `OSError`, or what else a library raises for it (`others`).
+    """
+    problems: tuple[type[Exception], ...] = (OSError, *others)
+    try:
+        yield
+    except problems as problem:
+        what = getattr(problem, "strerror", None) or problem
+        raise DestinationError(
+            f"cannot write to {path}: {what}; fix that, then run the same command again: "
+            "it goes on where it stopped"
+        ) from None
 
 
 def by_day(ranges: Iterable[Range]) -> dict[date, list[Range]]:

@@ -13,8 +13,10 @@ a text by trying.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,6 +55,11 @@ class Shredder:
             )
         schemas = {name: arrow_schema(each) for name, each in self.selection.schemas.items()}
         object.__setattr__(self, "schemas", schemas)
+
+    @classmethod
+    def from_env(cls, selection: Selection) -> Self:
+        """With the key of the variable LASTPAGE_HASH_KEY; raises `UsageError` as the class does."""
+        return cls(selection, os.environ.get(HASH_KEY, "").encode())
 
     @property
     def key_print(self) -> str:

@@ -30,7 +30,7 @@ ARRIVING: dict[Kind, Callable[[Any], Any]] = {
 }
 
 
-def unknown(records: Iterable[Raw]) -> frozenset[str]:
+def unknown_paths(records: Iterable[Raw]) -> frozenset[str]:
     """The paths of the unknown fields of these records, at most `PATHS_MAX` of them."""
     found: set[str] = set()
     for record in records:

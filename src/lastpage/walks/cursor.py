@@ -40,13 +40,16 @@ from lastpage.walks.walk import Again, Counted, Done, Narrow, Request, Sign, Ste
 #: A page's body, decoded; pages grow or shrink towards it.
 PAGE_BYTES = 16 * 1024 * 1024
 JOB_PAGE_ROWS_MIN = 50
+#: Seconds before each poll, the last one for ever; seconds after which a job is given up.
 POLL_WAITS_S = (2.0, 3.0, 5.0, 8.0, 10.0, 10.0, 12.0, 15.0, 20.0, 30.0)
 POLL_S_MAX = 2 * 3600.0
 #: A submission whose answer is lost may have made a job that is never read; so it is repeated less
 #: often than a read.
 SUBMIT_TRIES = 3
-LOST = frozenset({404, 410})
-OVER = frozenset({"FAILED", "CANCELLED", "EXPIRED"})
+#: Statuses of a job, or of its cursor, that does not exist any more.
+VANISHED = frozenset({404, 410})
+#: States of a job that never has results (docs/api.md, 1.4).
+FAILED = frozenset({"FAILED", "CANCELLED", "EXPIRED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +89,16 @@ class CursorWalk:
         """One request of the job (docs/api.md, 1.4)."""
         match request.kind:
             case "count" | "recount":
-                return self._count(request)
+                interval = counted_intervals(request.slice)[request.ordinal]
+                return count_call(self.query, Probe(interval), frozenset({400, 403, 404}))
             case "submit":
                 return self._submit(request)
             case "poll":
-                return _job_call("GET", request.job, passes=LOST)
+                return _job_call("GET", request.job, passes=VANISHED)
             case "results":
                 return _results(request)
             case _:
-                return _job_call("DELETE", request.job, passes=LOST | {400, 403, 409})
+                return _job_call("DELETE", request.job, passes=VANISHED | {400, 403, 409})
 
     @staticmethod
     def as_of(asked_at: datetime, watermark: datetime | None) -> datetime:
@@ -133,7 +137,7 @@ class CursorWalk:
         return Request(made[-1].slice, "delete", job=made[-1].job)
 
     def _after_results(self, request: Request, answer: Answer) -> Step:
-        if answer.status in LOST:
+        if answer.status in VANISHED:
             return Again(f"job {request.job} vanished while it was read")
         if answer.status == 400:
             pages = f"after {request.ordinal} pages"
@@ -143,20 +147,19 @@ class CursorWalk:
             return replace(request, kind="delete", ordinal=0, cursor="")
         size = request.page_size
         if page.heads:
+            # By the bytes of a row on this page: how many rows the next page may have.
             fitting = int(PAGE_BYTES / (len(answer.body) / len(page.heads)))
             smallest = min(JOB_PAGE_ROWS_MIN, self.page_size)
             size = max(smallest, min(self.page_size, fitting))
         ordinal = request.ordinal + 1
         return replace(request, ordinal=ordinal, cursor=page.cursor, page_size=size)
 
-    def _count(self, request: Request) -> Call:
-        interval = counted_intervals(request.slice)[request.ordinal]
-        return count_call(self.query, Probe(interval), frozenset({400, 403, 404}))
-
     def _submit(self, request: Request) -> Call:
         slice_ = request.slice
         body = {"interval": str(slice_.asked), **self.query.filters()}
         if slice_.asked == slice_.interval:
+            # Leaves out what started before the first day (docs/api.md, 3.1), most of what the
+            # slice does not own. A job that looks past its slice goes without (docs/api.md, 11).
             body["startOfDayIntervalMatching"] = True
         endpoint = f"POST {JOBS}"
         data = json.dumps(body).encode()
@@ -174,6 +177,7 @@ def _after_count(request: Request, answer: Answer) -> Step:
 
 
 def _poll(request: Request, waited_s: float) -> Request:
+    """The next poll, after a wait that grows with the number of polls."""
     ordinal = request.ordinal if request.kind == "poll" else 0
     wait_s = POLL_WAITS_S[min(ordinal, len(POLL_WAITS_S) - 1)]
     waited_s += wait_s
@@ -181,10 +185,10 @@ def _poll(request: Request, waited_s: float) -> Request:
 
 
 def _after_poll(request: Request, answer: Answer) -> Step:
-    if answer.status in LOST:
+    if answer.status in VANISHED:
         return Again(f"job {request.job} vanished before it was done")
     status = read_status(answer.body)
-    if status.state in OVER:
+    if status.state in FAILED:
         error = f": {status.error}" if status.error else ""
         return Again(f"job {request.job} ended as {status.state}{error}")
     if status.state == "FULFILLED":
@@ -200,7 +204,7 @@ def _results(request: Request) -> Call:
     if request.cursor:
         query.append(("cursor", request.cursor))
     # A 400 on the first page passes, too: some deployments limit what a job gives as a whole.
-    return _job_call("GET", request.job, "/results", query=tuple(query), passes=LOST | {400})
+    return _job_call("GET", request.job, "/results", query=tuple(query), passes=VANISHED | {400})
 
 
 def _job_call(

@@ -23,8 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
-from lastpage.api.messages import DETAILS, Answer, Call, Page
-from lastpage.planning.planner import ENDPOINT
+from lastpage.api.messages import QUERY, Answer, Call, Page
 from lastpage.planning.slices import PAGE_ROWS_MAX, WALL_ROWS, Slice
 from lastpage.query.interval import Interval, iso
 from lastpage.query.query import Query
@@ -86,10 +85,10 @@ class PagesWalk:
         }
         return Call(
             "POST",
-            f"{DETAILS}/query",
+            QUERY,
             query=(("nextPageToken", request.token),) if request.token else (),
             body=json.dumps(body).encode(),
-            endpoint=ENDPOINT,
+            endpoint=f"POST {QUERY}",
             # A 400 on the first page is a wrong query. On a later one it is a limit: `Narrow`.
             passes=frozenset({400}) if request.ordinal > 1 else frozenset(),
         )
