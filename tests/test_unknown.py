@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from lastpage.api.messages import Answer
-from lastpage.coverage.tally import SAMPLED_EVERY, Account, Verdict
+from lastpage.coverage.account import SAMPLED_EVERY, Account
+from lastpage.coverage.tally import Verdict
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval
 from lastpage.walks.walk import Request

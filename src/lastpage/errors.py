@@ -1,7 +1,7 @@
 """One family of errors: whose fault it is decides the class, and the class decides the exit code.
 
     LastpageError
-    ├── UsageError           2    the request is wrong; nothing was asked of the API
+    ├── UsageError           2    the request is wrong; no conversation was asked for
     ├── ShortError           3    evidence says that rows are missing
     ├── ApiError                  an answer, with endpoint, status, code and correlation id
     │   ├── RejectedError    2    the API rejects this request, however often it is sent
@@ -26,7 +26,7 @@ class LastpageError(Exception):
 
 
 class UsageError(LastpageError):
-    """The request is wrong: an argument, a variable, a file. Nothing was asked of the API."""
+    """The request is wrong: an argument, a variable, a file. No conversation was asked for."""
 
     exit_code = 2
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lastpage.coverage.tally import REREADS_MAX, Account, decide
+from lastpage.coverage.account import Account
+from lastpage.coverage.tally import REREADS_MAX, decide
 from lastpage.ledger.ids import Log, digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lastpage.api.messages import Answer
-from lastpage.coverage.tally import Account, Claim, Verdict, judge, short, tolerance
+from lastpage.coverage.account import Account
+from lastpage.coverage.tally import Claim, Verdict, judge, short, tolerance
 from lastpage.ledger.ids import digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval, iso

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lastpage.coverage.tally import PATHS_MAX
+from lastpage.coverage.account import PATHS_MAX
 from lastpage.tables.schema import CONVERSATION, Level
 from lastpage.tables.unknown import NAME_CHARS_MAX, sentence, unknown_paths
 

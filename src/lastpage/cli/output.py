@@ -39,7 +39,7 @@ STYLES = {
 }
 MEANING = {
     "complete": "everything that is visible to this client's divisions is there",
-    "unproven": "nothing says that anything is missing, nothing proves that it is not",
+    "unproven": "it could not be proved that everything is there; a note says why",
     "short": "evidence says that rows are missing; run the same command again",
 }
 #: The logger of requests (`trace.py`); `--verbose` prints its records.

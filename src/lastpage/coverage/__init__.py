@@ -2,7 +2,7 @@
 
 The rules are pure and stand as tables at the top of their files; only `evidence` asks the API.
 
-    answers ─▶ tally ─▶ read again, or a verdict ─▶ ranges (which version stays) ─▶ verification
-                 ▲                                                                  (later, again)
-                 └── evidence: what other slices saw
+    answers ─▶ account ─▶ tally ─▶ read again, or a verdict ─▶ ranges (which version stays)
+                            ▲                                     └─▶ verification (later, again)
+                            └── evidence: what other slices saw
 """

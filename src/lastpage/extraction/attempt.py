@@ -24,8 +24,9 @@ from lastpage.api.client import Client
 from lastpage.api.messages import Answer, Raw
 from lastpage.api.organization import JobWatermark
 from lastpage.api.pace import Turns
+from lastpage.coverage.account import Account
 from lastpage.coverage.evidence import Sighting
-from lastpage.coverage.tally import LOST_MAX, Account, Claim, Verdict, decide, judge, short
+from lastpage.coverage.tally import LOST_MAX, Claim, Verdict, decide, judge, short
 from lastpage.errors import ApiError, Interrupted
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Attempt, Entry, Planned, Run

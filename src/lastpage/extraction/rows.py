@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from lastpage.api.messages import Answer, Page, Raw, read_head, split_records
+from lastpage.coverage.account import POSITIONS
 from lastpage.coverage.ranges import Range
-from lastpage.coverage.tally import POSITIONS, Verdict
+from lastpage.coverage.tally import Verdict
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Attempt, Entry, Planned

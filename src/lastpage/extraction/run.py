@@ -18,8 +18,9 @@ from dataclasses import dataclass, field, replace
 
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
+from lastpage.coverage.account import PATHS_MAX
 from lastpage.coverage.evidence import Evidence, Sighting
-from lastpage.coverage.tally import PATHS_MAX, REREADS_MAX, Verdict
+from lastpage.coverage.tally import REREADS_MAX, Verdict
 from lastpage.extraction.attempt import Settler
 from lastpage.extraction.rows import Group, Rows, grouped
 from lastpage.ledger.ledger import Ledger

@@ -278,7 +278,7 @@ OVERVIEW_COLUMNS = (
     Column(
         "first_queue",
         "str",
-        "its name, as it was when the conversation was fetched; null without `--names`",
+        "its name, as it was when the conversation was fetched; null with `--no-names`",
     ),
     Column("last_queue_id", "str", "the same of the segment that began last"),
     Column("last_queue", "str", "its name"),

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from lastpage.api.messages import UNREADABLE, Raw
-from lastpage.coverage.tally import PATHS_MAX
+from lastpage.coverage.account import PATHS_MAX
 from lastpage.tables.schema import CONVERSATION, Kind, Level
 
 #: Characters of a name that are shown.

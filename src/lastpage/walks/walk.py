@@ -117,7 +117,7 @@ Step = Request | Done | Narrow | Again
 
 
 class Counted(Protocol):
-    """The numbers of a slice's account that a gap is computed from (`coverage.tally.Account`)."""
+    """The numbers of a slice's account that a gap is computed from (`coverage.account.Account`)."""
 
     @property
     def hits(self) -> Sequence[int]:
