@@ -192,7 +192,7 @@ def _print_proofs(verification: Verification) -> None:
     if verification.repaired:
         advice = f"; {len(verification.repaired):,} intervals were read again"
     elif changed:
-        advice = "; run it with --repair to read the others again"
+        advice = "; run the same command with --repair to read the others again"
     print_line(f"{days - changed:,} of {days:,} days are as the API has them{advice}")
 
 
