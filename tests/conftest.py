@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cheroot.server import HTTPServer
 from hypothesis import HealthCheck, settings
 
 from lastpage.clock import RealClock
@@ -27,8 +28,9 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
 
 @pytest.fixture(autouse=True, scope="session")
 def nobody_waits() -> Iterator[None]:
-    """A client with the machine's clock asks for a job's progress at once, and tries again at once."""
+    """A client with the machine's clock asks for a job's progress at once, and tries again at once; a server stops at once."""
     sleep = RealClock.sleep
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RealClock, "sleep", lambda clock, seconds: sleep(clock, min(seconds, 0.001)))
+        patch.setattr(HTTPServer, "expiration_interval", 0.02)
         yield

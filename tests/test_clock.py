@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.inprocess import world
 from tests.readback import ids
 
 HOUR = 3600.0
+FEW: dict[str, Any] = {"names": False, "tables": "conversations"}
 
 
 @dataclass
@@ -49,10 +51,8 @@ def test_the_machines_clock_is_set_anew(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_clock_that_is_wrong(tmp_path: Path, wrong_s: float) -> None:
     """`24h` means the last 24 hours of the API, and the result is what a right clock gets."""
     made, right = world(per_day=60), world(per_day=60)
-    summary = made.cloud(clock=Wrong(made.clock, wrong_s)).fetch(
-        "24h", tmp_path / "out", names=False
-    )
-    wanted = right.cloud().fetch("24h", tmp_path / "right", names=False)
+    summary = made.cloud(clock=Wrong(made.clock, wrong_s)).fetch("24h", tmp_path / "out", **FEW)
+    wanted = right.cloud().fetch("24h", tmp_path / "right", **FEW)
     assert (summary.coverage, summary.interval) == (wanted.coverage, wanted.interval)
     assert sorted(ids(tmp_path / "out")) == sorted(ids(tmp_path / "right"))
 
@@ -68,9 +68,9 @@ def test_a_clock_that_jumps_between_two_processes(
     crashing = Steps(at=60)
     first = made.cloud(transport=Stepping(made.sandbox, crashing), disk=crashing.disk)
     with pytest.raises(Crash):
-        first.fetch("2023-10-10", tmp_path, paginate=route, page_size=10, names=False)
+        first.fetch("2023-10-10", tmp_path, paginate=route, page_size=10, **FEW)
     summary = made.cloud(clock=Wrong(made.clock, wrong_s)).fetch(
-        "2023-10-10", tmp_path, paginate=route, page_size=10, names=False
+        "2023-10-10", tmp_path, paginate=route, page_size=10, **FEW
     )
     day = datetime(2023, 10, 10, tzinfo=UTC)
     assert summary.coverage == "complete"
@@ -84,7 +84,7 @@ def test_a_clock_that_jumps_in_mid_run(tmp_path: Path, jump_s: float, jumps_at: 
     """A clock that jumps during a run costs time at most, and no row."""
     made = world(per_day=60)
     clock = Wrong(made.clock, 0.0, jump_s, jumps_at)
-    summary = made.cloud(clock=clock).fetch("2023-10-10", tmp_path, page_size=10, names=False)
+    summary = made.cloud(clock=clock).fetch("2023-10-10", tmp_path, page_size=10, **FEW)
     day = datetime(2023, 10, 10, tzinfo=UTC)
     assert clock.asked > jumps_at
     assert summary.coverage == "complete"

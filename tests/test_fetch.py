@@ -185,7 +185,9 @@ def test_odd_result_pages(tmp_path: Path, words: list[str]) -> None:
     """A short or empty page with a cursor is not the end; a page that comes twice counts once."""
     box = world(per_day=60)
     box.sandbox.faults.put("jobs.results", "pass", *words)
-    summary = box.cloud().fetch("2023-10-10/2023-10-13", tmp_path, page_size=20)
+    summary = box.cloud().fetch(
+        "2023-10-10/2023-10-13", tmp_path, page_size=20, tables="conversations"
+    )
     check(box, summary, tmp_path, DAY, DAY + 3 * DAYS)
     assert not box.sandbox.faults.pending
     assert (summary.duplicates > 0) == ("repeat-page" in words)
@@ -209,7 +211,9 @@ def test_jobs_that_die(tmp_path: Path, place: str, words: list[str]) -> None:
     """A job that fails or vanishes is submitted again, and its pages are not mixed in."""
     box = world(per_day=60)
     box.sandbox.faults.put(place, *words)
-    summary = box.cloud().fetch("2023-10-10/2023-10-13", tmp_path, page_size=20)
+    summary = box.cloud().fetch(
+        "2023-10-10/2023-10-13", tmp_path, page_size=20, tables="conversations"
+    )
     check(box, summary, tmp_path, DAY, DAY + 3 * DAYS)
     assert box.sandbox.counters["jobs.submit"] == 2
     assert any("reading it again" in note for note in summary.notes)

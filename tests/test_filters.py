@@ -9,7 +9,7 @@ import pytest
 
 from lastpage import Cloud, UsageError
 from tests.inprocess import NOW, talk, world
-from tests.readback import ids, table
+from tests.readback import ids, lines, table
 
 #: Two days by job, and half a day by page numbers.
 SPAN = "2023-10-18/2023-10-20T15:00Z"
@@ -114,9 +114,7 @@ def test_long_intervals(tmp_path: Path, filters: dict[str, Any], days: int, pagi
     start = NOW - timedelta(days=days + 20)
     start = start.replace(hour=0, minute=0, second=0)
     span = f"{start.date()}/{(start + timedelta(days=days)).date()}"
-    summary = made.cloud().fetch(
-        span, tmp_path, paginate=paginate, tables="conversations", **filters
-    )
+    summary = made.cloud().fetch(span, tmp_path / "x.jsonl", paginate=paginate, **filters)
     assert summary.coverage == "complete"
     assert {entry.status for entry in made.sandbox.log if "details" in entry.path} <= {
         200,
@@ -124,7 +122,8 @@ def test_long_intervals(tmp_path: Path, filters: dict[str, Any], days: int, pagi
         204,
     }
     if not filters:
-        assert sorted(ids(tmp_path)) == sorted(made.truth(start, start + timedelta(days=days)))
+        found = sorted(record["conversationId"] for record in lines(tmp_path / "x.jsonl"))
+        assert found == sorted(made.truth(start, start + timedelta(days=days)))
 
 
 class Model:

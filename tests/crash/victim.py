@@ -7,8 +7,8 @@ from typing import Any
 from lastpage import Cloud, Credentials
 from lastpage.clock import RealClock
 
-INTERVAL = "2023-10-18T12:00Z/2023-10-20T15:00Z"
-ASKED: dict[str, Any] = {"page_size": 20, "names": False, "tables": ["conversations", "sessions"]}
+INTERVAL = "2023-10-19T06:00Z/2023-10-20T15:00Z"
+ASKED: dict[str, Any] = {"page_size": 30, "names": False, "tables": ["conversations", "sessions"]}
 
 
 class Hasty(RealClock):
