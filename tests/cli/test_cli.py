@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.inprocess import NOW
 from tests.readback import ids
+from tests.served import started
 
 from lastpage.cli.app import run
 from lastpage.planning.slices import Slice
@@ -277,8 +278,7 @@ def test_interrupted(box: Sandbox, tmp_path: Path) -> None:
     stalled, stall = threading.Event(), box._sleep
     box._sleep = lambda seconds: stalled.set() or stall(seconds)  # type: ignore[func-returns-value]
     box.faults.put("jobs.results", "stall-30s")
-    command = [sys.executable, "-m", "lastpage", "fetch", INTERVAL, "--to", "out"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = started("fetch", INTERVAL, "--to", "out", stderr=subprocess.PIPE)
     assert stalled.wait(30)
     process.send_signal(signal.SIGINT)
     _, printed = process.communicate(timeout=20)

@@ -2,12 +2,12 @@
 
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 import urllib3
+from tests.served import started
 
 from lastpage.cli.app import run
 
@@ -15,8 +15,7 @@ from lastpage.cli.app import run
 @contextmanager
 def running(*arguments: str) -> Iterator[tuple[dict[str, str], list[str], subprocess.Popen[str]]]:
     """The command in a process of its own, on a free port: what it exports, and what it says besides."""
-    command = [sys.executable, "-m", "lastpage", "sandbox", "--port", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with started("sandbox", "--port", "0", *arguments, stdout=subprocess.PIPE) as process:
         assert process.stdout
         lines = []
         while not (lines and lines[-1].startswith("# serving")):
