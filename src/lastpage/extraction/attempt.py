@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from lastpage.api.client import Client
@@ -227,8 +227,14 @@ class OpenAttempt:
 
     @property
     def is_partial(self) -> bool:
-        """Whether it was known before it began that this route cannot have all of the slice."""
-        return bool(self.walk.doubt(self.account.slice, self.attempt.watermark))
+        """Whether it was known before it began that this route cannot have all of the slice.
+
+        That a filter looks further than the slice is no reason: rows that are lost between two
+        readings of a settled slice come back.
+        """
+        slice_ = self.account.slice
+        alone = replace(slice_, asked=slice_.interval)
+        return bool(self.walk.doubt(alone, self.attempt.watermark))
 
     @property
     def as_of(self) -> datetime:

@@ -96,7 +96,7 @@ class Fetching:
             return cls(query, client, ledger, options, meter, run, planner, resumed=True)
         if run is not None:
             meter.note(f"going on with the unfinished run of {since}: {run.interval}")
-            _reopen_what_cannot_stand(ledger, run)
+            _reopen_damaged(ledger, run)
             log_plan(planned.slice for planned in ledger.slices(run))
             return cls(query, client, ledger, options, meter, run, planner, resumed=True)
         interval, horizon = planner.resolve()
@@ -109,14 +109,17 @@ class Fetching:
     def groups(self) -> Iterator[Group]:
         """Settle every slice; yield each group as it becomes whole, then those read again.
 
-        The consumer calls `commit(group)` once the group is where it should be.
+        The consumer calls `commit(group)` once the group is where it should be. What a crash left
+        before that call comes first, and as it was: a file that grows may have some of it already,
+        and knows only the very same rows again. Slices that were short are settled anew after that.
         """
         try:
+            yield from self._ready_groups()
+            self._reopen_short()
             slices = [each for each in self._slices() if each.state != "cut"]
             self.meter.expected = sum(each.slice.expected or 0 for each in slices)
             self.meter.slices = len(slices)
             self.meter.slices_done = sum(each.state != "todo" for each in slices)
-            yield from self._ready_groups()
             for planned in self._settle_all():
                 yield from self._ready_groups(planned.part)
             yield from self._read_again()
@@ -215,32 +218,34 @@ class Fetching:
                 return
             self.client.clock.sleep(1.0)
 
+    def _reopen_short(self) -> None:
+        """What an earlier process found to be short is settled again."""
+        for planned in self._slices():
+            if planned.verdict and Verdict.load(planned.verdict).coverage == "short":
+                self.ledger.reopen(self.run, planned.slice.number)
+
     def _read_again(self) -> Iterator[Group]:
         """Settle again the owners of rows that other slices saw and they lack."""
-        parts: set[int] = set()
+        missing = self._missing()
         for _ in range(REREADS_MAX):
-            missing = self._missing()
-            for planned in self._slices() if missing else ():
+            if not missing:
+                break
+            for planned in self._slices():
                 if lacking := missing.get(planned.slice.number):
                     self.meter.note(
                         f"{planned.slice} lacks {len(lacking):,} that others saw; reading it again"
                     )
                     self.ledger.reopen(self.run, planned.slice.number)
-                    parts.add(planned.part)
             for _ in self._settle_all(missing):
                 pass
-        still = self._missing() if parts else {}
-        for part in sorted(parts):
-            settled = [
-                each for each in self._slices() if (each.part, each.state) == (part, "settled")
-            ]
-            rows = [Rows.of_slice(self.ledger, planned) for planned in settled]
-            for each in rows:
-                if lacking := still.get(each.planned.slice.number):
-                    why = f"each reading lacks others ({len(lacking):,} now) that other slices saw"
-                    self._rejudge(each, replace(each.verdict, coverage="short", why=why))
-            if rows:
-                yield self._group(rows)
+            missing = self._missing()
+        for planned in self._slices():
+            # Also of slices that were not read again: the last readings may have seen theirs.
+            if lacking := missing.get(planned.slice.number):
+                rows = Rows.of_slice(self.ledger, planned)
+                why = f"{len(lacking):,} conversations that another slice saw are still missing"
+                self._rejudge(rows, replace(rows.verdict, coverage="short", why=why))
+        yield from self._ready_groups()
 
     def _missing(self) -> dict[int, list[Sighting]]:
         """What slices lack that others saw, of those that are not known to be short already."""
@@ -296,9 +301,8 @@ def _in_threads(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _reopen_what_cannot_stand(ledger: Ledger, run: Run) -> None:
-    """On resuming: slices that were short, or have damaged pages, are walked again."""
+def _reopen_damaged(ledger: Ledger, run: Run) -> None:
+    """On resuming: slices are walked again whose pages the disk has damaged."""
     for planned in ledger.slices(run):
-        short = planned.verdict and Verdict.load(planned.verdict).coverage == "short"
-        if short or (planned.state == "settled" and not ledger.is_intact(planned)):
+        if planned.state == "settled" and not ledger.is_intact(planned):
             ledger.reopen(run, planned.slice.number)
