@@ -1,6 +1,7 @@
 """Holes, crashes and files that grow: what is told is true, and nothing is there twice."""
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -136,6 +137,23 @@ def test_a_crash_after_a_short_slice(tmp_path: Path) -> None:
         assert fetch(made, place, Stepping(made.sandbox, Steps()), days).coverage == "complete"
         start = datetime(2023, 10, 10, tzinfo=UTC)
         assert_each_once(made, place, start, start + timedelta(days=3))
+
+
+@pytest.mark.usefixtures("small_slices")
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.jsonl.zst"])
+def test_a_crash_before_a_run_is_planned_again(tmp_path: Path, name: str) -> None:
+    """Planned again by a newer version, a run appends nothing that a crash left in the file."""
+    days = "2023-10-19T06:00Z/2023-10-20T14:00Z"
+    for at in commits(tmp_path, Stepping, morning, days):
+        made, place = morning(), tmp_path / str(at) / name
+        with pytest.raises(Crash):
+            fetch(made, place, Stepping(made.sandbox, Steps(at)), days)
+        with sqlite3.connect(place.with_name(f"{name}.lastpage") / "ledger.sqlite") as ledger:
+            for table in ("page", "attempt", "owned", "sighting", "slice"):
+                ledger.execute(f"delete from {table}")
+        ledger.close()
+        assert fetch(made, place, Stepping(made.sandbox, Steps()), days).coverage == "complete"
+        assert_each_once(made, place, SIX - timedelta(days=1), SIX + timedelta(hours=8))
 
 
 def fetch(made: World, place: Path, transport: Stepping, span: str, **more: Any) -> Summary:

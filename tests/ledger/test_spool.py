@@ -1,5 +1,6 @@
 """The spool: what is flushed is there, what is torn is noticed."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,24 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
     with pytest.raises(DestinationError, match="goes on where it stopped"):
         Spool(tmp_path, full).append(1, b"x")
+
+
+def test_segments_that_go_while_the_size_is_taken(tmp_path: Path) -> None:
+    """Threads ask for the size while the consumer drops segments: what is gone weighs nothing."""
+    spool, stopped = Spool(tmp_path), threading.Event()
+
+    def drop() -> None:
+        while not stopped.is_set():
+            for number in range(20):
+                (tmp_path / f"{number}.pages").write_bytes(b"page")
+            for number in range(20):
+                spool.drop(number)
+
+    dropping = threading.Thread(target=drop)
+    dropping.start()
+    try:
+        for _ in range(3_000):
+            assert spool.size() >= 0
+    finally:
+        stopped.set()
+        dropping.join()

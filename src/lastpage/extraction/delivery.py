@@ -30,6 +30,7 @@ from lastpage.coverage.tally import WORST, Coverage, Finality
 from lastpage.extraction.rows import Group, undelivered
 from lastpage.extraction.run import Fetching, Options
 from lastpage.files import Disk
+from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, Relative
@@ -164,7 +165,13 @@ class Extraction:
                 late = (undelivered(group, page) for page in group.pages(day))
                 sink.append_late(group.ranges(day), late)
 
-        return self._deliver(self._fetching(ledger, check), write)
+        def held_ids(interval: Interval) -> frozenset[bytes] | None:
+            held = chain(*sink.committed().values())
+            if not any(each.interval.clip(interval) for each in held):
+                return None
+            return frozenset(map(digest, sink.ids()))
+
+        return self._deliver(self._fetching(ledger, check, held_ids), write)
 
     def _selection(self, known: Identity | None) -> Selection:
         """What was given; else what the destination was made with; else everything."""
@@ -187,10 +194,20 @@ class Extraction:
         return identity
 
     def _fetching(
-        self, ledger: Ledger, check: Callable[[Interval], None] = lambda _: None
+        self,
+        ledger: Ledger,
+        check: Callable[[Interval], None] = lambda _: None,
+        held_ids: Callable[[Interval], frozenset[bytes] | None] = lambda _: None,
     ) -> Fetching:
         return Fetching.begin(
-            self._command, self.query, self.client, ledger, self.options, self.meter, check=check
+            self._command,
+            self.query,
+            self.client,
+            ledger,
+            self.options,
+            self.meter,
+            check=check,
+            held_ids=held_ids,
         )
 
     @property

@@ -76,11 +76,15 @@ class Fetching:
         meter: Meter,
         slices: Sequence[Slice] | None = None,
         check: Callable[[Interval], None] = lambda _interval: None,
+        held_ids: Callable[[Interval], frozenset[bytes] | None] = lambda _interval: None,
     ) -> Fetching:
         """Resume the unfinished run of the same command, or plan a new one and commit the plan.
 
         `command` is what makes a repeated command the same one. `slices` are the plan, if given.
         `check` raises for an interval that the destination cannot take, before anything is counted.
+        `held_ids` has the digests of what a destination that grows holds of an interval, None where
+        that is nothing; it is asked where a run is planned again, since a crash may have come
+        between the destination and the ledger.
         """
         planner = Planner(query, client, JobWatermark(client), meter, options.paginate)
         run = ledger.unfinished(command)
@@ -92,7 +96,8 @@ class Fetching:
                 "read anew"
             )
             _, horizon = planner.resolve()
-            run = ledger.plan_again(run, horizon, planner.plan(run.interval, horizon))
+            slices = planner.plan(run.interval, horizon)
+            run = ledger.plan_again(run, horizon, slices, held_ids(run.interval))
             return cls(query, client, ledger, options, meter, run, planner, resumed=True)
         if run is not None:
             meter.note(f"going on with the unfinished run of {since}: {run.interval}")

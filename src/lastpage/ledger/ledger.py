@@ -121,21 +121,28 @@ class Ledger:
                 self._add_slice(id_, slice_, slice_.number)
         return Run(id_, interval, horizon, now)
 
-    def plan_again(self, run: Run, horizon: Horizon, slices: Iterable[Slice]) -> Run:
+    def plan_again(
+        self,
+        run: Run,
+        horizon: Horizon,
+        slices: Iterable[Slice],
+        held_ids: frozenset[bytes] | None = None,
+    ) -> Run:
         """Give a run that has no plan a new one.
 
-        Its destination may have rows of any of the new slices: what it delivered counts for all.
+        Its destination may have rows of any of the new slices: what it delivered counts for all,
+        and so do `held_ids`, if they are known.
         """
         ends = (iso(horizon.until), iso(horizon.watermark))
         with self._transaction("plan"):
             self._do("set_horizon", *ends, horizon.known, run.id)
             delivered = [Digests(row["ids"]) for row in self._all("all_delivered", run.id)]
+            ids = {id_ for each in delivered for id_ in each}.union(held_ids or ())
             self._do("forget_delivered", run.id)
             for slice_ in slices:
                 self._add_slice(run.id, slice_, slice_.number)
-                if delivered:
-                    ids = packed({id_ for ids in delivered for id_ in ids})
-                    self._do("set_delivered", run.id, slice_.number, ids)
+                if delivered or held_ids is not None:
+                    self._do("set_delivered", run.id, slice_.number, packed(ids))
         return replace(run, horizon=horizon)
 
     def finish(self, run: Run, now: float) -> None:

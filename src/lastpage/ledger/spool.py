@@ -13,6 +13,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,8 +101,12 @@ class Spool:
                 path.unlink(missing_ok=True)
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return sum(path.stat().st_size for path in self.folder.glob("*.pages") if path.exists())
+        """Bytes on disk; a segment that is dropped meanwhile has none."""
+        size = 0
+        for path in self.folder.glob("*.pages"):
+            with suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
 
     def _path(self, attempt: int) -> Path:
         return self.folder / f"{attempt}.pages"

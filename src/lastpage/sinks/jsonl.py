@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -24,6 +25,7 @@ from typing import IO, Any, Self, cast
 import msgspec
 import zstandard
 
+from lastpage.api.messages import Raw, read_head
 from lastpage.coverage.ranges import Range, refuse_overlap
 from lastpage.errors import DestinationError
 from lastpage.files import Disk
@@ -79,6 +81,15 @@ class JsonLines:
     def committed(self) -> dict[date, list[Range]]:
         """What is recorded beside the file."""
         return by_day(self._ranges)
+
+    def ids(self) -> Iterator[str]:
+        """The id of each line, read back."""
+        with (
+            explained(self.path),
+            self.path.open("rb") as file,
+            inflated(file, self.path.name) as texts,
+        ):
+            yield from (head.id for text in texts if (head := read_head(Raw(text))))
 
     def append(self, ranges: Sequence[Range], pages: Pages) -> None:
         """Append new ranges whole; do nothing where all of them are there in this very version."""
@@ -185,6 +196,10 @@ class Stdout:
         """What went out since it was opened."""
         return by_day(self._ranges)
 
+    def ids(self) -> Iterator[str]:
+        """What went out is gone, and no run is resumed into it."""
+        return iter(())
+
     def append(self, ranges: Sequence[Range], pages: Pages) -> None:
         """Write new ranges out."""
         for range_ in ranges:
@@ -225,5 +240,18 @@ def compressed(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
         compressor = zstandard.ZstdCompressor(ZSTD_LEVEL)
         with closing(compressor.stream_writer(file, closefd=False)) as out:
             yield cast("IO[bytes]", out)
+    else:
+        yield file
+
+
+@contextmanager
+def inflated(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
+    """A reader of what `compressed` wrote, part after part."""
+    if name.endswith(".gz"):
+        with gzip.GzipFile(fileobj=file) as texts:
+            yield cast("IO[bytes]", texts)
+    elif name.endswith(".zst"):
+        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        yield cast("IO[bytes]", io.BufferedReader(reader))
     else:
         yield file

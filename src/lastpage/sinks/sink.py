@@ -123,6 +123,9 @@ class LineSink(Sink, Protocol):
     def claim(self, identity: Identity) -> None:
         """Prepare it for this identity; raise `UsageError` where it has another."""
 
+    def ids(self) -> Iterator[str]:
+        """The ids of the rows that are there."""
+
     def append(self, ranges: Sequence[Range], pages: Pages) -> None:
         """Append new ranges whole; raise `UsageError` where one overlaps what is there."""
 
