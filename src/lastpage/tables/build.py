@@ -6,8 +6,8 @@
     choose     the tables and columns of the selection
 
 Personal data goes before anything is derived, so that no table brings back what another lost. A
-hash is keyed and the same everywhere, so that joins go on working; without the key no text can be found
-by trying.
+hash is keyed and the same everywhere, so that joins go on working; without the key no
+text can be found by trying.
 """
 
 from __future__ import annotations
