@@ -120,11 +120,11 @@ def test_a_claim_that_is_contradicted() -> None:
     """Three readings whose own counts agree contradict the plan, if the later two are a minute apart."""
     sums = account(JOB, {"conversations": [row("a")]}, counts=(1, 1))
     claim = Claim(5)
-    assert not claim.is_contradicted(sums, 0, 100.0)
-    assert not claim.is_contradicted(sums, 4, 300.0)
-    assert not claim.is_contradicted(sums, 0, 400.0)
-    assert not claim.is_contradicted(sums, 0, 459.0)
-    assert claim.is_contradicted(sums, 0, 460.0)
+    assert not claim.hold_against(sums, 0, 100.0)
+    assert not claim.hold_against(sums, 4, 300.0)
+    assert not claim.hold_against(sums, 0, 400.0)
+    assert not claim.hold_against(sums, 0, 459.0)
+    assert claim.hold_against(sums, 0, 460.0)
     assert claim.counted is None
     assert "5 were counted" in str(claim)
 

@@ -78,8 +78,8 @@ class Claim:
     _agreed_at: list[float] = field(default_factory=list)
     _sentence: str = ""
 
-    def is_contradicted(self, account: Account, missing: int | None, now: float) -> bool:
-        """Hold it against one more reading; whether it is contradicted by this one."""
+    def hold_against(self, account: Account, missing: int | None, now: float) -> bool:
+        """Enter one more reading; whether it is the one that contradicts the claim."""
         came = len(account.owned)
         if self.counted is None or self.counted <= came or missing is None or missing > 0:
             return False

@@ -99,7 +99,7 @@ class Settler:
                     case Done(sign):
                         account = current.account
                         missing = current.walk.gap(sign, account)
-                        if claim.is_contradicted(account, missing, self.client.clock.now()):
+                        if claim.hold_against(account, missing, self.client.clock.now()):
                             self.meter.note(f"{slice_}: {claim}")
                         decision = decide(account, missing, ids, rereads, seen, claim.counted)
                         # A job that is known to be partial is not read again for that.
