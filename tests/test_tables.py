@@ -112,6 +112,19 @@ def test_a_record_that_no_table_can_take(tmp_path: Path) -> None:
 
 
 @pytest.mark.invariant("Tables")
+def test_the_days_beside_a_record_that_no_table_can_take(tmp_path: Path) -> None:
+    """The other days of the same job are complete and final."""
+    made = world(per_day=40, job_row_order="start")
+    summary = made.cloud(transport=Spoiling(made)).fetch("2023-10-10/2023-10-13", tmp_path)
+    assert (summary.coverage, summary.finality) == ("unproven", "provisional")
+    assert [(version.coverage, version.finality) for version in ranges(tmp_path)] == [
+        ("unproven", "provisional"),
+        ("complete", "final"),
+        ("complete", "final"),
+    ]
+
+
+@pytest.mark.invariant("Tables")
 def test_a_slice_read_without_a_record(caplog: pytest.LogCaptureFixture) -> None:
     """Reading one table of a slice warns of the conversations that it lacks."""
     made = world(per_day=40)

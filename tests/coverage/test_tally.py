@@ -275,6 +275,38 @@ def test_finality() -> None:
     assert verdict(sums, "read").finality == "final"
 
 
+@pytest.mark.invariant("Truthful")
+@pytest.mark.parametrize(
+    ("settled", "final"),
+    [
+        (None, []),
+        (START, []),
+        (START + timedelta(days=3, milliseconds=-1), ["2023-10-01"]),
+        (START + timedelta(days=3), ["2023-10-01", "2023-10-03"]),
+        (START + timedelta(days=9), ["2023-10-01", "2023-10-03", "2023-10-04"]),
+    ],
+)
+def test_finality_of_each_day(settled: datetime | None, final: list[str]) -> None:
+    """A day is final or not by its own conversations and its own end; the slice is what its worst day is."""
+    days = Interval(START, START + timedelta(days=3, hours=5))
+    rows = {"conversations": [row("a"), row("b", 30, ended=False), row("c", 50), row("d", 73)]}
+    sums = account(Slice(1, days, days, "cursor", "test", 4), rows, counts=(4, 4))
+    result = verdict(sums, "read", START + timedelta(days=9), settled)
+    assert (result.coverage, result.finality, result.final_days) == (
+        "complete",
+        "provisional",
+        final,
+    )
+    assert [day for day in result.days if result.finality_of(day) == "final"] == final
+
+
+def test_finality_of_a_verdict_of_an_older_version() -> None:
+    """It knew the slice's finality only, so all days are what the slice is."""
+    as_it_was = '{"coverage":"complete","finality":"%s","why":"","conversations":2,"as_of":"2023-10-04T00:00:00.000Z"}'
+    for finality in ("final", "provisional"):
+        assert Verdict.load(as_it_was % finality).finality_of("2023-10-01") == finality
+
+
 def test_what_another_slice_saw() -> None:
     """An id that another slice saw and that did not come makes it short, however well the counts agree."""
     sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))

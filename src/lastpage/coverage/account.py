@@ -132,6 +132,11 @@ class Account:
         return sum(fact & 1 for fact in self.owned.values())
 
     @property
+    def open_days(self) -> set[str]:
+        """The start days of these, as ISO dates."""
+        return {_iso_day(fact >> 1) for fact in self.owned.values() if fact & 1}
+
+    @property
     def days(self) -> dict[str, int]:
         """Owned conversations by start day."""
         ordinals = Counter(fact >> 1 for fact in self.owned.values())

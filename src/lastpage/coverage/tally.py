@@ -24,6 +24,15 @@ The verdict, after readings that bring the same ids; the worst deficit rules:
 Each reading that brings other ids is followed by another, up to three, and then by smaller slices.
 Complete always means: as visible to this client's divisions.
 
+Coverage is a fact about a slice, finality about each of its days, whatever else was read with it:
+
+    of a complete slice                                               finality
+    ----------------------------------------------------------------  ----------------------------
+    the day's own conversations have ended, or are orphans, and the   final
+    watermark had passed the day's end (and a day more, and so had
+    what was asked, where a filter looks at segments)
+    any other day, and all days of any other slice                    provisional
+
 A small gap is accepted because counts are officially approximate (docs/api.md, 3.2); two rows of
 two, or half of an index, are more than an approximation.
 """
@@ -141,6 +150,8 @@ class Verdict:
     expected: int | None = None
     #: Conversations by start day, as ISO dates.
     days: dict[str, int] = field(default_factory=dict)
+    #: The days that are final, as ISO dates; where `finality` is final, that is all of them.
+    final_days: list[str] = field(default_factory=list)
     #: The days that each page has rows of, and how many (`Account.pages`).
     pages: dict[str, dict[str, int]] = field(default_factory=dict)
     #: The paths of fields that this version does not know, as far as a sample shows.
@@ -149,6 +160,11 @@ class Verdict:
     def dump(self) -> str:
         """As JSON, for the ledger."""
         return msgspec.json.encode({**asdict(self), "as_of": iso(self.as_of)}).decode()
+
+    def finality_of(self, day: str) -> Finality:
+        """Whether a day of the slice will change; it is given as an ISO date."""
+        # Older versions knew it of the slice alone.
+        return "final" if self.finality == "final" or day in self.final_days else "provisional"
 
     @classmethod
     def load(cls, text: str) -> Verdict:
@@ -170,21 +186,19 @@ def judge(
     """Coverage and finality of an account that `decide` accepted.
 
     `doubt` is why the route cannot have read all of the slice, or nothing; `proof` what its end
-    proves. `settled` is what was known of the job watermark before the reading: what it reached
-    meanwhile says nothing of rows that were read earlier. A filter may match later segments, so
-    all that was asked for has to be settled.
+    proves. Days that end by `settled` have all their data, as was known before the reading: what
+    the watermark reached meanwhile says nothing of rows that were read earlier.
     """
     if claimed is not None and missing is not None:
         missing = max(missing, claimed - len(account.owned))
     coverage, why = _coverage(account, missing, doubt, proof, len(lacking(account, seen)))
-    changes = account.open or settled is None or account.slice.asked.end > settled
-    final = coverage == "complete" and not changes
-    return _verdict(account, coverage, why, as_of, max(missing or 0, 0), final=final)
+    final = _settled_days(account, settled) if coverage == "complete" and settled else []
+    return _verdict(account, coverage, why, as_of, max(missing or 0, 0), final)
 
 
 def short(account: Account, why: str, as_of: datetime) -> Verdict:
     """The verdict where evidence says that rows are missing."""
-    return _verdict(account, "short", why, as_of, 0, final=False)
+    return _verdict(account, "short", why, as_of, 0, [])
 
 
 def _coverage(
@@ -208,12 +222,25 @@ def _coverage(
     return "unproven", f"the API counts {missing:,} more, but {again}"
 
 
+def _settled_days(account: Account, settled: datetime) -> list[str]:
+    """The days that the third table at the top of this file calls final."""
+    still_open = account.open_days
+    ends = {day.isoformat(): part.end for day, part in account.slice.interval.days()}
+    return [day for day, end in ends.items() if end <= settled and day not in still_open]
+
+
 def _verdict(
-    account: Account, coverage: Coverage, why: str, as_of: datetime, missing: int, *, final: bool
+    account: Account,
+    coverage: Coverage,
+    why: str,
+    as_of: datetime,
+    missing: int,
+    final: list[str],
 ) -> Verdict:
+    all_final = all(day.isoformat() in final for day, _ in account.slice.interval.days())
     return Verdict(
         coverage,
-        "final" if final else "provisional",
+        "final" if all_final else "provisional",
         why,
         conversations=len(account.owned),
         as_of=as_of,
@@ -225,6 +252,7 @@ def _verdict(
         gap=missing,
         expected=account.slice.expected,
         days=account.days,
+        final_days=final,
         pages=account.pages,
         unknown=sorted(account.strange)[:PATHS_MAX],
     )

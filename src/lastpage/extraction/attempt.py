@@ -30,7 +30,7 @@ from lastpage.coverage.tally import LOST_MAX, Claim, Verdict, decide, judge, sho
 from lastpage.errors import ApiError, Interrupted
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
-from lastpage.planning.slices import Slice, halves_of
+from lastpage.planning.slices import Slice, halves_of, look_ahead
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso
 from lastpage.query.query import Query
@@ -127,15 +127,18 @@ class Settler:
     ) -> Verdict:
         walk, account = current.walk, current.account
         horizon = self.run.horizon
+        watermark = walk.settled_until(
+            current.watermark, horizon.watermark if horizon.known else None
+        )
+        # A conversation of a day may meet a filter as long after it as the request looks ahead.
+        settled = watermark and min(watermark, account.slice.asked.end) - look_ahead(self.query)
         return judge(
             account,
             missing=walk.gap(sign, account),
             doubt=walk.doubt(account.slice, current.watermark),
             proof=walk.signs[sign],
             as_of=current.as_of,
-            settled=walk.settled_until(
-                current.watermark, horizon.watermark if horizon.known else None
-            ),
+            settled=settled,
             seen=seen,
             claimed=claimed,
         )

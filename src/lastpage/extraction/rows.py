@@ -32,6 +32,8 @@ class Rows:
     ledger: Ledger
     planned: Planned
     verdict: Verdict
+    #: Records of it that no table could take, so far.
+    unread: int = 0
     _last: dict[str, int] | None = None
 
     @classmethod
@@ -47,13 +49,14 @@ class Rows:
 
     def range_of(self, part: Interval) -> Range:
         """What a destination should know of a part of one day."""
+        day = part.start.date().isoformat()
         return Range(
             interval=part,
             as_of=self.verdict.as_of,
             route=self.planned.slice.route,
             coverage=self.verdict.coverage,
-            finality=self.verdict.finality,
-            conversations=self.verdict.days.get(part.start.date().isoformat(), 0),
+            finality=self.verdict.finality_of(day),
+            conversations=self.verdict.days.get(day, 0),
         )
 
     def of(self, part: Interval) -> Iterator[list[Raw]]:

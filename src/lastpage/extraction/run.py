@@ -138,16 +138,20 @@ class Fetching:
         self.ledger.commit(self.run, [rows.planned for rows in group.rows])
 
     def note_unread(self, group: Group, records: Sequence[Unread]) -> None:
-        """The tables could not take these records: a slice that lacks one is not proved whole."""
+        """The tables could not take these records: a slice that lacks one is not proved whole.
+
+        Its other days are what they were.
+        """
         for record in records[:UNREAD_NAMED_MAX]:
             name, error = record.conversation_id or "(no id)", record.error or "it cannot be read"
             self.meter.note(f"conversation {name} is in no table but `broken`: {error}")
         for rows in group.rows:
             starts = [record.start for record in records if record.start is not None]
             count = sum(start in rows.interval for start in starts)
+            rows.unread += count
             if count and rows.verdict.coverage == "complete":
                 why = (
-                    f"{count} conversations could not be read into tables; "
+                    f"{rows.unread} conversations could not be read into tables; "
                     "they are in the table broken as they came"
                 )
                 self._rejudge(rows, replace(rows.verdict, coverage="unproven", why=why))
@@ -284,8 +288,8 @@ class Fetching:
         return Group(rows, frozenset().union(*known) if known else None)
 
     def _rejudge(self, rows: Rows, verdict: Verdict) -> None:
-        rows.verdict = replace(verdict, finality="provisional")
-        self.ledger.rejudge(self.run, rows.planned.slice.number, rows.verdict.dump())
+        verdict = replace(verdict, finality="provisional", final_days=[])
+        self.ledger.rejudge(self.run, rows.planned.slice.number, verdict.dump())
 
 
 def _in_threads(

@@ -190,6 +190,11 @@ def counted_intervals(slice_: Slice) -> list[Interval]:
     return parts
 
 
+def look_ahead(query: Query) -> timedelta:
+    """How far past its slice a request looks: see the last paragraph at the top."""
+    return LOOK_AHEAD if query.sees_segments else timedelta(0)
+
+
 def count_started(interval: Interval) -> Generator[Probe, int, int]:
     """How many started in an interval of a week at most: counts from midnight to both its ends."""
     midnight = floor_day(interval.start)
@@ -201,9 +206,7 @@ def count_started(interval: Interval) -> Generator[Probe, int, int]:
 
 def _asked_interval(interval: Interval, query: Query, horizon: Horizon) -> Interval:
     """What has to be asked for to see all of a slice: see the last paragraph at the top."""
-    if not query.sees_segments:
-        return interval
-    end = min(interval.end + LOOK_AHEAD, horizon.until)
+    end = min(interval.end + look_ahead(query), horizon.until)
     return Interval(interval.start, max(interval.end, end))
 
 
@@ -213,8 +216,7 @@ def _job_parts(stretch: Interval, query: Query) -> Cutting:
     for week in stretch.pieces(PROBE_DAYS_MAX):
         count = yield from count_started(week)
         parts += yield from _cut_at_midnights(Part(week, count))
-    days_max = JOB_DAYS_MAX * DAY - (LOOK_AHEAD if query.sees_segments else timedelta(0))
-    return _joined(parts, days_max)
+    return _joined(parts, JOB_DAYS_MAX * DAY - look_ahead(query))
 
 
 def _cut_at_midnights(part: Part) -> Cutting:
