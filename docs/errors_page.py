@@ -16,10 +16,11 @@ from typing import Any, get_args
 
 from lastpage import errors
 from lastpage.api import auth, messages
-from lastpage.api.messages import TRIES_MAX, Answer, Call, Fault, TransportError
+from lastpage.api.messages import Answer, Call, Fault, TransportError
 from lastpage.api.responses import (
     RULES,
     UNREADABLE_MAX,
+    Patience,
     Rule,
     error_for,
     rule_for,
@@ -52,7 +53,7 @@ class Row:
         """The row of an answer, or of none."""
         rule = rule_for(call, outcome)
         case = outcome.status if isinstance(outcome, Answer) else outcome.fault
-        tries = TRIES_MAX if rule.action == "retry" else 1
+        tries = Patience().tries if rule.action == "retry" else 1
         return cls(answered, case, rule, error_for(call, outcome, tries))
 
     def cells(self) -> tuple[str, ...]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lastpage import Cloud, Credentials
+import pytest
+
+from lastpage import Cloud, Credentials, UnavailableError
 from lastpage.api.messages import Answer, Call, TransportError
 from lastpage.clock import SimClock
 from lastpage_sandbox import IncompleteBody, Sandbox, Settings, Skeleton
@@ -55,6 +58,14 @@ class World:
             **options,
         }
         return Cloud(credentials, URL, rng=random.Random(1), **options)
+
+    @contextmanager
+    def outage(self, endpoint: str, *before: str) -> Iterator[None]:
+        """After these words the endpoint refuses, for longer than a request is tried: what runs in the block ends with that."""
+        self.sandbox.faults.put(endpoint, *before, *["return-503"] * 100)
+        with pytest.raises(UnavailableError):
+            yield
+        self.sandbox.faults.clear(endpoint)
 
     def truth(self, start: datetime, end: datetime) -> set[str]:
         return self.sandbox.truth_ids(start, end)

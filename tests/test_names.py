@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lastpage import RefusedError, UnavailableError, UsageError
-from lastpage.api.names import TRIES, Directory
+from lastpage.api.names import PATIENCE, Directory
 from lastpage.keywords import query_from
 from lastpage.tables.selection import LISTS, Selection
 from lastpage_sandbox import Settings
@@ -120,7 +120,7 @@ def test_a_list_that_fails(tmp_path: Path, kind: str) -> None:
     made = world(per_day=20)
     made.cloud().fetch(DAY, tmp_path)
     before = listed(tmp_path, kind)
-    made.sandbox.faults.put(ENDPOINTS[kind], *["return-500"] * TRIES)
+    made.sandbox.faults.put(ENDPOINTS[kind], *["return-500"] * PATIENCE.tries)
     summary = made.cloud().fetch("2023-10-11", tmp_path)
     assert summary.coverage == "complete"
     assert len(summary.notes) == 1
@@ -281,9 +281,11 @@ def test_a_name_without_its_permission(tmp_path: Path) -> None:
 
 
 def test_a_name_in_an_outage() -> None:
-    """Where the list cannot be had for another reason, that is the reason."""
+    """Where the list cannot be had for another reason, that is the reason; an outage of a minute is waited out."""
     made = world()
-    made.sandbox.faults.put("queues", *["return-500"] * TRIES)
+    made.sandbox.faults.put("queues", *["return-500"] * PATIENCE.tries)
+    assert meant(made, queue="Sales")
+    made.sandbox.faults.put("queues", *["return-500"] * 60)
     with pytest.raises(UnavailableError, match="--queue 'Sales' is a name"):
         meant(made, queue="Sales")
 

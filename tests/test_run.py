@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lastpage import RejectedError, UnavailableError
+from lastpage import RejectedError
 from lastpage.api.messages import Answer, Call
 from lastpage.clock import RealClock
 from lastpage.errors import Interrupted
@@ -194,8 +194,7 @@ def test_a_client_serves_again_after_a_run_that_failed(tmp_path: Path) -> None:
     """What stops one run's threads does not stop the next run of the same client."""
     made = world(threads=2)
     cloud = made.cloud()
-    made.sandbox.faults.put("jobs.results", *["return-503"] * 8)
-    with pytest.raises(UnavailableError):
+    with made.outage("jobs.results"):
         cloud.fetch("2023-10-10", tmp_path)
     assert cloud.fetch("2023-10-10", tmp_path).coverage == "complete"
 
@@ -240,8 +239,7 @@ def test_another_zone_is_another_command(tmp_path: Path) -> None:
     from zoneinfo import ZoneInfo
 
     made = world()
-    made.sandbox.faults.put("jobs.results", *["return-503"] * 8)
-    with pytest.raises(UnavailableError):
+    with made.outage("jobs.results"):
         made.cloud().fetch("2023-10-10", tmp_path)
     made.cloud().fetch("2023-10-10", tmp_path, tz=ZoneInfo("Asia/Tokyo"))
     start = datetime(2023, 10, 9, 15, tzinfo=UTC)
@@ -303,10 +301,9 @@ def _pages_asked(made: World) -> list[int]:
 def test_a_command_that_means_more_by_now(tmp_path: Path) -> None:
     """`24h`, left unfinished yesterday, is finished today, and then the last 24 hours are read."""
     made = world(per_day=60)
-    made.sandbox.faults.put("jobs.results", *["return-503"] * 8)
-    with pytest.raises(UnavailableError):
+    with made.outage("jobs.results"):
         made.cloud().fetch("24h", tmp_path)
-    made.clock.sleep(86_400)
+    made.clock.sleep(23 * 3600)
     summary = made.cloud().fetch("24h", tmp_path)
     assert any("by now" in note for note in summary.notes)
     until = datetime.fromtimestamp(made.clock.now(), UTC) - timedelta(minutes=2)
@@ -316,8 +313,7 @@ def test_a_command_that_means_more_by_now(tmp_path: Path) -> None:
 def test_a_day_that_was_not_over(tmp_path: Path) -> None:
     """A day begun while it was running, and finished days later, is the whole day."""
     made = world(per_day=60)
-    made.sandbox.faults.put("jobs.results", *["return-503"] * 8)
-    with pytest.raises(UnavailableError):
+    with made.outage("jobs.results"):
         made.cloud().fetch("2023-10-20", tmp_path)
     made.clock.sleep(5 * 86_400)
     summary = made.cloud().fetch("2023-10-20", tmp_path)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from lastpage_sandbox.replies import PLAIN, plain, throttled
+from lastpage_sandbox.replies import PLAIN, Refusal, plain, throttled
 from lastpage_sandbox.routes import ENDPOINTS
 
 ANY = ENDPOINTS | {"unknown"}
@@ -41,9 +41,9 @@ WORDS = (
         f"an error body of status S: {STATUSES.replace('|', ', ')}",
     ),
     Word(
-        "return-429-after:N",
-        r"return-429-after:\d{1,4}",
-        "429 with `Retry-After: N`; plain `return-429` has none",
+        "return-S-after:N",
+        r"return-(429|503)-after:\d{1,4}",
+        "429 or 503 with `Retry-After: N`; plain `return-429` has none",
     ),
     Word("html-502", "html-502", "a gateway's page instead of JSON"),
     Word("stall-Ns", f"stall-{SECONDS}s", "N seconds of silence, then the answer"),
@@ -184,6 +184,8 @@ def refuse(words: tuple[str, ...], allowed: int) -> None:
             raise throttled(None, allowed)
         if found := re.fullmatch(r"return-429-after:(\d+)", word):
             raise throttled(int(found[1]), allowed)
+        if found := re.fullmatch(r"return-503-after:(\d+)", word):
+            raise Refusal(503, *PLAIN[503], retry_after=int(found[1]))
         if found := re.fullmatch(r"return-(\d+)", word):
             raise plain(int(found[1]))
 

@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from tests.inprocess import InProcess, world
 
 from lastpage.api.auth import ClientCredentials, StaticToken
 from lastpage.api.client import Client
 from lastpage.api.messages import Answer, Call, Fault, TransportError
 from lastpage.api.pace import Pace
+from lastpage.api.responses import BACKOFF_S_MAX, SHORT_PATIENCE, Patience
 from lastpage.clock import SimClock
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError, UsageError
 from lastpage.query.environment import Credentials, parse_environment
 
+#: By the client's clock, when it begins.
+NOW = 1_697_815_820.0
 CALL = Call("GET", "/api/v2/thing", endpoint="GET /api/v2/thing")
 OK = Answer(200, {"content-type": "application/json"}, b'{"a":1}')
 TOKEN = Answer(200, {}, b'{"access_token":"tok-1","token_type":"bearer","expires_in":86399}')
@@ -27,9 +31,13 @@ class Script:
     def __init__(self, *answers: Answer | Fault) -> None:
         self.answers = list(answers)
         self.sent: list[tuple[str, Call, dict[str, str]]] = []
+        self.clock = SimClock(NOW)
+        #: Seconds that each answer takes.
+        self.slow_s = 0.0
 
     def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
         self.sent.append((base, call, dict(headers)))
+        self.clock.sleep(self.slow_s)
         answer = self.answers.pop(0)
         if isinstance(answer, str):
             raise TransportError(answer, "it broke")
@@ -37,7 +45,7 @@ class Script:
 
 
 def client(script: Script, *, token: str | None = "tok-0", seed: int = 1) -> Client:
-    clock = SimClock(1_697_815_820.0)
+    clock = script.clock
     auth = (
         StaticToken(token)
         if token
@@ -126,24 +134,67 @@ def test_a_bad_login(message: str, variable: str) -> None:
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_retried_statuses(status: int) -> None:
-    """What may pass is tried again, with a wait; eight times in all, then it is the API's fault and exit code 5."""
+    """What may pass is tried again, with a wait; if it does not pass, it is the API's fault and exit code 5."""
     script = Script(error(status), error(status), OK)
     cloud = client(script)
     assert cloud.send(CALL) is OK
     assert cloud.counts.retries == 2
-    script = Script(*[error(status)] * 8)
-    with pytest.raises(UnavailableError, match="8 tries") as gone:
+    script = Script(*[error(status)] * 99)
+    with pytest.raises(UnavailableError) as gone:
         client(script).send(CALL)
     assert gone.value.exit_code == 5
-    assert not script.answers
+    assert f"after {len(script.sent)} tries" in str(gone.value)
 
 
 @pytest.mark.parametrize("fault", ["connect", "timeout", "reset", "truncated"])
 def test_retried_faults(fault: Fault) -> None:
     """A broken connection is tried again; if it stays broken, a sentence says so."""
     assert client(Script(fault, OK)).send(CALL) is OK
-    with pytest.raises(UnavailableError, match="after 8 tries"):
-        client(Script(*[fault] * 8)).send(CALL)
+    script = Script(*[fault] * 99)
+    with pytest.raises(UnavailableError) as gone:
+        client(script).send(CALL)
+    assert f"after {len(script.sent)} tries" in str(gone.value)
+
+
+@pytest.mark.parametrize(
+    ("patience", "slow_s", "least"),
+    [
+        (Patience(), 0.0, 9),
+        (Patience(), 120.0, 8),
+        (SHORT_PATIENCE, 0.0, 3),
+        (SHORT_PATIENCE, 20.0, 2),
+    ],
+)
+def test_when_a_request_is_given_up(patience: Patience, slow_s: float, least: int) -> None:
+    """After eight tries and five minutes of trouble, for the doctor two and ten seconds: whichever comes later."""
+    for seed in range(20):
+        script = Script(*[error(503)] * 99)
+        script.slow_s = slow_s
+        hasty = client(script, seed=seed).with_patience(patience)
+        with pytest.raises(UnavailableError):
+            hasty.send(CALL)
+        tries, passed_s = len(script.sent), hasty.clock.now() - NOW - slow_s
+        assert tries >= least
+        assert tries == least or tries > patience.tries
+        assert passed_s >= patience.trouble_s
+        # It is not dragged on: the try before this one was not enough.
+        assert tries == patience.tries or passed_s < patience.trouble_s + BACKOFF_S_MAX
+
+
+@pytest.mark.parametrize("word", ["return-503-after:0", "return-429-after:0", "reset"])
+def test_trouble_that_passes(word: str) -> None:
+    """An outage of some minutes ends no run, although each try is refused at once."""
+    made = world()
+    until = made.clock.now() + 240
+
+    class Down(InProcess):
+        def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
+            if made.clock.now() < until:
+                self.sandbox.faults.put("*", word)
+            return super().send(base, call, headers)
+
+    assert made.cloud(transport=Down(made.sandbox)).fetch_all("2023-10-10")
+    assert len(made.sandbox.faults.receipts) > 8
 
 
 @pytest.mark.invariant("Sharing the API")
@@ -195,10 +246,21 @@ def test_passed_statuses() -> None:
 
 @pytest.mark.invariant("Sharing the API")
 def test_a_smaller_cap() -> None:
-    """A job submission is repeated less often than a read, because its answer may be lost."""
-    script = Script(*[error(503)] * 3)
-    with pytest.raises(UnavailableError, match="3 tries"):
-        client(script).send(replace(CALL, tries=3))
+    """A job submission is repeated less often than a read, because its answer may be lost; the last time only after five minutes."""
+    script = Script(error(504), "connect", error(429), "timeout", error(503))
+    cloud = client(script)
+    with pytest.raises(UnavailableError, match="5 tries"):
+        cloud.send(replace(CALL, lost_max=3))
+    assert cloud.clock.now() - NOW >= Patience().trouble_s
+    script = Script(*[error(429), "connect"] * 4, error(500), OK)
+    assert client(script).send(replace(CALL, lost_max=3)) is OK
+
+
+def test_a_cap_and_refusals_without_end() -> None:
+    """A call with a smaller cap ends as any other where its answers cannot be lost."""
+    script = Script(error(504), error(504), *[error(429)] * 99)
+    with pytest.raises(UnavailableError, match="8 tries"):
+        client(script).send(replace(CALL, lost_max=3))
 
 
 @pytest.mark.invariant("Sharing the API")
@@ -242,7 +304,7 @@ def test_truncated_json_is_no_answer(raw: bytes) -> None:
 def test_a_gateway_page_is_an_error_in_words() -> None:
     """HTML where JSON should be never breaks the error itself."""
     with pytest.raises(UnavailableError, match="HTTP 502"):
-        client(Script(*[Answer(502, {"content-type": "text/html"}, b"<html>")] * 8)).send(CALL)
+        client(Script(*[Answer(502, {"content-type": "text/html"}, b"<html>")] * 99)).send(CALL)
 
 
 def test_the_servers_clock() -> None:

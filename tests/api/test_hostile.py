@@ -27,6 +27,7 @@ from lastpage.api.auth import ClientCredentials, StaticToken
 from lastpage.api.client import Client
 from lastpage.api.messages import JOBS, MIB, Answer, Call, Transport, TransportError, decompress
 from lastpage.api.pace import Pace
+from lastpage.api.responses import Patience
 from lastpage.api.transport import Urllib3Transport
 from lastpage.clock import SimClock
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError
@@ -73,9 +74,9 @@ def client(base: str, transport: Transport) -> Client:
 
 def asked(server: Peer, **limits: Any) -> Answer:
     """The whole client on a real socket, with one try."""
-    return client(f"http://127.0.0.1:{server.port}", Urllib3Transport(**limits)).send(
-        Call("GET", "/x", endpoint=ENDPOINT, tries=1)
-    )
+    once = Patience(tries=1, trouble_s=0.0)
+    hasty = client(f"http://127.0.0.1:{server.port}", Urllib3Transport(**limits))
+    return hasty.with_patience(once).send(Call("GET", "/x", endpoint=ENDPOINT))
 
 
 def endless(chunk: bytes, head: bytes = START + b"\r\n") -> Callable[[socket.socket], None]:

@@ -87,8 +87,10 @@ class Play:
             if self.rng.random() < 0.6:
                 # A token that ends as soon as it was issued is not worth another login; here it does not happen.
                 after = ["pass"] if word == "expire-token" else []
+                # A server that announces no wait refuses many times in a row.
+                times = self.rng.randrange(1, 12) if word.endswith("-after:0") else 1
                 self.world.sandbox.faults.put(
-                    endpoint, *["pass"] * self.rng.randrange(4), word, *after
+                    endpoint, *["pass"] * self.rng.randrange(4), *[word] * times, *after
                 )
 
     def _tear(self) -> None:

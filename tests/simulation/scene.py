@@ -49,6 +49,14 @@ WORDS = {
     ),
     "jobs.delete": ("return-500", "lose-job", "reset"),
 }
+#: More such words. They are drawn apart, so that the seeds from before they were known keep their scenes.
+LATER = (
+    ("token", "return-429-after:0"),
+    ("details.query", "return-503-after:0"),
+    ("jobs.submit", "return-503-after:0"),
+    ("jobs.results", "return-429-after:0"),
+    ("jobs.results", "return-503-after:0"),
+)
 #: What may leave a slice without a true end: only after these may a run say short.
 DEADLY = frozenset(
     {
@@ -104,7 +112,7 @@ class Scene:
             pages_rows=rng.choice((8, 25, 10_000)),
             job_rows=rng.choice((15, 60, 100_000)),
             place=rng.choice(("out", "out", "out.jsonl", "out.jsonl.gz")),
-            words=_swarm(rng),
+            words=_swarm(rng) + _later(seed),
             crashes=rng.choice((0, 0, 1, 2, 5)),
         )
 
@@ -154,6 +162,11 @@ def _interval(rng: random.Random, now: datetime) -> str:
         f"{(now - timedelta(hours=30)).date()}/{now.date() + timedelta(days=1)}",
     )
     return rng.choice(forms)
+
+
+def _later(seed: int) -> tuple[tuple[str, str], ...]:
+    rng = random.Random(f"later {seed}")
+    return tuple(rng.sample(LATER, rng.choice((0, 0, 1, 2))))
 
 
 def _swarm(rng: random.Random) -> tuple[tuple[str, str], ...]:

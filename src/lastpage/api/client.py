@@ -26,7 +26,7 @@ from lastpage.api.messages import Answer, Call, Transport, TransportError
 from lastpage.api.pace import RATE, Pace, number
 from lastpage.api.responses import (
     Patience,
-    backoff_s,
+    Trouble,
     correlation_id,
     error_for,
     retry_after_s,
@@ -102,7 +102,7 @@ class Client:
         return other
 
     def send(self, call: Call) -> Answer:
-        """Send to the API, as often as the table in `responses.py` and the call's own cap allow."""
+        """Send to the API until it is well, or given up by the rules of `responses.py`."""
         return self._try(self.environment.api_url, call, None)
 
     def server_now(self) -> float:
@@ -112,13 +112,12 @@ class Client:
     def _try(self, base: str, call: Call, headers: Mapping[str, str] | None) -> Answer:
         """Send until there is an answer that is wanted, or final; `headers` are a login's own."""
         refreshed = False
-        tries = 0
+        trouble = Trouble()
         while True:
-            tries += 1
             self.pace.wait()
             # The token is taken after the wait, since it may end during the wait.
             token = "" if headers is not None else self._auth.token(self._log_in)
-            outcome = self._send(base, call, headers or _bearer(token, call), tries)
+            outcome = self._send(base, call, headers or _bearer(token, call), trouble.tries + 1)
             if isinstance(outcome, Answer) and _is_wanted(call, outcome):
                 return outcome
             action = rule_for(call, outcome).action
@@ -126,13 +125,11 @@ class Client:
                 # Only once: a token that is refused as soon as it was issued is not worth another.
                 refreshed = self._auth.renew(token, self._log_in) is not None
                 if refreshed:
-                    # The request itself was not at fault, so this try does not count.
-                    tries -= 1
-                    continue
+                    continue  # the request itself was not at fault, so this try does not count
             refreshed = False
-            again = action == "retry" and tries < self._tries_max(call, outcome)
-            if not again or not self._wait_to_retry(outcome, tries):
-                raise error_for(call, outcome, tries, str(self.environment))
+            trouble.add(outcome, self.clock.now())
+            if action != "retry" or not self._wait_to_retry(call, outcome, trouble):
+                raise error_for(call, outcome, trouble.tries, str(self.environment))
 
     def _send(
         self, base: str, call: Call, headers: Mapping[str, str], tries: int
@@ -162,21 +159,17 @@ class Client:
                 server_now = parsedate_to_datetime(date).timestamp() + 0.5
                 self._ahead_s = server_now - self.clock.now()
 
-    def _tries_max(self, call: Call, outcome: Answer | TransportError) -> int:
-        """A call's own cap is for answers that may have been lost; a 429 surely did nothing."""
-        if isinstance(outcome, Answer) and outcome.status == 429:
-            return self._patience.tries
-        return min(call.tries, self._patience.tries)
-
-    def _wait_to_retry(self, outcome: Answer | TransportError, tries: int) -> bool:
-        """Wait before the next try; False where the announced wait is too long."""
-        announced = None
+    def _wait_to_retry(
+        self, call: Call, outcome: Answer | TransportError, trouble: Trouble
+    ) -> bool:
+        """Wait before the next try; False where the request is given up."""
+        announced_s = None
         if isinstance(outcome, Answer):
-            announced = retry_after_s(outcome.headers.get("retry-after"), self.server_now())
-        if (announced or 0.0) > self._patience.wait_s:
+            announced_s = retry_after_s(outcome.headers.get("retry-after"), self.server_now())
+        now = self.clock.now()
+        wait_s = trouble.wait_s(call, self._patience, announced_s or 0.0, now, self._rng)
+        if wait_s is None:
             return False
-        # The announced wait is the least: a server in trouble may announce 0, again and again.
-        wait_s = max(announced or 0.0, backoff_s(tries, self._rng))
         if isinstance(outcome, Answer) and outcome.status == 429:
             # All threads wait; `pace.wait` does it, for this thread, too.
             self.pace.hold(wait_s)

@@ -36,8 +36,6 @@ from isal import isal_zlib
 #: The API's paths of conversation details (docs/api.md, 1.3, 1.4, 1.5).
 DETAILS = "/api/v2/analytics/conversations/details"
 QUERY, JOBS = f"{DETAILS}/query", f"{DETAILS}/jobs"
-#: How often a request is sent in all, unless it has a cap of its own.
-TRIES_MAX = 8
 MIB = 1024 * 1024
 #: No body of this API is larger. One that is comes from something else (a bomb, a proxy, a stream
 #: without end).
@@ -72,8 +70,9 @@ class Call:
     #: Statuses that the caller wants as an answer, not as an error: a 404 in the middle of a
     #: cursor.
     passes: frozenset[int] = frozenset()
-    #: How often it may be sent in all. A job submission has a smaller cap than the rest.
-    tries: int = TRIES_MAX
+    #: How often its answer may get lost before it is given up; None: as often as any. A lost answer
+    #: to a submission may have left a job behind.
+    lost_max: int | None = None
     #: What the role lacks where a 403 does not say it; empty where it is not known.
     permission: str = "analytics:conversationDetail:view"
 

@@ -26,7 +26,7 @@ import msgspec
 
 from lastpage.api.client import Client
 from lastpage.api.messages import UNREADABLE, Call
-from lastpage.api.responses import decoded
+from lastpage.api.responses import Patience, decoded
 from lastpage.errors import ApiError, RejectedError, UnavailableError, UsageError
 from lastpage.query.query import is_id
 
@@ -36,8 +36,8 @@ PAGE_SIZE = 100
 PAGES_MAX = 1_000
 #: Readings of a list that shows fewer entities than it counts.
 READINGS_MAX = 3
-#: Names are only a help; they are not worth minutes of waiting.
-TRIES = 5
+#: Names beside ids are only a help, not worth minutes of waiting; a name in the command is.
+PATIENCE = Patience(tries=5, trouble_s=0.0)
 #: Ids that are shown where a name means several.
 IDS_SHOWN = 10
 
@@ -64,7 +64,6 @@ class Source:
             self.path,
             query,
             endpoint=self.endpoint,
-            tries=TRIES,
             permission=self.permission,
         )
 
@@ -227,10 +226,11 @@ class Directory:
         A list that cannot be read is left out, with a note; it is not an error.
         """
         lists = {}
+        hasty = self._client.with_patience(PATIENCE)
         for kind in kinds:
             words = SOURCES[kind].words
             try:
-                found = self._listing(kind)
+                found = self._listing(kind, hasty)
             except ApiError as problem:
                 note(f"the names of {words} could not be read: {problem}")
                 continue
@@ -253,7 +253,7 @@ class Directory:
 
     def _id(self, option: str, kind: str, text: str) -> str:
         try:
-            names = self._listing(kind).names
+            names = self._listing(kind, self._client).names
         except ApiError as problem:
             raise type(problem)(
                 f"{option} {text!r} is a name, and its id cannot be looked up; "
@@ -279,10 +279,10 @@ class Directory:
             + _nearest(text, named.values())
         )
 
-    def _listing(self, kind: str) -> Listing:
+    def _listing(self, kind: str, client: Client) -> Listing:
         if kind not in self._read:
             try:
-                self._read[kind] = listing(self._client, SOURCES[kind])
+                self._read[kind] = listing(client, SOURCES[kind])
             except ApiError as problem:
                 self._read[kind] = problem
         found = self._read[kind]

@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from lastpage.api.messages import TRIES_MAX, UNREADABLE, Answer, Call, TransportError
+from lastpage.api.messages import UNREADABLE, Answer, Call, TransportError
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError
 from lastpage.query.environment import ENVIRONMENT, ID, SECRET
 
@@ -176,23 +176,64 @@ def rule_for(call: Call, outcome: Answer | TransportError) -> Rule:
     return RULES["another 5xx" if status >= 500 else "another status"]
 
 
-# How long to wait -------------------------------------------------------------------------------
+# How long to go on -----------------------------------------------------------------------------
 
 #: A wait between tries is at most this; an announced one (`Retry-After`) is obeyed up to the other.
 BACKOFF_S_MAX = 60.0
 RETRY_AFTER_S_MAX = 900.0
+#: Outcomes after which nothing can have been done: the request was refused unread, or never sent.
+NOTHING_DONE = frozenset({429, "connect"})
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often a request is sent in all, and the longest announced wait that is obeyed."""
+    """When a request is given up: after so many tries, but not before so many seconds of trouble.
 
-    tries: int = TRIES_MAX
-    wait_s: float = RETRY_AFTER_S_MAX
+    Tries alone may be over in two seconds, where a server in trouble refuses at once. Seconds alone
+    may be over with the first try, where it is silent for minutes.
+    """
+
+    tries: int = 8
+    trouble_s: float = 300.0
+    #: The longest announced wait that is obeyed; a longer one is the end.
+    announced_s: float = RETRY_AFTER_S_MAX
 
 
 #: For a user who waits at the terminal, as with the doctor.
-SHORT_PATIENCE = Patience(2, 10.0)
+SHORT_PATIENCE = Patience(2, 10.0, 10.0)
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What one request has met so far: how many tries failed, and since when (unix seconds)."""
+
+    tries: int = 0
+    since: float = 0.0
+    #: Tries after which the request may have been carried out, although no answer says so.
+    lost: int = 0
+
+    def add(self, outcome: Answer | TransportError, now: float) -> None:
+        """One more try failed."""
+        case = outcome.status if isinstance(outcome, Answer) else outcome.fault
+        self.since = self.since if self.tries else now
+        self.tries += 1
+        self.lost += case not in NOTHING_DONE
+
+    def wait_s(
+        self, call: Call, patience: Patience, announced_s: float, now: float, rng: random.Random
+    ) -> float | None:
+        """Seconds before the next try; None where there is no next one.
+
+        The announced wait is the least: a server in trouble may announce 0, again and again.
+        """
+        left_s = patience.trouble_s - (now - self.since)
+        lost_left = math.inf if call.lost_max is None else call.lost_max - self.lost
+        is_over = self.tries >= patience.tries and left_s <= 0
+        if is_over or lost_left <= 0 or announced_s > patience.announced_s:
+            return None
+        # The last answer that may get lost is not risked before the trouble has had time to pass.
+        least_s = max(announced_s, left_s if lost_left == 1 else 0.0)
+        return max(least_s, backoff_s(self.tries, rng))
 
 
 def backoff_s(tries: int, rng: random.Random) -> float:

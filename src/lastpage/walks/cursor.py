@@ -45,7 +45,7 @@ POLL_WAITS_S = (2.0, 3.0, 5.0, 8.0, 10.0, 10.0, 12.0, 15.0, 20.0, 30.0)
 POLL_S_MAX = 2 * 3600.0
 #: A submission whose answer is lost may have made a job that is never read; so it is repeated less
 #: often than a read.
-SUBMIT_TRIES = 3
+SUBMISSIONS_LOST_MAX = 3
 #: Statuses of a job, or of its cursor, that does not exist any more.
 VANISHED = frozenset({404, 410})
 #: States of a job that never has results (docs/api.md, 1.4).
@@ -163,7 +163,7 @@ class CursorWalk:
             body["startOfDayIntervalMatching"] = True
         endpoint = f"POST {JOBS}"
         data = json.dumps(body).encode()
-        return Call("POST", JOBS, body=data, endpoint=endpoint, tries=SUBMIT_TRIES)
+        return Call("POST", JOBS, body=data, endpoint=endpoint, lost_max=SUBMISSIONS_LOST_MAX)
 
 
 def _after_count(request: Request, answer: Answer) -> Step:
