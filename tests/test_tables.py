@@ -1,7 +1,7 @@
 """Arrow straight from the API, and what becomes of a record that no table can take."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from lastpage import UsageError
 from lastpage.api.messages import Answer, Call
 from lastpage.tables.build import Shredder
 from lastpage.tables.selection import ALL
-from tests.inprocess import World, world
+from tests.inprocess import World, talk, world
 from tests.readback import by_keys, everything, ranges
 
 SPAN = "2023-10-10/2023-10-12"
@@ -68,6 +68,19 @@ def test_a_table_that_is_none() -> None:
     with pytest.raises(UsageError, match="did you mean segments"):
         next(made.cloud().tables(SPAN, tables="segmnts"))
     assert made.sandbox.log == []
+
+
+@pytest.mark.invariant("Tables")
+@pytest.mark.parametrize("route", ["pages", "cursor"])
+def test_starts_are_cut(tmp_path: Path, route: Any) -> None:
+    """A start in the last ten millionth of a day belongs to that day, for the tally and the tables, and no duration is negative."""
+    made = world(per_day=0, fraction_digits=7)
+    ends = [DAY + timedelta(days=days, milliseconds=-1) for days in (0, 1, 2)]
+    made.sandbox.world.add(*(talk(number, end, 0) for number, end in enumerate(ends)))
+    summary = made.cloud().fetch("2023-10-10", tmp_path, paginate=route)
+    assert (summary.coverage, summary.conversations) == ("complete", 1)
+    (row,) = everything(tmp_path)["conversation_overview"]
+    assert (row["conversation_start"], row["duration_ms"]) == (ends[1], 0)
 
 
 class Spoiling:

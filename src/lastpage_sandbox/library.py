@@ -18,6 +18,7 @@ from lastpage_sandbox.moments import stamp
 from lastpage_sandbox.page import Page, kept
 from lastpage_sandbox.quick import quick
 from lastpage_sandbox.record import Conversation, render
+from lastpage_sandbox.record.odd import finer
 from lastpage_sandbox.record.tomorrow import advanced, is_of_tomorrow
 from lastpage_sandbox.settings import Settings
 from lastpage_sandbox.shelf import Shelf
@@ -116,9 +117,13 @@ class Library:
         return filters.match(record, _inside(scope), partial=partial)
 
     def _encoded(self, skeleton: Skeleton, at_ms: int, *, attributes: bool) -> bytes:
-        if self._is_of_tomorrow(skeleton):
-            return msgspec.json.encode(self.record(skeleton, at_ms, attributes=attributes))
-        return msgspec.json.encode(self._render(skeleton, at_ms, attributes=attributes))
+        record: Json | Conversation = (
+            self.record(skeleton, at_ms, attributes=attributes)
+            if self._is_of_tomorrow(skeleton)
+            else self._render(skeleton, at_ms, attributes=attributes)
+        )
+        encoded, digits = msgspec.json.encode(record), self.settings.fraction_digits
+        return finer(encoded, digits) if digits > 3 else encoded
 
     def _is_of_tomorrow(self, skeleton: Skeleton) -> bool:
         return is_of_tomorrow(skeleton, self.settings.seed, self.settings.tomorrow_share)

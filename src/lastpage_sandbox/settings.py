@@ -19,6 +19,7 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+Digits = Annotated[int, msgspec.Meta(ge=3, le=9)]
 Prefix = Annotated[str, msgspec.Meta(pattern=r"^((/[\w.~-]+)+)?$")]
 
 PERMISSIONS = frozenset(
@@ -162,6 +163,9 @@ class Settings:
     #: Share of records with fields and members of enumerations that no document knows yet; the API
     #: may get such at any time (8).
     tomorrow_share: Share = 0.0
+    #: Digits of a second in a record's times; those behind the third are nines, so that who rounds
+    #: moves the last millisecond of a day into the next (5.1).
+    fraction_digits: Digits = 3
     #: How often answers go wrong by themselves: never, now and then, often.
     profile: Literal["calm", "rough", "hostile"] = "calm"
 

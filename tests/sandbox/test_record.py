@@ -485,3 +485,14 @@ def test_it_is_the_same_every_time(box: Box) -> None:
     again = Box(per_day=1500).library.rendered(skeleton, box.now_ms, attributes=True)
     assert box.library.rendered(skeleton, box.now_ms, attributes=True) == again
     assert msgspec.json.decode(again) == box.record(skeleton, attributes=True)
+
+
+def test_fine_fractions(drawn: list[tuple[Skeleton, Json]]) -> None:
+    """A switch spells times with more digits than three; where they begin stays the same."""
+    skeleton, record = drawn[0]
+    fine = Box(per_day=1500, fraction_digits=7).library
+    found = fine.rendered(skeleton, DAYS * 30_000, attributes=True).decode()
+    usual = Box(per_day=1500).library.rendered(skeleton, DAYS * 30_000, attributes=True).decode()
+    assert found.replace('9999Z"', 'Z"') == usual
+    assert found.count('9999Z"') == len(MOMENT.findall(usual))
+    assert record["conversationStart"].replace("Z", "9999Z") in found

@@ -43,7 +43,7 @@ def objects(
 
 def plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+        return value.strftime("%Y-%m-%dT%H:%M:%S.%f").removesuffix("000") + "Z"
     return value
 
 
@@ -157,7 +157,8 @@ def test_a_start_that_nobody_can_own(start: object) -> None:
         ("2023-10-10T23:30:00.000-02:00", "2023-10-11T01:30:00.000Z"),
         ("2023-10-10T23:59:59Z", "2023-10-10T23:59:59.000Z"),
         ("2023-10-10T23:59:59.999600Z", "2023-10-10T23:59:59.999Z"),
-        ("2023-10-10T23:59:59.9999999Z", "2023-10-11T00:00:00.000Z"),
+        ("2023-10-10T23:59:59.9999999Z", "2023-10-10T23:59:59.999Z"),
+        ("2023-10-10T23:59:59.999999999999+00:00", "2023-10-10T23:59:59.999Z"),
     ],
 )
 def test_an_odd_start(start: str, meant: str) -> None:
@@ -168,6 +169,79 @@ def test_an_odd_start(start: str, meant: str) -> None:
     (found,) = shred(raws(record))["conversations"].column("conversation_start").to_pylist()
     assert plain(found) == plain(head.start) == meant
     assert head.start.date() == found.date()
+
+
+#: Values of a time, and the moments that they are; None: it is no time.
+TIMES: dict[Any, str | None] = {
+    "2023-10-10T23:59:59.999Z": "2023-10-10T23:59:59.999Z",
+    "2023-10-10T23:59:59Z": "2023-10-10T23:59:59.000Z",
+    "2023-10-10T23:59:59.9Z": "2023-10-10T23:59:59.900Z",
+    "2023-10-10 23:59:59.999Z": "2023-10-10T23:59:59.999Z",
+    "2023-10-10t23:59:59.999z": "2023-10-10T23:59:59.999Z",
+    "2023-10-10T23:59:59.999-02:00": "2023-10-11T01:59:59.999Z",
+    "2023-10-10T23:59:59.9999Z": "2023-10-10T23:59:59.999Z",
+    "2023-10-10T23:59:59.9999996Z": "2023-10-10T23:59:59.999Z",
+    "2023-10-10T23:59:59.999999999+00:00": "2023-10-10T23:59:59.999Z",
+    "1969-12-31T23:59:59.9999999Z": "1969-12-31T23:59:59.999Z",
+    "2016-12-31T23:59:60.000Z": None,
+    "2023-10-10T10:00:60Z": None,
+    "2023-10-10T24:00:00.000Z": None,
+    "2023-10-10T23:59:59.999": None,
+    "2023-10-10T23:59:59": None,
+    "2023-10-10": None,
+    "2023-10-10T23:59Z": None,
+    "2023-10-10T23:59:59.5+02": None,
+    "2023-10-10T23:59:59.999 UTC": None,
+    "2023-10-10T23:59:59.Z": None,
+    "2023-02-30T10:00:00.000Z": None,
+    "2023-10-10T23:59:59,999Z": None,
+    "0000-12-31T10:00:00.000Z": None,
+    "0001-01-01T00:00:00.000+01:00": None,
+    "9999-12-31T23:30:00.000-01:00": None,
+    "": None,
+    "yesterday": None,
+    "1696932000000": None,
+    1696932000000: None,
+    1696932000.5: None,
+    True: None,
+}
+
+
+@pytest.mark.invariant("Tables")
+@pytest.mark.parametrize("other", [None, "2023-10-10T10:00:00.000Z"])
+@pytest.mark.parametrize(("value", "meant"), TIMES.items())
+def test_one_rule_for_times(value: Any, meant: str | None, other: str | None) -> None:
+    """What is a time, and which one, is the same for tally and tables, in every field, whatever stands beside it."""
+    record = {**RECORD, "conversationStart": value, "conversationEnd": value}
+    (head,) = read_page(json.dumps({"conversations": [record]}).encode()).heads or ()
+    assert (plain(head.start) if head else None) == meant
+    assert (plain(head.end) if head else None) == meant
+    record = {
+        **RECORD,
+        "conversationEnd": value,
+        "conferenceStart": other,
+        "participants": [
+            {
+                "sessions": [
+                    {
+                        "callbackScheduledTime": value,
+                        "metrics": [{"emitDate": value}, {"emitDate": other}],
+                        "segments": [{"segmentStart": other, "segmentEnd": value}],
+                    }
+                ]
+            }
+        ],
+    }
+    tables = shred(raws(record))
+    assert len(tables["broken"]) == (meant is None)
+    if meant is not None:
+        assert [plain(row["emit_date"]) for row in tables["metrics"].to_pylist()] == [meant, other]
+        for table, name in (
+            ("conversations", "conversation_end"),
+            ("sessions", "callback_scheduled_time"),
+            ("segments", "segment_end"),
+        ):
+            assert [plain(each) for each in tables[table].column(name).to_pylist()] == [meant]
 
 
 @pytest.mark.invariant("Tables")

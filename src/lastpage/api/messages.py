@@ -18,6 +18,11 @@ The records of a page are not built here. A page is read once for what its walk 
     no readable id, or no readable start     None: it is broken, and kept as it came
     an unreadable end                        a conversation that is still open
     an escaped half of a character           itself, with the half replaced while it is looked at
+
+A time is read by one rule, in the tally and in every table (`moment`): a date and a time with a
+zone, as RFC 3339 spells them. Digits behind the millisecond are cut, never rounded: a conversation
+of 23:59:59.9999999 belongs to the day that is ending. What is spelt otherwise is no time, since
+nobody says which one it is: without a zone, a bare number, a 60th second, a date alone.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, cast
 
 import msgspec
 from isal import isal_zlib
@@ -153,35 +158,43 @@ def _inflate(raw: bytes, bytes_max: int) -> tuple[bytes, bytes]:
 
 # What the API answers ---------------------------------------------------------------------------
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
-
-def utc(moment: datetime) -> datetime:
-    """The same moment in UTC, since days are UTC's.
-
-    Raises `ValueError` where it lies outside the calendar (years 1 to 9999) there.
-    """
+def moment(value: Raw | bytes) -> datetime | None:
+    """The time that a JSON value spells, in UTC, cut to milliseconds; None where it is no time."""
+    if len(value) > _MICROSECONDS:
+        value = _DIGITS.sub(rb"\1", bytes(value))
     try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{moment.isoformat()} is outside the calendar in UTC") from None
+        found = _decode_time.decode(value)
+        if found.tzinfo is not UTC:
+            found = found.astimezone(UTC)
+    except (msgspec.MsgspecError, ValueError, OverflowError):
+        return None  # the last one: in UTC it lies outside the calendar
+    beyond = found.microsecond % 1000
+    return found.replace(microsecond=found.microsecond - beyond) if beyond else found
 
 
-class _Identity(msgspec.Struct, frozen=True, gc=False):
-    """Which conversation a record is, and when it started."""
-
-    id: str = msgspec.field(name="conversationId")
-    start: Moment = msgspec.field(name="conversationStart")
-
-    def __post_init__(self) -> None:
-        if self.start.tzinfo is not UTC:
-            msgspec.structs.force_setattr(self, "start", utc(self.start))
-
-
-class Head(_Identity, frozen=True, gc=False):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """Which conversation a record is, when it started, and when it ended (None: still open)."""
 
-    end: Moment | None = msgspec.field(name="conversationEnd", default=None)
+    id: str
+    start: datetime
+    end: datetime | None = None
+
+
+class _Record(msgspec.Struct, frozen=True, gc=False):
+    """Of a record what its head is made of, as it came."""
+
+    id: Any = msgspec.field(name="conversationId", default=None)
+    start: Raw = msgspec.field(name="conversationStart", default=Raw())
+    end: Raw = msgspec.field(name="conversationEnd", default=Raw())
+
+    @property
+    def head(self) -> Head | None:
+        """None for a record without a readable id or start."""
+        start = moment(self.start)
+        if start is None or not isinstance(self.id, str):
+            return None
+        return Head(self.id, start, moment(self.end))
 
 
 class _Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -189,24 +202,29 @@ class _Envelope(msgspec.Struct, frozen=True, gc=False):
 
     total_hits: int | None = msgspec.field(name="totalHits", default=None)
     cursor: str | None = None
-    watermark: Moment | None = msgspec.field(name="dataAvailabilityDate", default=None)
+    available: Raw = msgspec.field(name="dataAvailabilityDate", default=Raw())
     #: The API is not known to send it; it is followed if it does (docs/api.md, 11, row 22).
     token: str | None = msgspec.field(name="nextPageToken", default=None)
 
-    def __post_init__(self) -> None:
-        if self.watermark:
-            msgspec.structs.force_setattr(self, "watermark", utc(self.watermark))
+    @property
+    def watermark(self) -> datetime | None:
+        """The watermark of the results; None where the page does not tell a time."""
+        return moment(self.available)
 
 
 class Page(_Envelope, frozen=True, gc=False):
     """A page: which conversations its records are, in order; None stands for a broken record."""
 
-    heads: Sequence[Head | None] | None = msgspec.field(name="conversations", default=None)
+    heads: Sequence[Head | None] | None = None
 
     @property
     def known(self) -> list[Head]:
         """The records that have a readable id and start."""
         return [head for head in self.heads or () if head]
+
+
+class _Heads(_Envelope, frozen=True, gc=False):
+    conversations: list[_Record] | None = None
 
 
 class _Records(_Envelope, frozen=True, gc=False):
@@ -229,21 +247,33 @@ class Status(msgspec.Struct, frozen=True, gc=False):
 class Availability(msgspec.Struct, frozen=True, gc=False):
     """The watermark of the jobs: `dataAvailabilityDate` (docs/api.md, 1.4)."""
 
-    watermark: Moment = msgspec.field(name="dataAvailabilityDate")
+    available: Raw = msgspec.field(name="dataAvailabilityDate")
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "watermark", utc(self.watermark))
+        if moment(self.available) is None:
+            raise ValueError("dataAvailabilityDate is not a time")
+
+    @property
+    def watermark(self) -> datetime:
+        """The watermark, which is a time."""
+        return cast("datetime", moment(self.available))
 
 
 # Each raises one of `UNREADABLE` for a body of another shape.
 read_job = msgspec.json.Decoder(Job).decode
 read_status = msgspec.json.Decoder(Status).decode
 read_availability = msgspec.json.Decoder(Availability).decode
-_decode_page = msgspec.json.Decoder(Page).decode
+_decode_heads = msgspec.json.Decoder(_Heads).decode
 _decode_records = msgspec.json.Decoder(_Records).decode
-_decode_head = msgspec.json.Decoder(Head).decode
-_decode_identity = msgspec.json.Decoder(_Identity).decode
+_decode_record = msgspec.json.Decoder(_Record).decode
+_decode_time: msgspec.json.Decoder[datetime] = msgspec.json.Decoder(
+    Annotated[datetime, msgspec.Meta(tz=True)]
+)
 
+#: A time with microseconds is so long, as JSON with its quotes; msgspec rounds what is longer.
+_MICROSECONDS = len('"2023-10-10T10:00:00.000000Z"')
+#: The digits of a fraction: those that count (the group), and those behind them.
+_DIGITS = re.compile(rb"(\.\d{3})\d+")
 #: An escape in JSON text: two surrogates that make a character, one alone (the group), or another.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -251,28 +281,28 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 def read_page(body: bytes) -> Page:
     """A page; one broken record does not make it unreadable. Raises one of `UNREADABLE`."""
+    heads: list[Head | None] | None
     try:
-        return _decode_page(body)
+        page: _Envelope = _decode_heads(body)
+        fields = msgspec.structs.asdict(page)
+        records = fields.pop("conversations")
+        heads = None if records is None else [each.head for each in records]
     except UNREADABLE:
         fields = msgspec.structs.asdict(_split(body))
-    return Page(heads=[read_head(raw) for raw in fields.pop("conversations") or ()], **fields)
+        heads = [read_head(raw) for raw in fields.pop("conversations") or ()]
+    return Page(heads=heads, **fields)
 
 
 def read_head(raw: Raw) -> Head | None:
     """A record's head; None for a broken record (see the table at the top)."""
     try:
-        return _decode_head(raw)
-    except UNREADABLE:
-        text = _without_halves(bytes(raw))
-    try:
-        return _decode_head(text)
+        return _decode_record(raw).head
     except UNREADABLE:
         pass
     try:
-        identity = _decode_identity(text)
+        return _decode_record(_without_halves(bytes(raw))).head
     except UNREADABLE:
         return None
-    return Head(identity.id, identity.start)
 
 
 def split_records(body: bytes) -> list[Raw]:
