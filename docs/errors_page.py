@@ -15,22 +15,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from lastpage import errors
-from lastpage.api import auth, messages
+from lastpage.api import auth, messages, shapes
 from lastpage.api.messages import Answer, Call, Fault, TransportError
-from lastpage.api.responses import (
-    RULES,
-    UNREADABLE_MAX,
-    Patience,
-    Rule,
-    error_for,
-    rule_for,
-    tokenless,
-    unreadable,
-)
+from lastpage.api.responses import RULES, Patience, Rule, error_for, rule_for, tokenless
 from lastpage.errors import ApiError
 
 API = Path(__file__).with_name("api.md")
-QUERY = Call("POST", "/query", endpoint=f"POST {messages.QUERY}")
+QUERY = Call("POST", "/query", endpoint=f"POST {messages.QUERY}", reads=shapes.page)
 LOGIN = Call("POST", "/oauth/token", endpoint=auth.ENDPOINT)
 CORRELATION = "11111111-2222-3333-4444-555555555555"
 #: What stands in the place of a message in docs/api.md, 1.8, and is none.
@@ -107,8 +98,10 @@ def elsewhere() -> Iterator[Row]:
     html = _answer(200, None)
     error = tokenless(LOGIN, html)
     yield Row("login: 200 without a token", 200, RULES["no token"], error)
-    error = unreadable(QUERY, html, ValueError("JSON is malformed"), UNREADABLE_MAX)
-    yield Row("200 with a body that is not this API's", 200, RULES["unreadable"], error)
+    yield Row.of("200 with a page in HTML", QUERY, html)
+    yield Row.of("200 with `{}`", QUERY, _answer(200, {}))
+    body = {"status": 500, "code": "internal.server.error", "message": "The server …"}
+    yield Row.of("200 with an error body", QUERY, _answer(200, body))
     yield Row.of("302, a redirect", QUERY, _answer(302, None))
     yield Row.of("418, a status that docs/api.md does not have", QUERY, _answer(418, None))
     for status in (501, 502, 507):

@@ -1,14 +1,16 @@
 """Every answer that docs/api.md lists, and every way of not answering: class, exit code, decision, and what the error carries."""
 
 import re
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 from docs.errors_page import Row, elsewhere, listed, unanswered
 
 from lastpage import errors
-from lastpage.api.messages import Answer, Call, Fault, TransportError, read_page
-from lastpage.api.responses import decoded, error_for
+from lastpage.api import shapes
+from lastpage.api.messages import Answer, Call, Fault, TransportError
+from lastpage.api.responses import error_for
 from lastpage.errors import ApiError, LastpageError, RefusedError, RejectedError, UnavailableError
 
 REJECTED, REFUSED, UNAVAILABLE = (RejectedError, 2), (RefusedError, 4), (UnavailableError, 5)
@@ -127,13 +129,11 @@ def test_a_server_that_repeats_our_headers() -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"conversations": 1}', b"\xff"])
 def test_an_answer_that_is_not_the_apis(body: bytes) -> None:
     """A 200 that is not this API's is an error of lastpage, not of a decoder."""
-    with pytest.raises(UnavailableError, match="not this API's JSON") as raised:
-        decoded(CALL, Answer(200, {"inin-correlation-id": "c-1"}, body), read_page)
-    assert (raised.value.endpoint, raised.value.status, raised.value.correlation_id) == (
-        "GET /x",
-        200,
-        "c-1",
-    )
+    call = replace(CALL, reads=shapes.page)
+    problem = error_for(call, Answer(200, {"inin-correlation-id": "c-1"}, body))
+    assert isinstance(problem, UnavailableError)
+    assert "not this API's JSON" in str(problem)
+    assert (problem.endpoint, problem.status, problem.correlation_id) == ("GET /x", 200, "c-1")
 
 
 def test_no_answer_at_all() -> None:

@@ -60,8 +60,8 @@ CODES = (
     "too.many.requests.retry.after", "unauthorized", "unsupported.media.type",
 )  # fmt: skip
 WORDS = frozenset((
-    *FAULTS, *CODES, "pages", "cursor", "Done", "Narrow", "Again", "complete", "unproven", "short",
-    "final", "provisional", "same", "changed", "ok", "warning", "failed",
+    *FAULTS, *CODES, "unreadable", "pages", "cursor", "Done", "Narrow", "Again", "complete",
+    "unproven", "short", "final", "provisional", "same", "changed", "ok", "warning", "failed",
 ))  # fmt: skip
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]{0,60}"

@@ -46,6 +46,9 @@ WORDS = (
         "429 or 503 with `Retry-After: N`; plain `return-429` has none",
     ),
     Word("html-502", "html-502", "a gateway's page instead of JSON"),
+    Word("html-200", "html-200", "a sign-in page, and the status says that all is well"),
+    Word("error-200", "error-200", "an error body, and the status says that all is well"),
+    Word("blank-200", "blank-200", "`{}`, and the status says that all is well"),
     Word("stall-Ns", f"stall-{SECONDS}s", "N seconds of silence, then the answer"),
     Word("drip-Ns", f"drip-{SECONDS}s", "the body comes in small pieces, N seconds long"),
     Word("reset", "reset", "the connection dies before any answer"),
@@ -117,9 +120,10 @@ ANYWHERE = (
     "cut-after-1k",
     "truncate-json",
 )
+DISGUISED = ("html-200", "error-200")
 CONTENT = {
-    "details.query": ("expire-token",),
-    "jobs.results": ("empty-page", "short-page", "repeat-page", "expire-token"),
+    "details.query": ("expire-token", *DISGUISED),
+    "jobs.results": ("empty-page", "short-page", "repeat-page", "expire-token", *DISGUISED),
     "jobs.status": ("fail-job",),
 }
 

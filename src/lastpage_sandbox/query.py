@@ -5,6 +5,7 @@ page of them (1.3, 3.1, 3.2).
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
@@ -30,6 +31,8 @@ from lastpage_sandbox.skeleton import Skeleton
 
 Json = dict[str, Any]
 PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 25, 100
+#: How a count may be spelt (11, row 25).
+SPELT: dict[str, Callable[[int], object]] = {"integer": int, "decimal": float, "text": str}
 #: `slide-rows` lets this many conversations arrive.
 SLIDE = 7
 
@@ -99,7 +102,7 @@ class DetailsQuery:
             rows = []
         parts = [self._library.rendered(skeleton, now_ms, attributes=False) for skeleton in rows]
         more: Json = {"aggregations": counts} if counts else {}
-        more["totalHits"] = self._hits(len(found))
+        more["totalHits"] = SPELT[self._settings.total_hits_as](self._hits(len(found)))
         if self._settings.dialect == "next-page-token" and at + size < len(found):
             more["nextPageToken"] = self._token_of(number + 1)
         return Reply(200, envelope(parts, self._settings, more))

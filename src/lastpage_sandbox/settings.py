@@ -75,6 +75,8 @@ class Settings:
     #: answer to answer (3.2).
     total_hits_over: Amount = 0.0
     total_hits_moves: Number = 0
+    #: How `totalHits` is spelt: 3000, 3000.0 or "3000" (row 25).
+    total_hits_as: Literal["integer", "decimal", "text"] = "integer"
     #: How no conversations are spelt (row 18).
     empty_answer: Literal["absent", "empty-list"] = "absent"
     #: Whether the synchronous query sends a continuation token (row 22).

@@ -13,7 +13,7 @@ from email.utils import formatdate
 import msgspec
 
 from lastpage_sandbox.page import Page
-from lastpage_sandbox.replies import Reply
+from lastpage_sandbox.replies import Reply, plain
 
 #: Bodies below this are not worth compressing.
 GZIP_FROM_BYTES = 500
@@ -25,7 +25,21 @@ EDGE = {
     "Via": "1.1 sandbox.invalid (CloudFront)",
     "X-Amz-Cf-Pop": "BOX50-P1",
 }
-GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+#: What some words put in the place of an answer: status, kind and body.
+INSTEAD = {
+    "html-502": (
+        502,
+        "text/html",
+        b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
+    ),
+    "html-200": (
+        200,
+        "text/html",
+        b"<html><head><title>Sign in</title></head><body><form></form></body></html>",
+    ),
+    "error-200": (200, "application/json", msgspec.json.encode(plain(500).reply("").body)),
+    "blank-200": (200, "application/json", b"{}"),
+}
 
 
 class IncompleteBody(ConnectionError):
@@ -78,8 +92,8 @@ def wired(
     if isinstance(reply.body, Page) and zipped and not words:
         return Wire(status, {**headers, "Content-Encoding": "gzip"}, reply.body.gzipped())
     body = encoded(reply)
-    if "html-502" in words:
-        status, body, headers["Content-Type"] = 502, GATEWAY_PAGE, "text/html"
+    for word in INSTEAD.keys() & words:
+        status, headers["Content-Type"], body = INSTEAD[word]
     if "truncate-json" in words:
         body = body[: max(len(body) * 2 // 3, 1)]
     if "bad-gzip" in words or (zipped and len(body) > GZIP_FROM_BYTES):

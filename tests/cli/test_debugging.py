@@ -259,9 +259,9 @@ def test_a_record_of_another_writer(tmp_path: Path) -> None:
 
 
 def test_the_words_that_are_known() -> None:
-    """The words of a trace are those of docs/api.md, of the transport, and of the types of its facts."""
+    """The words of a trace are those of docs/api.md, of the transport, and of the types of its facts; and one for a body."""
     assert set(CODES) == {row.error.code for row in listed()} | {"invalid_client"}
     assert get_args(Fault) == FAULTS
     ours = (Route, Coverage, Finality, Proved, Found)
     ends = {each.__name__ for each in (Done, Narrow, Again)}
-    assert set(WORDS) == {*CODES, *FAULTS, *ends}.union(*map(get_args, ours))
+    assert set(WORDS) == {*CODES, *FAULTS, *ends, "unreadable"}.union(*map(get_args, ours))

@@ -55,6 +55,15 @@ def test_counts_that_overstate(over: float) -> None:
     assert box.hits() == int(len(box.day()) * (1 + over))
 
 
+@pytest.mark.parametrize(("spelt", "kind"), [("integer", int), ("decimal", float), ("text", str)])
+def test_counts_and_their_spelling(spelt: str, kind: type) -> None:
+    """11, row 25: the same number, spelt in one of three ways."""
+    box = Box(total_hits_as=spelt)
+    hits = box.query(size=1)[1]["totalHits"]
+    assert type(hits) is kind
+    assert float(hits) == len(box.day())
+
+
 def test_counts_that_move() -> None:
     """3.2: totalHits is approximate and moves from answer to answer, by so much at most, the same way for the same seed."""
     box, again = Box(total_hits_moves=3), Box(total_hits_moves=3)

@@ -408,6 +408,9 @@ def test_routes_and_bodies_that_are_none() -> None:
         ("return-429", 429),
         ("return-429-after:9", 429),
         ("html-502", 502),
+        ("html-200", 200),
+        ("error-200", 200),
+        ("blank-200", 200),
         ("expire-token", 401),
     ],
 )
@@ -423,6 +426,20 @@ def test_fault_words(word: str, status: int) -> None:
     assert fields.get("retry-after") == ("9" if word.endswith(":9") else None)
     assert client.box.faults.receipts == [("details.query", word)]
     assert not client.box.faults.pending
+
+
+@pytest.mark.parametrize(
+    ("word", "begins"),
+    [("html-200", b"<html>"), ("error-200", b'{"message":"The server'), ("blank-200", b"{}")],
+)
+def test_answers_in_disguise(word: str, begins: bytes) -> None:
+    """1.8: what a gateway or a sign-in page may say with status 200, on any endpoint."""
+    client = Client()
+    client.box.faults.put("organization", word)
+    headers = {"Authorization": f"Bearer {client.token}"}
+    status, fields, raw = client.box.request("GET", "/api/v2/organizations/me", None, headers)
+    assert (status, raw[: len(begins)]) == (200, begins)
+    assert ("html" in word) == (fields["content-type"] == "text/html")
 
 
 def test_faults_of_the_wire() -> None:

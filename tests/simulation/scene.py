@@ -10,7 +10,7 @@ from typing import Any
 #: Words by endpoint that a correct client survives; each scene allows some of them.
 WORDS = {
     "token": ("return-503", "reset", "html-502", "truncate-json"),
-    "organization": ("return-500", "return-429", "expire-token"),
+    "organization": ("return-500", "return-429", "expire-token", "html-200"),
     "details.query": (
         *(
             "return-429-after:3",
@@ -22,9 +22,16 @@ WORDS = {
             "cut-after-1k",
         ),
         *("truncate-json", "bad-gzip", "expire-token", "slide-rows", "repeat-page"),
+        *("html-200", "error-200", "blank-200"),
     ),
-    "jobs.availability": ("return-503", "reset", "truncate-json"),
-    "jobs.submit": ("return-429-after:2", "return-503", "cut-after-1k", "expire-token"),
+    "jobs.availability": ("return-503", "reset", "truncate-json", "blank-200"),
+    "jobs.submit": (
+        "return-429-after:2",
+        "return-503",
+        "cut-after-1k",
+        "expire-token",
+        "error-200",
+    ),
     "jobs.status": (
         "fail-job",
         "cancel-job",
@@ -46,6 +53,7 @@ WORDS = {
             "reset",
         ),
         *("cut-after-1k", "truncate-json", "bad-gzip", "return-429", "return-503", "expire-token"),
+        *("html-200", "error-200", "blank-200"),
     ),
     "jobs.delete": ("return-500", "lose-job", "reset"),
 }

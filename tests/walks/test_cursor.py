@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 
 from lastpage.api.messages import JOBS, Answer
@@ -160,12 +159,3 @@ def test_ids_that_are_none(job: str) -> None:
     """An id that could leave its segment of the path is refused."""
     with pytest.raises(Exception, match="job id that is not one"):
         CursorWalk(Query(WEEKS)).call(Request(JOB, "poll", job=job))
-
-
-@pytest.mark.parametrize("kind", ["count", "recount"])
-def test_a_count_that_cannot_be_read(kind: Any) -> None:
-    """A count is read before it is kept, so that the driver asks again for garbage, and nothing crashes on it later."""
-    walk = CursorWalk(Query(WEEKS))
-    with pytest.raises(msgspec.MsgspecError):
-        walk.after(Request(JOB, kind), Answer(200, raw=b'{"totalHits": "many"}'))
-    assert isinstance(walk.after(Request(JOB, kind), answer(403)), Request)

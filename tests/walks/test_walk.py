@@ -1,4 +1,4 @@
-"""The driver's guards: no walk is endless, none goes in circles, nothing unreadable counts."""
+"""The driver's guards: no walk is endless, none goes in circles."""
 
 import json
 from datetime import UTC, datetime
@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 
 from lastpage.api.messages import Answer
-from lastpage.errors import UnavailableError
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval
 from lastpage.query.query import Query
@@ -88,27 +87,3 @@ def test_only_the_last_poll_is_kept() -> None:
     assert end == Done("read")
     assert kept == ["poll", "results", "delete", "recount"]
     assert [pause for pause in slept if pause] == [2.0, 3.0, 5.0]
-
-
-def test_unreadable_answers_are_asked_again_and_never_kept() -> None:
-    """What cannot be read is asked for again; if it stays so, an error names the endpoint."""
-    answers = iter([Answer(200, raw=b"<html>"), reply(totalHits=3)])
-    kept: list[Answer] = []
-    step = Request(SLICE, "recount")
-    assert drive(
-        WALK,
-        step,
-        send=lambda _: next(answers),
-        keep=lambda _, a: kept.append(a),
-        sleep=lambda _: None,
-    ) == Done("read")
-    assert len(kept) == 1
-    with pytest.raises(UnavailableError, match="proxy"):
-        drive(
-            PagesWalk(Query(DAY)),
-            Request(SLICE, "page", ordinal=1, page_size=1),
-            send=lambda _: Answer(200, raw=b"<html>"),
-            keep=lambda _, a: kept.append(a),
-            sleep=lambda _: None,
-        )
-    assert len(kept) == 1

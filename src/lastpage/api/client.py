@@ -6,7 +6,8 @@
                                                                        ▼
                                             an answer that is wanted, or an `ApiError`
 
-An answer whose body is cut short counts as one that never came.
+An answer whose body is cut short counts as one that never came. One that is not its endpoint's
+(`shapes.py`) is not wanted, whatever its status.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from lastpage.api.responses import (
     retry_after_s,
     rule_for,
 )
+from lastpage.api.shapes import BLANKS, flaw, is_blank
 from lastpage.clock import Clock
 from lastpage.query.environment import Environment
 from lastpage.trace import log_event
@@ -70,7 +72,10 @@ class Counts:
 
 
 class Client:
-    """`send(call)` returns a 2xx or a status that the call lets pass; else it raises `ApiError`."""
+    """`send(call)` returns what the call reads, or a status that it lets pass.
+
+    Else it raises `ApiError`.
+    """
 
     def __init__(
         self,
@@ -112,14 +117,18 @@ class Client:
     def _try(self, base: str, call: Call, headers: Mapping[str, str] | None) -> Answer:
         """Send until there is an answer that is wanted, or final; `headers` are a login's own."""
         refreshed = False
-        trouble = Trouble()
+        trouble, blanks = Trouble(), 0
         while True:
             self.pace.wait()
             # The token is taken after the wait, since it may end during the wait.
             token = "" if headers is not None else self._auth.token(self._log_in)
             outcome = self._send(base, call, headers or _bearer(token, call), trouble.tries + 1)
-            if isinstance(outcome, Answer) and _is_wanted(call, outcome):
-                return outcome
+            if isinstance(outcome, Answer):
+                if _is_wanted(call, outcome):
+                    return outcome
+                blanks += is_blank(outcome)
+                if call.may_be_blank and blanks == BLANKS:
+                    return outcome
             action = rule_for(call, outcome).action
             if action == "refresh" and token and not refreshed:
                 # Only once: a token that is refused as soon as it was issued is not worth another.
@@ -194,7 +203,8 @@ def _bearer(token: str, call: Call) -> Mapping[str, str]:
 
 
 def _is_wanted(call: Call, answer: Answer) -> bool:
-    return 200 <= answer.status < 300 or answer.status in call.passes
+    is_good = 200 <= answer.status < 300 and not flaw(call, answer)
+    return is_good or answer.status in call.passes
 
 
 def _check_whole(answer: Answer) -> None:
@@ -216,7 +226,9 @@ def _trace(call: Call, outcome: Answer | TransportError, tries: int, seconds: fl
         facts |= {
             f"rate_{name}": number(outcome.headers.get(f"inin-ratelimit-{name}")) for name in RATE
         }
-        facts |= {"status": outcome.status, "bytes": len(outcome.raw)}
+        is_flawed = 200 <= outcome.status < 300 and flaw(call, outcome)
+        facts |= {"status": "unreadable" if is_flawed else outcome.status}
+        facts |= {"bytes": len(outcome.raw)}
         facts |= {"correlation_id": correlation_id(outcome)}
     else:
         facts |= {"status": outcome.fault}

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -78,6 +78,10 @@ class Call:
     #: How often its answer may get lost before it is given up; None: as often as any. A lost answer
     #: to a submission may have left a job behind.
     lost_max: int | None = None
+    #: Reads its answer, or raises one of `UNREADABLE`; None where the answer is not read. See
+    #: `shapes` for both.
+    reads: Callable[[Answer], object] | None = None
+    may_be_blank: bool = False
     #: What the role lacks where a 403 does not say it; empty where it is not known.
     permission: str = "analytics:conversationDetail:view"
 
@@ -197,19 +201,39 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
         return Head(self.id, start, moment(self.end))
 
 
+def row_count(spelt: float | str) -> int:
+    """A number of rows: 3000, and also 3000.0 or "3000", which is how a gateway may spell it.
+
+    Raises `ValueError` for anything else. That other spellings than the first occur is a guess.
+    """
+    number = float(spelt)
+    if not (number.is_integer() and 0 <= number <= 2**53):
+        raise ValueError(f"{str(spelt)[:80]!r} is not a number of rows")
+    return int(number)
+
+
 class _Envelope(msgspec.Struct, frozen=True, gc=False):
     """What steers a walk on a page of either route."""
 
-    total_hits: int | None = msgspec.field(name="totalHits", default=None)
+    hits: int | float | str | None = msgspec.field(name="totalHits", default=None)
     cursor: str | None = None
     available: Raw = msgspec.field(name="dataAvailabilityDate", default=Raw())
     #: The API is not known to send it; it is followed if it does (docs/api.md, 11, row 22).
     token: str | None = msgspec.field(name="nextPageToken", default=None)
 
+    def __post_init__(self) -> None:
+        if self.hits is not None:
+            row_count(self.hits)
+
     @property
     def watermark(self) -> datetime | None:
         """The watermark of the results; None where the page does not tell a time."""
         return moment(self.available)
+
+    @property
+    def total_hits(self) -> int | None:
+        """How many conversations the API counts, about; None where it does not say."""
+        return None if self.hits is None else row_count(self.hits)
 
 
 class Page(_Envelope, frozen=True, gc=False):
@@ -232,9 +256,12 @@ class _Records(_Envelope, frozen=True, gc=False):
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):
-    """The answer to a submission (docs/api.md, 1.4)."""
+    """The answer to a submission (docs/api.md, 1.4); its id can stand in a path."""
 
     id: str = msgspec.field(name="jobId")
+
+    def __post_init__(self) -> None:
+        safe_id(self.id)
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):
@@ -281,16 +308,15 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 def read_page(body: bytes) -> Page:
     """A page; one broken record does not make it unreadable. Raises one of `UNREADABLE`."""
-    heads: list[Head | None] | None
+    page: _Heads | _Records
     try:
-        page: _Envelope = _decode_heads(body)
-        fields = msgspec.structs.asdict(page)
-        records = fields.pop("conversations")
-        heads = None if records is None else [each.head for each in records]
+        page = _decode_heads(body)
+        heads = [each.head for each in page.conversations or ()]
     except UNREADABLE:
-        fields = msgspec.structs.asdict(_split(body))
-        heads = [read_head(raw) for raw in fields.pop("conversations") or ()]
-    return Page(heads=heads, **fields)
+        page = _split(body)
+        heads = [read_head(raw) for raw in page.conversations or ()]
+    fields = msgspec.structs.asdict(page)
+    return Page(heads=None if fields.pop("conversations") is None else heads, **fields)
 
 
 def read_head(raw: Raw) -> Head | None:
@@ -339,8 +365,10 @@ def _split(body: bytes) -> _Records:
         if readable == body:
             raise
     page = _decode_records(readable)
+    if page.conversations is None:
+        return page
     records, end = [], 0
-    for raw in map(bytes, page.conversations or ()):
+    for raw in map(bytes, page.conversations):
         start = readable.index(raw, end)
         end = start + len(raw)
         records.append(Raw(body[start:end]))

@@ -26,7 +26,8 @@ import msgspec
 
 from lastpage.api.client import Client
 from lastpage.api.messages import UNREADABLE, Call
-from lastpage.api.responses import Patience, decoded
+from lastpage.api.responses import Patience
+from lastpage.api.shapes import body_as
 from lastpage.errors import ApiError, RejectedError, UnavailableError, UsageError
 from lastpage.query.query import is_id
 
@@ -64,6 +65,7 @@ class Source:
             self.path,
             query,
             endpoint=self.endpoint,
+            reads=body_as(_decode_page, "entities", "total"),
             permission=self.permission,
         )
 
@@ -188,8 +190,7 @@ def _first_page(client: Client, source: Source) -> tuple[_Page, int]:
 
 
 def _send(client: Client, source: Source, number: int, size: int) -> _Page:
-    call = source.page(number, size)
-    return decoded(call, client.send(call), _decode_page)
+    return _decode_page(client.send(source.page(number, size)).body)
 
 
 def _is_last(page: _Page, number: int, size: int, known: int) -> bool:

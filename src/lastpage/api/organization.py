@@ -12,13 +12,14 @@ The watermark is read once a minute at most and shared by all threads.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
 
 from lastpage.api.client import Client
 from lastpage.api.messages import JOBS, Call, read_availability
-from lastpage.api.responses import decoded
+from lastpage.api.shapes import body_as
 
 #: The shortest retention that can be set, in days (docs/api.md, 2): data that is younger is there.
 RETENTION_DAYS_MIN = 90
@@ -26,15 +27,6 @@ RETENTION_DAYS_MIN = 90
 WATERMARK_S = 60.0
 
 _REFUSED = frozenset({403, 404})
-
-
-def _get(path: str) -> Call:
-    return Call("GET", path, endpoint=f"GET {path}", passes=_REFUSED)
-
-
-ORGANIZATION = _get("/api/v2/organizations/me")
-RETENTION = _get("/api/v2/analytics/dataretention/settings")
-AVAILABILITY = _get(f"{JOBS}/availability")
 
 
 class Organization(msgspec.Struct, frozen=True):
@@ -52,10 +44,19 @@ _decode_organization = msgspec.json.Decoder(Organization).decode
 _decode_retention = msgspec.json.Decoder(_Retention).decode
 
 
+def _get(path: str, decode: Callable[[bytes], object]) -> Call:
+    return Call("GET", path, endpoint=f"GET {path}", passes=_REFUSED, reads=body_as(decode))
+
+
+ORGANIZATION = _get("/api/v2/organizations/me", _decode_organization)
+RETENTION = _get("/api/v2/analytics/dataretention/settings", _decode_retention)
+AVAILABILITY = _get(f"{JOBS}/availability", read_availability)
+
+
 def organization(client: Client) -> Organization | None:
     """The organisation of the token; None where the API refuses. Raises `ApiError`."""
     answer = client.send(ORGANIZATION)
-    return decoded(ORGANIZATION, answer, _decode_organization) if answer.status == 200 else None
+    return _decode_organization(answer.body) if answer.status == 200 else None
 
 
 def retention_days(client: Client) -> int | None:
@@ -64,7 +65,7 @@ def retention_days(client: Client) -> int | None:
     Raises `ApiError`.
     """
     answer = client.send(RETENTION)
-    return decoded(RETENTION, answer, _decode_retention).days if answer.status == 200 else None
+    return _decode_retention(answer.body).days if answer.status == 200 else None
 
 
 class JobWatermark:
@@ -85,10 +86,7 @@ class JobWatermark:
             now = self._client.clock.now()
             if self._read_at is None or now - self._read_at >= WATERMARK_S:
                 answer = self._client.send(AVAILABILITY)
-                self._watermark = (
-                    decoded(AVAILABILITY, answer, read_availability).watermark
-                    if answer.status == 200
-                    else None
-                )
+                is_told = answer.status == 200
+                self._watermark = read_availability(answer.body).watermark if is_told else None
                 self._read_at = now
             return self._watermark

@@ -8,9 +8,9 @@ becomes: what happened, and whose fault it is and what to do. `docs/errors.md` i
     give up   final
 
 The rule is found by the API's own code where the status alone says too little, else by the status
-(docs/api.md, 1.8) or by the word for what went wrong below HTTP (`messages.Fault`). 2xx, and the
-statuses that a call lets pass, never come here. Bodies are quoted; one that is not JSON is
-expected, since gateways send HTML.
+(docs/api.md, 1.8) or by the word for what went wrong below HTTP (`messages.Fault`). The statuses
+that a call lets pass never come here, and 2xx only with a body that is not the endpoint's
+(`shapes`). Bodies are quoted; one that is not JSON is expected, since gateways send HTML.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
 from lastpage.api.messages import UNREADABLE, Answer, Call, TransportError
+from lastpage.api.shapes import flaw
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError
 from lastpage.query.environment import ENVIRONMENT, ID, SECRET
 
@@ -45,9 +45,6 @@ class Rule:
     what: str
     advice: str
 
-
-#: How often an answer that cannot be read is asked for again while a slice is read.
-UNREADABLE_MAX = 3
 
 _REJECTED = "{endpoint} rejects the request{quote}"
 _FAILED = "{endpoint} failed{after}{quote}"
@@ -120,10 +117,11 @@ RULES: dict[int | str, Rule] = {
     "oversize": Rule("give up", "no answer of this API is so large", UnavailableError, _UNANSWERED,
                      "that is not the API: check the proxy"),
 
-    "unreadable": Rule("retry", "a gateway may have answered; "
-                       f"{UNREADABLE_MAX} times while a slice is read, else once", UnavailableError,
+    "unreadable": Rule("retry", "a gateway or a sign-in page may have answered, or an error in "
+                       "disguise", UnavailableError,
                        "{endpoint} answers with something that is not this API's JSON{after} "
-                       "({problem})", "a proxy may be in the way"),
+                       "({problem}){quote}",
+                       f"a proxy may be in the way, or the API is at fault: {_GOES_ON}"),
     "no token": Rule("give up", "that is not the login host", RefusedError,
                      "the login host answered without a token",
                      "check {ENVIRONMENT} and the proxy"),
@@ -160,6 +158,8 @@ def rule_for(call: Call, outcome: Answer | TransportError) -> Rule:
     """The rule for an answer that is not wanted, or for none."""
     if isinstance(outcome, TransportError):
         return RULES[outcome.fault]
+    if 200 <= outcome.status < 300:
+        return RULES["unreadable"]
     status, body = outcome.status, read_error(outcome)
     if call.endpoint.endswith("/oauth/token") and status in (400, 401, 403):
         if body.code != "invalid_client":
@@ -262,7 +262,6 @@ def retry_after_s(header: str | None, now: float) -> float | None:
 _CORRELATION = ("inin-correlation-id", "genesys-correlation-id")
 #: What a server that repeats our headers would give away.
 _AUTHORIZATION = re.compile(r"\b(Bearer|Basic)\s+[\w+/=.~-]{16,}", re.IGNORECASE)
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,22 +281,9 @@ def error_for(
     return _error(rule_for(call, outcome), call, outcome, tries, region=region)
 
 
-def unreadable(call: Call, answer: Answer, problem: Exception, times: int = 1) -> ApiError:
-    """The error for a 2xx whose body is not this API's JSON; the body is not quoted."""
-    return _error(RULES["unreadable"], call, answer, times, problem=str(problem))
-
-
 def tokenless(call: Call, answer: Answer) -> ApiError:
     """The error for a login that brought no token; the body is not quoted, it may hold one."""
     return _error(RULES["no token"], call, answer)
-
-
-def decoded(call: Call, answer: Answer, decode: Callable[[bytes], _T]) -> _T:
-    """An answer's body, decoded; raises `UnavailableError` where it is not this API's JSON."""
-    try:
-        return decode(answer.body)
-    except UNREADABLE as problem:
-        raise unreadable(call, answer, problem) from None
 
 
 def correlation_id(answer: Answer) -> str:
@@ -332,15 +318,17 @@ def _error(
     tries: int = 1,
     *,
     region: str = "",
-    problem: str = "",
 ) -> ApiError:
     """Everything that a bug report needs, in the sentence and beside it."""
     if isinstance(outcome, TransportError):
-        status, body, correlation = None, ErrorBody(code=outcome.fault), ""
-        problem = str(outcome)
+        status, problem = None, str(outcome)
+        body, correlation = ErrorBody(code=outcome.fault), ""
     else:
-        status = outcome.status
-        body = read_error(outcome) if status >= 300 else ErrorBody()
+        status, problem = outcome.status, ""
+        # What should have been a token is not quoted.
+        body = ErrorBody() if rule is RULES["no token"] else read_error(outcome)
+        if rule is RULES["unreadable"]:
+            problem = flaw(call, outcome)
         correlation = correlation_id(outcome) or body.context
     sentence = f"{rule.what}; {rule.advice}".format(
         endpoint=call.endpoint,

@@ -61,9 +61,9 @@ class Account:
     def take(self, number: int, request: Request, answer: Answer) -> None:
         """Enter the answer to the attempt's request of this number."""
         if request.kind in ("count", "recount"):
-            hits = answer.page.total_hits if answer.status == 200 else None
+            hits = answer.page.total_hits if answer.status < 300 else None
             self.counts.setdefault(request.kind, []).append(hits)
-        elif request.kind in READS and answer.status == 200:
+        elif request.kind in READS and answer.status < 300:
             self._read(number, answer)
 
     def _read(self, number: int, answer: Answer) -> None:

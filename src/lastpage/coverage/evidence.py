@@ -24,11 +24,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-import msgspec
-
 from lastpage.api.client import Client
 from lastpage.api.messages import DETAILS, Call, is_safe_id, read_head, read_page
-from lastpage.api.responses import decoded
+from lastpage.api.shapes import body_as, record
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Run
@@ -112,6 +110,8 @@ def _ask_together(client: Client, ids: Sequence[str]) -> Iterator[Sighting]:
         query=(("id", ",".join(ids)),),
         endpoint=f"GET {DETAILS}",
         passes=REFUSED,
+        # Ids that nobody knows may be all: then it may have no key at all.
+        reads=body_as(read_page),
     )
     answer = client.send(call)
     if answer.status == 400 and len(ids) > 1:
@@ -119,16 +119,15 @@ def _ask_together(client: Client, ids: Sequence[str]) -> Iterator[Sighting]:
         yield from _ask_together(client, ids[:middle])
         yield from _ask_together(client, ids[middle:])
     elif answer.status == 200:
-        page = decoded(call, answer, read_page)
-        yield from ((head.id, head.start) for head in page.known)
+        yield from ((head.id, head.start) for head in answer.page.known)
 
 
 def _ask_alone(client: Client, text: str) -> dict[str, datetime | None]:
     """The start of one conversation, or None; nothing where the API does not answer for it."""
     endpoint = f"GET {CONVERSATIONS}/{{conversationId}}/details"
     path = f"{CONVERSATIONS}/{text}/details"
-    answer = client.send(Call("GET", path, endpoint=endpoint, passes=REFUSED))
+    answer = client.send(Call("GET", path, endpoint=endpoint, passes=REFUSED, reads=record))
     if answer.status == 404:
         return {text: None}
-    head = read_head(msgspec.Raw(answer.body)) if answer.status == 200 else None
+    head = read_head(record(answer)) if answer.status == 200 else None
     return {text: head.start} if head else {}

@@ -121,7 +121,7 @@ class Rows:
         assert self.planned.attempt is not None
         attempt = self.ledger.attempt(self.planned.attempt)
         for number, entry in enumerate(self.ledger.entries(attempt, self.planned.slice)):
-            if entry.request.kind in READS and entry.status == 200:
+            if entry.request.kind in READS and entry.status < 300:
                 yield number, entry, attempt
 
 

@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from lastpage.api import shapes
 from lastpage.api.client import Client
-from lastpage.api.messages import QUERY, Call, read_page
+from lastpage.api.messages import QUERY, Call
 from lastpage.api.organization import RETENTION_DAYS_MIN, JobWatermark, retention_days
-from lastpage.api.responses import decoded
 from lastpage.errors import UsageError
 from lastpage.planning.slices import (
     JOB_PAGE_ROWS,
@@ -119,9 +119,12 @@ class Planner:
 
 
 def send_probe(client: Client, query: Query, probe: Probe) -> int:
-    """How many conversations the API counts for a probe. Raises `ApiError`."""
-    call = count_call(query, probe)
-    return decoded(call, client.send(call), read_page).total_hits or 0
+    """How many conversations the API counts for a probe. Raises `ApiError`.
+
+    Where it shows the row that was asked for and says no number, there is at least that one.
+    """
+    page = client.send(count_call(query, probe)).page
+    return len(page.heads or ()) if page.total_hits is None else page.total_hits
 
 
 def count_call(query: Query, probe: Probe, passes: frozenset[int] = frozenset()) -> Call:
@@ -137,6 +140,7 @@ def count_call(query: Query, probe: Probe, passes: frozenset[int] = frozenset())
         body=json.dumps(body).encode(),
         endpoint=f"POST {QUERY}",
         passes=passes,
+        reads=shapes.page,
     )
 
 

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
+from lastpage.api import shapes
 from lastpage.api.messages import JOBS, Answer, Call, Page, read_job, read_status, safe_id
 from lastpage.planning.planner import count_call
 from lastpage.planning.slices import (
@@ -75,9 +76,9 @@ class CursorWalk:
         """The next step of the job, or the end."""
         match request.kind:
             case "count" | "recount":
-                return _after_count(request, answer)
+                return _after_count(request)
             case "submit":
-                return _poll(replace(request, job=safe_id(read_job(answer.body).id)), 0.0)
+                return _poll(replace(request, job=read_job(answer.body).id), 0.0)
             case "poll":
                 return _after_poll(request, answer)
             case "results":
@@ -94,7 +95,9 @@ class CursorWalk:
             case "submit":
                 return self._submit(request)
             case "poll":
-                return _job_call("GET", request.job, passes=VANISHED)
+                return _job_call(
+                    "GET", request.job, passes=VANISHED, reads=shapes.body_as(read_status)
+                )
             case "results":
                 return _results(request)
             case _:
@@ -161,14 +164,17 @@ class CursorWalk:
             # Leaves out what started before the first day (docs/api.md, 3.1), most of what the
             # slice does not own. A job that looks past its slice goes without (docs/api.md, 11).
             body["startOfDayIntervalMatching"] = True
-        endpoint = f"POST {JOBS}"
-        data = json.dumps(body).encode()
-        return Call("POST", JOBS, body=data, endpoint=endpoint, lost_max=SUBMISSIONS_LOST_MAX)
+        return Call(
+            "POST",
+            JOBS,
+            body=json.dumps(body).encode(),
+            endpoint=f"POST {JOBS}",
+            lost_max=SUBMISSIONS_LOST_MAX,
+            reads=shapes.body_as(read_job),
+        )
 
 
-def _after_count(request: Request, answer: Answer) -> Step:
-    if answer.status == 200:
-        _ = answer.page  # a count that cannot be read raises here, and the driver asks again
+def _after_count(request: Request) -> Step:
     if request.ordinal + 1 < len(counted_intervals(request.slice)):
         return replace(request, ordinal=request.ordinal + 1)
     if request.kind == "count":
@@ -204,7 +210,9 @@ def _results(request: Request) -> Call:
     if request.cursor:
         query.append(("cursor", request.cursor))
     # A 400 on the first page passes, too: some deployments limit what a job gives as a whole.
-    return _job_call("GET", request.job, "/results", query=tuple(query), passes=VANISHED | {400})
+    call = _job_call("GET", request.job, "/results", passes=VANISHED | {400}, reads=shapes.results)
+    # `{}` passes, too: it may be how a job says that it found nothing. The counts decide.
+    return replace(call, query=tuple(query), may_be_blank=True)
 
 
 def _job_call(
@@ -212,9 +220,9 @@ def _job_call(
     job: str,
     rest: str = "",
     *,
-    query: tuple[tuple[str, str], ...] = (),
     passes: frozenset[int],
+    reads: Callable[[Answer], object] | None = None,
 ) -> Call:
     path = f"{JOBS}/{safe_id(job)}{rest}"
     endpoint = f"{method} {JOBS}/{{jobId}}{rest}"
-    return Call(method, path, query=query, endpoint=endpoint, passes=passes)
+    return Call(method, path, endpoint=endpoint, passes=passes, reads=reads)

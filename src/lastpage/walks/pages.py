@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
+from lastpage.api import shapes
 from lastpage.api.messages import QUERY, Answer, Call, Page
 from lastpage.planning.slices import PAGE_ROWS_MAX, WALL_ROWS, Slice
 from lastpage.query.interval import Interval, iso
@@ -91,6 +92,9 @@ class PagesWalk:
             endpoint=f"POST {QUERY}",
             # A 400 on the first page is a wrong query. On a later one it is a limit: `Narrow`.
             passes=frozenset({400}) if request.ordinal > 1 else frozenset(),
+            reads=shapes.page,
+            # The same of `{}`: before any page came, there is no count that could decide.
+            may_be_blank=request.ordinal > 1,
         )
 
     @staticmethod

@@ -30,21 +30,18 @@ The two routes differ in more than their requests. Each walk answers for its rou
 
 `drive` goes along any walk. It is the one home of the guards: no walk is endless, and none goes in
 circles. A step is: wait if the request says so, send, ask the walk what follows, keep request and
-answer. What follows is asked before anything is kept, so an answer that cannot be read never counts
-as progress.
+answer. An answer that is not the endpoint's never comes here: the client asks again (`api.shapes`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
-from lastpage.api.messages import UNREADABLE, Answer, Call, Page, TransportError
-from lastpage.api.responses import UNREADABLE_MAX, unreadable
+from lastpage.api.messages import Answer, Call, Page
 from lastpage.planning.slices import Slice
 
 #: Requests in one walk. The largest job of ours has some hundred pages; two hours of polling are
@@ -157,7 +154,7 @@ class Walk(Protocol):
         """The first request."""
 
     def after(self, request: Request, answer: Answer) -> Step:
-        """What follows. Raises one of `UNREADABLE` for an answer that cannot be read."""
+        """What follows."""
 
     def call(self, request: Request) -> Call:
         """The request as the API takes it."""
@@ -209,10 +206,7 @@ def drive(
     sleep: Callable[[float], None],
     made: Iterable[Request] = (),
 ) -> Done | Narrow | Again:
-    """Go from `step` to the end of the walk; `made` are the requests of an earlier process.
-
-    Raises `UnavailableError` where an answer cannot be read `UNREADABLE_MAX` times in a row.
-    """
+    """Go from `step` to the end of the walk; `made` are the requests of an earlier process."""
     seen = {_identity(request) for request in made}
     for _ in range(STEPS_MAX):
         if not isinstance(step, Request):
@@ -222,24 +216,14 @@ def drive(
             return Again(reason)
         seen.add(_identity(step))
         sleep(step.wait_s)
-        answer, following = _ask(walk, step, send)
+        answer = send(step)
+        following = walk.after(step, answer)
         polls_on = isinstance(following, Request) and step.kind == following.kind == "poll"
         if not polls_on:  # a poll that another one follows proved nothing
             keep(step, answer)
         step = following
         del answer  # its memory is free before the next page comes
     return Again(f"no end after {STEPS_MAX:,} requests")
-
-
-def _ask(walk: Walk, request: Request, send: Callable[[Request], Answer]) -> tuple[Answer, Step]:
-    for tries in itertools.count(1):
-        answer = send(request)
-        try:
-            return answer, walk.after(request, answer)
-        except (*UNREADABLE, TransportError) as problem:
-            if tries == UNREADABLE_MAX:
-                raise unreadable(walk.call(request), answer, problem, tries) from None
-    raise AssertionError
 
 
 def _identity(request: Request) -> tuple[str, str, str, str, int]:
