@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from lastpage import Cloud, LastpageError
+from lastpage import Cloud, LastpageError, UsageError
 
 
 def abandoned(conversation: dict[str, object]) -> bool:
@@ -24,12 +24,15 @@ def abandoned(conversation: dict[str, object]) -> bool:
     )
 
 
-def main(interval: str) -> int:
+def main(*arguments: str) -> int:
     """Print a line a day; the exit code is lastpage's own where something goes wrong."""
+    if len(arguments) != 1:
+        print("give one interval, such as 2023-10-01/2023-10-08", file=sys.stderr)
+        return UsageError.exit_code
     offered: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     try:
-        for conversation in Cloud.from_env().conversations(interval, media="voice"):
+        for conversation in Cloud.from_env().conversations(*arguments, media="voice"):
             day = conversation["conversationStart"][:10]
             offered[day] += 1
             lost[day] += abandoned(conversation)

@@ -257,10 +257,12 @@ BODIES = [
     body("[" * 100_000, "nested too deep"),
     body(b" " * 2_000_000, "larger than any query body"),
     body('{"segmentFilter": []}', "'segmentFilter'", {"segmentFilter": []}),
-    body('{"interval": "2020-01-01/2020-01-02"}', "give the interval", {"interval": "2020-01-01/2020-01-02"}),
-    body('{"paging": {"pageSize": 25}}', "'paging'", {"paging": {"pageSize": 25}}),
+    body('{"interval": 5}', "'interval' in the query body", {"interval": 5}),
+    body('{"paging": "all"}', "'paging' in the query body", {"paging": "all"}),
     body('{"limit": 5}', "'limit'", {"limit": 5}),
-    body('{"order": "asc"}', "'order'", {"order": "asc"}),
+    body('{"orderBy": ["x"]}', "'orderBy' in the query body", {"orderBy": ["x"]}),
+    body('{"segmentFilters": [{"type": "outdated_sdk_version"}]}', "the value of segmentFilters[0].type",
+         {"segmentFilters": [{"type": "outdated_sdk_version"}]}),
     body('{"aggregations": [{}]}', "'aggregations'", {"aggregations": [{}]}),
     body('{"segmentFilters": {}}', "list of objects", {"segmentFilters": {}}),
     body('{"segmentFilters": [5]}', "list of objects", {"segmentFilters": [5]}),
@@ -282,7 +284,18 @@ BODIES = [
 ENVIRONMENTS = [
     variable(CLIENT, None, "GENESYS_CLIENT_ID is not set"),
     variable(CLIENT, "", "GENESYS_CLIENT_ID is not set"),
-    variable(CLIENT, "my-client", "GENESYS_CLIENT_ID is not a client id"),
+    Case(
+        "",
+        "GENESYS_CLIENT_ID is not a client id",
+        {},
+        variables={CLIENT: "my-client", PLACE: "eu-central-1"},
+    ),
+    Case(
+        "",
+        "variables GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET are not set",
+        {},
+        variables={CLIENT: None, SECRET: ""},
+    ),
     variable(CLIENT, f"{ID} ", "GENESYS_CLIENT_ID has spaces"),
     variable(CLIENT, f'"{ID}"', "GENESYS_CLIENT_ID has spaces, quotes"),
     variable(SECRET, None, "GENESYS_CLIENT_SECRET is not set"),
@@ -316,8 +329,8 @@ ENVIRONMENTS = [
     Case("doctor", "", code=4, variables={SECRET: "wrong"}, asked={"token"}),
 ]
 DESTINATIONS = [
-    place("", "cannot write to ''"),
-    place(" ", "cannot write to ' '"),
+    place("", "'' is not a destination"),
+    place(" ", "' ' is not a destination"),
     place("s3://bucket/x", "give a folder"),
     place("x.csv", "give a folder"),
     place("x.json", "give a folder"),
@@ -336,6 +349,18 @@ DESTINATIONS = [
     place("out", "was not written by lastpage", 6, there=foreign_parquet),
     Case("--to a --to b", "multiple times"),
     Case("--to", "looks like an option", {"to": "-q"}),
+    # What lastpage did not make is nothing to verify, and no advice is about writing.
+    *(
+        Case(f"verify {name}", "nothing to verify: give what fetch was given", there=there)
+        for name, there in {
+            "photos": file("photos/cat.jpg", "meow"),
+            "x.jsonl": file("x.jsonl", "{}\n"),
+            "x.duckdb": file("x.duckdb", b"years of work" * 1000),
+            "out": foreign_parquet,
+        }.items()
+    ),
+    Case("verify notes", "none that lastpage makes", there=file("notes", "mine")),
+    Case("verify x.csv", "is not a destination"),
     Case("verify nowhere", "nothing was fetched into nowhere"),
     Case("verify nowhere.jsonl", "nothing was fetched into nowhere.jsonl"),
     Case("verify x.jsonl --content", "are not compared", there=fetched("x.jsonl")),
@@ -352,8 +377,8 @@ LEDGERS = [
     place("out", "newer lastpage", there=fetched(then=newer_ledger)),
     place("out", "newer lastpage", there=fetched(then=facts(version=99))),
     place("out", "was not written by lastpage", 6, there=fetched(then=facts(version="new"))),
-    place("out", "another filters|other filters", there=fetched(media="voice")),
-    place("out", "another filters|other filters", there=fetched(then=facts(filters='{"x":[]}'))),
+    place("out", "other filters (--media voice, not none)", there=fetched(media="voice")),
+    place("out", "other filters", there=fetched(then=facts(filters='{"x":[]}'))),
     place("out", "another organization", there=fetched(then=others("somebody else")), asked=WHO),
     place(
         "out",
@@ -361,7 +386,11 @@ LEDGERS = [
         there=fetched(then=facts(organization="somebody else")),
         asked=WHO,
     ),
-    place("x.jsonl", "another filters|other filters", there=fetched("x.jsonl", media="voice")),
+    place(
+        "x.jsonl",
+        "other filters (--media voice, not none)",
+        there=fetched("x.jsonl", media="voice"),
+    ),
     place("x.jsonl", "newer lastpage", there=fetched("x.jsonl", newer_lines)),
     place("x.jsonl", "cannot be read", 6, there=file("x.jsonl.lastpage/jsonl.json", "[" * 100_000)),
     place("x.jsonl", "shorter than", 6, there=fetched("x.jsonl", file("x.jsonl", "{}"))),

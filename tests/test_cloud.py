@@ -3,17 +3,19 @@
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import lastpage
 from lastpage import Cloud
+from lastpage.progress import Meter
 from lastpage_sandbox import Sandbox, Settings
-from tests.inprocess import NOW
+from tests.inprocess import NOW, URL, InProcess, world
 from tests.served import served
 
+ID = "11111111-2222-3333-4444-555555555555"
 #: In this order: what is fetched is there to be verified.
 VERBS = (
     "doctor",
@@ -72,3 +74,51 @@ def test_signatures() -> None:
         ours = inspect.signature(getattr(lastpage, verb)).parameters
         method = inspect.signature(getattr(Cloud, verb)).parameters
         assert list(ours) == [name for name in method if name not in ("self", "meter")]
+
+
+LATE = "2023-10-10T00:00Z/2023-10-10T23:59:59Z"
+READING: dict[str, Callable[[Cloud], object]] = {
+    "plan": lambda cloud: cloud.plan(LATE),
+    "conversations": lambda cloud: list(cloud.conversations(LATE)),
+    "tables": lambda cloud: list(cloud.tables(LATE, tables="metrics")),
+}
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_what_is_odd_about_the_question(verb: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Where there is no summary, what is odd about the question is a warning in the log, once."""
+    READING[verb](world(per_day=20).cloud())
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("lastpage", "WARNING")
+    assert record.message.endswith("write 2023-10-11T00:00:00.000Z")
+
+
+def test_what_is_odd_is_in_the_summary(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A fetch has it in its notes, and a meter that was given to a plan has it, too."""
+    cloud, meter = world(per_day=20).cloud(), Meter()
+    (note,) = cloud.fetch(LATE, tmp_path).notes
+    slices = cloud.plan(LATE, meter=meter)
+    assert meter.notes == [note]
+    # Whoever reads a slice of a plan has been told.
+    for slice_ in slices:
+        list(cloud.read(slice_))
+    assert caplog.records == []
+
+
+def test_a_doubtful_client_id(tmp_path: Path) -> None:
+    """It is a note; and since it may be the secret, it is not written to the disk in place of an organisation."""
+    made = world(per_day=20)
+    made.sandbox.faults.put("organization", *["return-403"] * 2)
+    for name, value in ("client_id", "typed-into-the-wrong-variable"), ("client_secret", ID):
+        object.__setattr__(made.sandbox.settings, name, value)
+    variables = {
+        "GENESYS_CLIENT_ID": "typed-into-the-wrong-variable",
+        "GENESYS_CLIENT_SECRET": ID,
+        "GENESYS_ENVIRONMENT": URL,
+    }
+    cloud = Cloud.from_env(variables, transport=InProcess(made.sandbox), clock=made.clock)
+    (note,) = cloud.fetch("2023-10-10", tmp_path).notes
+    assert note.endswith("are the two swapped?")
+    assert cloud.organization().startswith("client ")
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or b"typed-into" not in path.read_bytes()

@@ -49,8 +49,11 @@ def test_the_example(box: Sandbox) -> None:
         [*command, "2023-10-10/2023-10-12"], capture_output=True, text=True, check=True
     )
     assert [line[:10] for line in done.stdout.splitlines()] == ["2023-10-10", "2023-10-11"]
-    wrong = subprocess.run([*command, "yesterday"], capture_output=True, text=True, check=False)
-    assert (wrong.returncode, wrong.stderr[:4]) == (2, "cann")
+    for arguments in ["yesterday"], [], ["2023-10-10", "2023-10-11"]:
+        wrong = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+        assert wrong.returncode == 2
+        assert "2023-10-01/2023-10-08" in wrong.stderr
+        assert wrong.stderr.count("\n") == 1
 
 
 def test_the_example_is_typed() -> None:

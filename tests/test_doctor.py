@@ -55,27 +55,43 @@ def test_a_missing_permission() -> None:
 
 
 def test_a_list_that_may_not_be_read() -> None:
-    """Names are a help: a list without its permission is a warning that names it, and nothing fails."""
-    found = findings(
-        world(permissions=Settings().permissions - {"routing:queue:view", "directory:user:view"})
+    """Names are a help: lists without their permissions are one warning that names them, and nothing fails."""
+    made = world(permissions=Settings().permissions - {"routing:queue:view", "directory:user:view"})
+    found = made.cloud().doctor()
+    (warning,) = [each.text for each in found if each.state == "warning"]
+    assert warning.startswith(
+        "queues, users have ids here and no names: "
+        "the OAuth client's role lacks routing:queue:view, directory:user:view; grant that"
     )
-    assert {check for check, (state, _) in found.items() if state == "warning"} == {
-        "queues",
-        "users",
-    }
-    assert "routing:queue:view" in found["queues"][1]
-    assert "directory:user:view" in found["users"][1]
-    assert found["names"] == ("ok", "may read wrap-up codes, divisions")
-    assert "allowance" in found
+    assert warning.count("Admin >") == 2
+    assert "may read wrap-up codes, divisions" in [each.text for each in found]
+    assert found[-1].check == "allowance"
+    assert {each.exit_code for each in found} == {0}
 
 
 def test_a_list_that_fails() -> None:
     """A list that cannot be read for another reason is a warning, too."""
     made = world()
     made.sandbox.faults.put("wrapupcodes", *["return-500"] * 60)
-    state, text = findings(made)["wrap_up_codes"]
-    assert state == "warning"
-    assert "wrap-up codes will have ids and no names" in text
+    (warning,) = [each for each in made.cloud().doctor() if each.state == "warning"]
+    assert warning.check == "names"
+    assert warning.text.startswith("the names of wrap-up codes could not be read: GET ")
+
+
+def test_credentials_that_are_doubted() -> None:
+    """A client id that is no UUID is a warning behind a URL; whether it is right, the login shows."""
+    made = world()
+    object.__setattr__(made.sandbox.settings, "client_id", "my-client")
+    variables = {
+        "GENESYS_CLIENT_ID": "my-client",
+        "GENESYS_CLIENT_SECRET": made.sandbox.settings.client_secret,
+        "GENESYS_ENVIRONMENT": URL,
+    }
+    cloud = Cloud.from_env(variables, transport=InProcess(made.sandbox), clock=made.clock)
+    found = [(each.state, each.text) for each in cloud.doctor() if each.check == "credentials"]
+    assert [state for state, _ in found] == ["warning", "ok"]
+    assert "GENESYS_CLIENT_ID is not a client id" in found[0][1]
+    assert {each.exit_code for each in cloud.doctor()} == {0}
 
 
 def test_wrong_credentials() -> None:
@@ -86,7 +102,7 @@ def test_wrong_credentials() -> None:
         Credentials(client, "wrong"), URL, transport=InProcess(made.sandbox), clock=made.clock
     )
     last = cloud.doctor()[-1]
-    assert (last.check, last.state) == ("credentials", "failed")
+    assert (last.check, last.state, last.exit_code) == ("credentials", "failed", 4)
     assert "GENESYS_CLIENT_SECRET" in last.text
     assert "wrong" not in last.text
 
@@ -107,7 +123,7 @@ class Cut:
 def test_no_network(fault: str, fix: str) -> None:
     """Reachability, TLS and the proxy are the network's line."""
     last = world().cloud(transport=Cut(fault)).doctor()[-1]
-    assert (last.check, last.state) == ("network", "failed")
+    assert (last.check, last.state, last.exit_code) == ("network", "failed", 5)
     assert fix in last.text
 
 

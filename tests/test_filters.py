@@ -126,6 +126,10 @@ def test_long_intervals(tmp_path: Path, filters: dict[str, Any], days: int, pagi
         assert found == sorted(made.truth(start, start + timedelta(days=days)))
 
 
+#: What the official SDK's models have in the place of a value that they do not know.
+REPLACED = "outdated_sdk_version"
+
+
 class Model:
     """The shape of the official SDK's models."""
 
@@ -144,7 +148,11 @@ def test_the_sdks_query() -> None:
     made = world(per_day=60)
     predicate = Model(type="dimension", dimension="mediaType", operator="matches", value="voice")
     query = Model(
-        segment_filters=[Model(type="and", predicates=[predicate])], order=None, interval=None
+        segment_filters=[Model(type="and", predicates=[predicate])],
+        order=None,
+        order_by="conversationStart",
+        interval="2023-10-01/2023-10-02",
+        paging=Model(page_size=25, page_number=1),
     )
     by_model = made.cloud().fetch_all("2023-10-18", query=query)
     by_name = made.cloud().fetch_all("2023-10-18", media="voice")
@@ -159,9 +167,15 @@ def test_the_sdks_query() -> None:
     [
         ("voice", "dict"),
         ([1], "dict"),
-        (Model(paging=Model(page_size=200, page_number=1)), "'paging'"),
-        (Model(interval="2023-01-01/2023-01-02"), "'interval'"),
-        ({"order": "asc"}, "'order'"),
+        (Model(paging=200), "'paging'"),
+        (Model(interval=[1, 2]), "'interval'"),
+        ({"order": 1}, "'order'"),
+        (Model(order=REPLACED), "official SDK does not know the value of order,"),
+        (
+            Model(segment_filters=[Model(type="or", predicates=[Model(dimension=REPLACED)])]),
+            r"know the value of segmentFilters\[0\]\.predicates\[0\]\.dimension, .* update",
+        ),
+        ({"surveyFilters": [{"type": REPLACED}]}, r"know the value of surveyFilters\[0\]\.type,"),
         ({"limit": 10}, "'limit'"),
         ({"aggregations": [{"type": "termFrequency"}]}, "'aggregations'"),
         ({"filter": {}}, "'filter'"),

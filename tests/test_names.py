@@ -104,13 +104,37 @@ def test_a_missing_permission(tmp_path: Path) -> None:
     whole = world(per_day=60).cloud().fetch(DAY, tmp_path / "whole")
     summary = without("routing:queue:view").cloud().fetch(DAY, tmp_path / "part")
     (note,) = summary.notes
-    assert "names of queues could not be read" in note
+    assert note.startswith("queues have ids here and no names: ")
     assert "lacks routing:queue:view; grant" in note
     assert (summary.coverage, summary.conversations) == (whole.coverage, whole.conversations)
     assert not (tmp_path / "part" / "queues").exists()
     rows = table(tmp_path / "part", "conversation_overview")
     assert {row["first_queue"] for row in rows} == {None}
     assert any(row["agents"] for row in rows)
+
+
+@pytest.mark.invariant("Names")
+def test_all_permissions_are_missing(tmp_path: Path) -> None:
+    """Several lists that the role may not read are one note, which names each permission and says once what to do."""
+    lacking = ["routing:queue:view", "directory:user:view", "routing:wrapupCode:view"]
+    summary = without(*lacking).cloud().fetch(DAY, tmp_path)
+    (note,) = summary.notes
+    assert note.startswith("queues, users, wrap-up codes have ids here and no names: ")
+    assert f"lacks {', '.join(lacking)}; grant" in note
+    assert note.count("Admin > People") == 1
+
+
+def test_an_outage_of_all_lists(tmp_path: Path) -> None:
+    """Lists that fail in the same way are one note, too; one that fails in another has its own."""
+    made = world(per_day=20)
+    for kind in ("queues", "users", "divisions"):
+        made.sandbox.faults.put(ENDPOINTS[kind], *["return-500"] * 60)
+    made.sandbox.faults.put(ENDPOINTS["wrap_up_codes"], *["return-404"])
+    notes = made.cloud().fetch(DAY, tmp_path).notes
+    assert [note.partition(" could not be read: ")[0] for note in notes] == [
+        "the names of queues, users, divisions",
+        "the names of wrap-up codes",
+    ]
 
 
 @pytest.mark.invariant("Names")

@@ -12,6 +12,7 @@ import pytest
 from lastpage import RejectedError
 from lastpage.api.messages import Answer, Call
 from lastpage.clock import RealClock
+from lastpage.coverage.tally import LOST_MAX
 from lastpage.errors import Interrupted
 from lastpage_sandbox import Skeleton
 from tests.inprocess import NOW, InProcess, World, talk, world
@@ -308,6 +309,37 @@ def test_a_command_that_means_more_by_now(tmp_path: Path) -> None:
     assert any("by now" in note for note in summary.notes)
     until = datetime.fromtimestamp(made.clock.now(), UTC) - timedelta(minutes=2)
     assert made.truth(NOW - timedelta(hours=24), until) <= set(ids(tmp_path))
+
+
+def test_a_resumed_run_notes_each_thing_once(tmp_path: Path) -> None:
+    """Up to when an interval is read, and which fields are unknown, is noted once, though two runs follow each other."""
+    made = world(per_day=60, tomorrow_share=1.0)
+    with made.outage("jobs.results"):
+        made.cloud().fetch("2023-10-18/2023-10-22", tmp_path)
+    made.clock.sleep(86_400)
+
+    def wait() -> None:
+        made.clock.sleep(1.5)
+
+    slow = Meddling(made.sandbox, lambda _call: True, wait)
+    summary = made.cloud(transport=slow).fetch("2023-10-18/2023-10-22", tmp_path)
+    assert any("by now" in note for note in summary.notes)
+    for words in ("the interval is read up to 2023-10-21", "the API sends"):
+        assert sum(note.startswith(words) for note in summary.notes) == 1, words
+
+
+@pytest.mark.invariant("Truthful")
+def test_an_unfinished_run_that_ends_short(tmp_path: Path) -> None:
+    """A run that was resumed and is short makes the summary short, though what the command means by now is complete."""
+    made = world(per_day=60)
+    with made.outage("jobs.results"):
+        made.cloud().fetch("24h", tmp_path)
+    made.sandbox.faults.put("jobs.status", *["fail-job"] * LOST_MAX)
+    made.clock.sleep(2 * 86_400)
+    summary = made.cloud().fetch("24h", tmp_path)
+    assert any("by now" in note for note in summary.notes)
+    assert (summary.coverage, summary.finality) == ("short", "provisional")
+    assert any("attempts were lost" in note for note in summary.notes)
 
 
 def test_a_day_that_was_not_over(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from lastpage.api.client import Client
-from lastpage.api.names import SOURCES, check_readable
+from lastpage.api.names import SOURCES, check_readable, without_names
 from lastpage.api.organization import JobWatermark, organization, retention_days
 from lastpage.api.transport import proxy_for
 from lastpage.errors import ApiError, RefusedError
@@ -37,10 +37,15 @@ class Finding:
     check: str
     state: State
     text: str
+    #: What a fetch would end with here; 0 where it would not end for this.
+    exit_code: int = 0
 
 
-def examine(client: Client) -> Iterator[Finding]:
-    """Check everything that a fetch needs; nothing comes after a `failed`. Raises nothing."""
+def examine(client: Client, doubt: str = "") -> Iterator[Finding]:
+    """Check everything that a fetch needs; nothing comes after a `failed`. Raises nothing.
+
+    `doubt` is what is odd about the credentials and need not be wrong.
+    """
     environment = client.environment
     yield Finding(
         "environment",
@@ -50,6 +55,8 @@ def examine(client: Client) -> Iterator[Finding]:
     proxy = proxy_for(environment.api_url)
     way = f"through the proxy {_without_password(proxy)}" if proxy else "directly, no proxy"
     yield Finding("network", "ok", way)
+    if doubt:
+        yield Finding("credentials", "warning", doubt)
     try:
         found = organization(client)
         yield Finding("credentials", "ok", "the login was accepted")
@@ -67,7 +74,7 @@ def examine(client: Client) -> Iterator[Finding]:
         yield from _names(client)
         yield Finding("allowance", "ok", f"{client.pace.per_minute:,.0f} requests a minute")
     except ApiError as problem:
-        yield Finding(_check_of(problem), "failed", str(problem))
+        yield Finding(_check_of(problem), "failed", str(problem), problem.exit_code)
 
 
 def _check_of(problem: ApiError) -> str:
@@ -124,14 +131,16 @@ def _retention(client: Client, now: datetime) -> Finding:
 
 def _names(client: Client) -> Iterator[Finding]:
     """A list that cannot be read is a warning: conversations are fetched all the same."""
-    readable = []
-    for kind, source in SOURCES.items():
+    readable, problems = [], {}
+    for source in SOURCES.values():
         try:
             check_readable(client, source)
         except ApiError as problem:
-            yield Finding(kind, "warning", f"{source.words} will have ids and no names: {problem}")
+            problems[source.words] = problem
         else:
             readable.append(source.words)
+    for text in without_names(problems):
+        yield Finding("names", "warning", text)
     if readable:
         yield Finding("names", "ok", f"may read {', '.join(readable)}")
 

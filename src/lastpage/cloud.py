@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from lastpage.api.auth import Auth, ClientCredentials, StaticToken
+from lastpage.api.auth import auth_of
 from lastpage.api.client import Client
 from lastpage.api.messages import Transport, decode_record
 from lastpage.api.names import Directory
@@ -36,7 +36,7 @@ from lastpage.files import Disk
 from lastpage.keywords import Asked, Wanted, When, at_least_one, query_from, selection_from
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
-from lastpage.progress import Meter
+from lastpage.progress import LOG, Meter, tell
 from lastpage.query.environment import (
     Credentials,
     Environment,
@@ -44,8 +44,8 @@ from lastpage.query.environment import (
     credentials_from_env,
     default_environment,
     parse_environment,
-    token_of,
 )
+from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination, Format
 from lastpage.tables.selection import EVERYTHING, Selection
 
@@ -89,7 +89,8 @@ class Cloud:
         rate = at_least_one("a share (requests a minute)", requests_per_minute)
         clock = clock or RealClock()
         where = _environment_of(credentials, environment)
-        auth, self._stand_in = _auth_of(credentials, where, clock)
+        auth, self._stand_in = auth_of(credentials, where, clock)
+        self._doubt = credentials.doubt if isinstance(credentials, Credentials) else ""
         self._disk = disk or Disk()
         self._transport_given = transport is not None
         self._organization: str | None = None
@@ -127,22 +128,24 @@ class Cloud:
                 print(finding.state, finding.check, finding.text)
         """
         transport = None if self._transport_given else Urllib3Transport(read_s=DOCTOR_READ_S)
-        return list(examine(self.client.with_patience(SHORT_PATIENCE, transport)))
+        return list(examine(self.client.with_patience(SHORT_PATIENCE, transport), self._doubt))
 
-    def plan(self, interval: When, **keywords: Unpack[Asked]) -> list[Slice]:
+    def plan(
+        self, interval: When, *, meter: Meter | None = None, **keywords: Unpack[Asked]
+    ) -> list[Slice]:
         """The slices that `fetch` would take, in order, each with its interval, route and reason.
 
-        Sends only the token request, the watermark and the count probes. Raises `UsageError` and
-        `ApiError`.
+        Sends only the token request, the watermark and the count probes. Notes are in `meter`, or
+        are warnings in the log. Raises `UsageError` and `ApiError`.
 
         Example::
 
             for slice_ in cloud.plan("2023-10-01/2023-10-08", media="voice"):
                 print(slice_.interval, slice_.route, slice_.expected, slice_.reason)
         """
-        query = query_from(interval, keywords, Directory(self.client))
-        paginate = keywords.get("paginate", "auto")
-        planner = Planner(query, self.client, JobWatermark(self.client), Meter(), paginate)
+        query = self._query(interval, keywords, Directory(self.client), meter)
+        paginate, mark = keywords.get("paginate", "auto"), JobWatermark(self.client)
+        planner = Planner(query, self.client, mark, meter or Meter(), paginate)
         return planner.plan(*planner.resolve())
 
     # Into a destination ---------------------------------------------------------------------------
@@ -176,14 +179,15 @@ class Cloud:
         selection = selection_from(keywords)
         destination.check_selection(selection or EVERYTHING)
         baseline, directory = Baseline.of(self.client), Directory(self.client)
+        meter = meter or Meter()
         extraction = Extraction(
-            query_from(interval, keywords, directory),
+            self._query(interval, keywords, directory, meter),
             self._options(keywords),
             destination,
             selection,
             self.client,
             self._disk,
-            meter or Meter(),
+            meter,
             self.organization,
             baseline,
             directory if keywords.get("names", True) else None,
@@ -279,7 +283,7 @@ class Cloud:
             for table, batch in cloud.tables("2023-10-10", tables="segments"):
                 print(table, batch.num_rows)
         """
-        from lastpage.reading import LOG, batches
+        from lastpage.reading import batches
         from lastpage.tables.build import Shredder
         from lastpage.tables.derived import names_of
 
@@ -307,7 +311,7 @@ class Cloud:
                 for batch in cloud.read(slice_, "segments", media="voice"):
                     print(batch.num_rows)
         """
-        from lastpage.reading import LOG, batches
+        from lastpage.reading import batches
         from lastpage.tables.build import Shredder
 
         shredder, broken = Shredder.from_env(Selection(tables=(table,))), 0
@@ -335,6 +339,14 @@ class Cloud:
 
         return Options(keywords.get("paginate", "auto"), keywords.get("page_size"), self.threads)
 
+    def _query(
+        self, interval: When, keywords: Asked, directory: Directory, meter: Meter | None = None
+    ) -> Query:
+        """The query; what is odd about it becomes notes, or without a meter warnings in the log."""
+        query = query_from(interval, keywords, directory)
+        tell((self._doubt, *query.notes), meter)
+        return query
+
     def _reading(
         self,
         interval: When,
@@ -344,7 +356,9 @@ class Cloud:
     ) -> AbstractContextManager[Fetching]:
         from lastpage.reading import reading
 
-        query = query_from(interval, keywords, directory or Directory(self.client))
+        # Whoever reads one slice of a plan has made the plan, and was told then.
+        ask = self._query if slices is None else query_from
+        query = ask(interval, keywords, directory or Directory(self.client))
         return reading(query, self.client, self._options(keywords), slices)
 
 
@@ -356,12 +370,3 @@ def _environment_of(
             return default_environment()
         named = credentials.host
     return parse_environment(named) if isinstance(named, str) else named
-
-
-def _auth_of(
-    credentials: Credentials | LoggedIn | str, environment: Environment, clock: Clock
-) -> tuple[Auth, str]:
-    """How to log in, and what stands for the organisation's id where the API does not tell it."""
-    if isinstance(credentials, Credentials):
-        return ClientCredentials(credentials, clock), f"client {credentials.client_id}"
-    return StaticToken(token_of(credentials)), f"a token of {environment.name}"

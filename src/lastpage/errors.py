@@ -8,6 +8,7 @@
     │   ├── RefusedError     4    the API refuses the credentials or the role
     │   └── UnavailableError 5    the API did not answer, or not in time, or with nonsense
     ├── DestinationError     6    the destination cannot be written
+    │   ├── ForeignError     6    lastpage did not make what is there
     │   └── InUseError       7    another run writes to the destination
     └── Interrupted        130    the run was stopped; running it again goes on
 
@@ -42,7 +43,7 @@ class ApiError(LastpageError):
 
     `endpoint` is the method and the path without ids, `status` the HTTP status (None when there was
     no answer), `code` the API's own word for the fault, `correlation_id` what the vendor's support
-    asks for.
+    asks for, `permission` what the role lacks; each is empty where it is not known.
     """
 
     exit_code = 5
@@ -55,12 +56,14 @@ class ApiError(LastpageError):
         status: int | None = None,
         code: str = "",
         correlation_id: str = "",
+        permission: str = "",
     ) -> None:
         super().__init__(message)
         self.endpoint = endpoint
         self.status = status
         self.code = code
         self.correlation_id = correlation_id
+        self.permission = permission
 
 
 class RejectedError(ApiError):
@@ -85,6 +88,14 @@ class DestinationError(LastpageError):
     """The destination is full, read-only, not ours, or of another shape."""
 
     exit_code = 6
+
+
+class ForeignError(DestinationError):
+    """Lastpage did not make what is there; `what` says so, without the advice for who writes."""
+
+    def __init__(self, what: str, advice: str = "give another destination, or remove it") -> None:
+        super().__init__(f"{what}; {advice}")
+        self.what = what
 
 
 class InUseError(DestinationError):

@@ -6,7 +6,6 @@ over once it has been read to its end and judged, so memory is one page, and not
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,10 +17,10 @@ from lastpage.api.client import Client
 from lastpage.api.messages import Raw, decode_record
 from lastpage.errors import ShortError
 from lastpage.extraction.rows import undelivered
-from lastpage.extraction.run import Fetching, Options
+from lastpage.extraction.run import Fetching, Options, unknown_fields
 from lastpage.ledger.ledger import Ledger
 from lastpage.planning.slices import Slice
-from lastpage.progress import Meter
+from lastpage.progress import LOG, Meter
 from lastpage.query.query import Query
 from lastpage.walks import ROUTES
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lastpage.tables.build import Shredder
-
-LOG = logging.getLogger("lastpage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def batches(run: Fetching, shredder: Shredder) -> Iterator[tuple[str, pa.RecordB
         for name, table in shredder(page).items():
             for batch in table.to_batches():
                 yield name, batch
-    run.unknown_fields(LOG.warning)
+    unknown_fields(run.verdicts(), LOG.warning)
 
 
 def _raise_if_short(run: Fetching) -> None:

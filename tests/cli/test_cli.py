@@ -114,6 +114,50 @@ def test_names(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean 'Sales'?" in capsys.readouterr().err
 
 
+LISTS = {"routing:queue:view", "directory:user:view", "routing:wrapupCode:view"}
+
+
+@pytest.mark.parametrize("box", [{"permissions": Settings().permissions - LISTS}], indirect=True)
+def test_each_note_once(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lists that the role may not read are one note, printed once: when it is made, or quietly with the summary."""
+    for options, stream in ([], "err"), (["-q"], "out"):
+        assert run(["fetch", INTERVAL, *options]) == 0
+        printed = capsys.readouterr()
+        assert (printed.out + printed.err).count("note: ") == 1
+        (line,) = (each for each in getattr(printed, stream).splitlines() if "note: " in each)
+        assert "queues, users, wrap-up codes have ids here and no names" in line
+        assert {permission: line.count(permission) for permission in LISTS} == dict.fromkeys(
+            LISTS, 1
+        )
+    assert run(["fetch", INTERVAL, "--json", "-q"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["notes"]) == 1
+
+
+@pytest.mark.parametrize("box", [{"permissions": Settings().permissions - LISTS}], indirect=True)
+def test_a_resumed_run_does_not_repeat_notes(
+    box: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was told before a run stopped is not told again when it goes on; the summary as JSON has it all the same."""
+    box.faults.put("jobs.submit", "return-403")
+    assert run(["fetch", INTERVAL]) == 4
+    assert "queues, users, wrap-up codes have ids here" in capsys.readouterr().err
+    box.faults.put("jobs.submit", "return-403")
+    assert run(["fetch", INTERVAL]) == 4
+    printed = capsys.readouterr().err
+    assert "going on with the unfinished run" in printed
+    assert "queues" not in printed
+    assert run(["fetch", INTERVAL, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("note: going on with the unfinished run")
+    assert printed.err.count("\n") == 1
+    assert [
+        "going on" in note or "queues" in note for note in json.loads(printed.out)["notes"]
+    ] == [True, True]
+    # It is done: what comes now is another run.
+    assert run(["fetch", INTERVAL]) == 0
+    assert "queues, users, wrap-up codes have ids here" in capsys.readouterr().err
+
+
 def test_stdout(box: Sandbox, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """`--to -` streams JSON lines to stdout, and everything else to stderr."""
     assert run(["fetch", INTERVAL, "--to", "-", "-q", "--media", "voice"]) == 0
@@ -199,9 +243,9 @@ def test_plan_on_a_narrow_terminal(
         (["fetch", INTERVAL, "--page-size", "0"], "page size"),
         (["fetch", INTERVAL, "--page-size", "many"], "page-size"),
         (["fetch", INTERVAL, "--requests-per-minute", "0"], "at least 1"),
-        (["fetch", INTERVAL, "--to", "s3://bucket"], "cannot write"),
+        (["fetch", INTERVAL, "--to", "s3://bucket"], "not a destination"),
         (["fetch", INTERVAL, "--to", "x.csv"], "not a destination"),
-        (["fetch", INTERVAL, "--to", ""], "cannot write"),
+        (["fetch", INTERVAL, "--to", ""], "not a destination"),
         (["fetch", INTERVAL, "--query", "missing.json"], "missing.json"),
         (["fetch", INTERVAL, "--tz", "Mars/Olympus"], "not a time zone"),
         (["fetch", INTERVAL, "--nonsense"], "nonsense"),

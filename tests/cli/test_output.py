@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.progress import Progress
 
 from lastpage.cli.app import run
 from lastpage.cli.output import columns
+from lastpage.clock import SimClock
 from lastpage_sandbox import Sandbox
 
 INTERVAL = "2023-10-10"
@@ -87,7 +89,9 @@ def test_no_environment_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("lastpage: the variable GENESYS_CLIENT_ID is not set")
+    assert done.stderr.startswith(
+        "lastpage: the variables GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET are not set"
+    )
     assert "Admin > Integrations > OAuth" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -95,7 +99,7 @@ def test_no_environment_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_doctor(
     box: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`lastpage doctor` prints a line a check; exit code 4 where nothing can work."""
+    """`lastpage doctor` prints a line a check, and ends as a fetch would."""
     assert run(["doctor"]) == 0
     printed = capsys.readouterr().out
     assert all(
@@ -108,8 +112,65 @@ def test_doctor(
     assert run(["doctor"]) == 4
     assert "GENESYS_CLIENT_SECRET" in capsys.readouterr().out
     monkeypatch.delenv("GENESYS_CLIENT_ID")
-    assert run(["doctor"]) == 4
+    assert run(["doctor"]) == 2
     assert "GENESYS_CLIENT_ID is not set" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("variables", "exit_code", "words"),
+    [
+        ({"GENESYS_CLIENT_ID": ""}, 2, "GENESYS_CLIENT_ID is not set"),
+        (
+            {"GENESYS_CLIENT_ID": "", "GENESYS_CLIENT_SECRET": ""},
+            2,
+            "GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET are not set",
+        ),
+        ({"GENESYS_ENVIRONMENT": "mars-1"}, 2, "mars-1"),
+        ({"GENESYS_CLIENT_SECRET": "wrong"}, 4, "GENESYS_CLIENT_SECRET"),
+        ({"GENESYS_ENVIRONMENT": "eu-central-1"}, 5, "login.mypurecloud.de was not found"),
+    ],
+)
+def test_doctor_and_fetch_agree(
+    box: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    exit_code: int,
+    words: str,
+) -> None:
+    """What ends a fetch, the doctor finds, with the same exit code and the same name of it."""
+
+    def no_dns(host: str, *_: object, **__: object) -> None:
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *_, **__)
+
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", no_dns)
+    monkeypatch.setattr("lastpage.cloud.RealClock", SimClock)
+    monkeypatch.setenv("NO_PROXY", "*")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert run(["doctor"]) == exit_code
+    assert words in capsys.readouterr().out
+    assert run(["fetch", INTERVAL, "-q"]) == exit_code
+    assert words in capsys.readouterr().err
+
+
+def test_what_is_odd_about_the_question(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """An end that leaves out a second, and what is not used of a body, are notes of a plan and of a fetch."""
+    Path("b.json").write_text('{"order": "asc", "paging": {"pageSize": 25}}', "utf-8")
+    interval = "2023-10-10T00:00:00Z/2023-10-10T23:59:59Z"
+    for verb in ("plan", "fetch"):
+        assert run([verb, interval, "--query", "b.json"]) == 0
+        printed = capsys.readouterr().err.splitlines()
+        notes = [line for line in printed if line.startswith("note: ")]
+        assert notes[0].startswith("note: not used of the query body: paging, order;")
+        assert notes[1].endswith("write 2023-10-11T00:00:00.000Z")
+        assert len(notes) == 2
+    assert run(["plan", interval, "--log-format", "json"]) == 0
+    (note,) = events(capsys.readouterr().err)
+    assert note["event"] == "note"
 
 
 def test_the_bar_in_eighty_columns() -> None:

@@ -115,6 +115,34 @@ def test_identity(tmp_path: Path) -> None:
         ledger.identify(organization="two", filters="{}")
 
 
+def test_notes_that_were_told(tmp_path: Path) -> None:
+    """What was told of an unfinished run is known to the next process, until the run is done."""
+    first = Ledger(tmp_path)
+    run = begun(first)
+    for note in ("one", "two", "one"):
+        first.tell(run, note)
+    first.close()
+    again = Ledger(tmp_path)
+    assert again.told(run) == {"one", "two"}
+    again.finish(run, 2.0)
+    assert again.told(run) == frozenset()
+
+
+def test_an_older_ledger(tmp_path: Path) -> None:
+    """A ledger of version 2, which did not know which notes were told, is brought up to date with all that it holds."""
+    first = Ledger(tmp_path)
+    run = begun(first)
+    first.close()
+    db = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
+    db.execute("drop table told")
+    db.execute("pragma user_version = 2")
+    db.close()
+    again = Ledger(tmp_path)
+    assert again.unfinished("2023-10") == run
+    again.tell(run, "one")
+    assert again.told(run) == {"one"}
+
+
 def test_a_newer_ledger(tmp_path: Path) -> None:
     """A ledger of a newer version is refused, not guessed at."""
     ledger = Ledger(tmp_path)

@@ -124,6 +124,29 @@ def test_bad_variables(name: str, value: str) -> None:
         assert value.strip() not in str(refused.value)
 
 
+def test_all_that_is_missing() -> None:
+    """Every variable that is missing is named in one sentence."""
+    with pytest.raises(
+        UsageError, match="GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET are not set"
+    ) as refused:
+        credentials_from_env({"GENESYS_ENVIRONMENT": "mars-1"})
+    assert "export GENESYS_CLIENT_ID=… GENESYS_CLIENT_SECRET=…" in str(refused.value)
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:8025", "https://gateway.example/genesys"])
+def test_an_id_that_is_no_uuid(place: str) -> None:
+    """Behind a URL an id may be anything: it is doubted and taken; in the vendor's regions it is refused."""
+    odd = {**GOOD, "GENESYS_CLIENT_ID": "my-client", "GENESYS_ENVIRONMENT": place}
+    credentials, _ = credentials_from_env(odd)
+    assert credentials == Credentials("my-client", GOOD["GENESYS_CLIENT_SECRET"])
+    assert "GENESYS_CLIENT_ID is not a client id" in credentials.doubt
+    assert "my-client" not in credentials.doubt
+    assert credentials_from_env({**odd, **GOOD})[0].doubt == ""
+    for region in ("eu-central-1", "https://api.mypurecloud.de"):
+        with pytest.raises(UsageError, match="GENESYS_CLIENT_ID is not a client id"):
+            credentials_from_env({**odd, "GENESYS_ENVIRONMENT": region})
+
+
 def test_swapped_variables() -> None:
     """An id where the secret should be is recognised, and neither is echoed."""
     swapped = {

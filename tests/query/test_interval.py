@@ -1,7 +1,12 @@
 """Intervals: what people write, and what it means."""
 
 import itertools
+import os
+import subprocess
+import sys
+import tomllib
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lastpage.errors import UsageError
-from lastpage.query.interval import Interval, Relative, iso, parse_interval, parse_iso
+from lastpage.query.interval import Interval, Relative, iso, parse_interval, parse_iso, zone
 
 
 def at(text: str) -> datetime:
@@ -52,6 +57,43 @@ def test_plain_dates_of_a_zone() -> None:
     assert parse_interval("2023-10-29", berlin) == Interval(
         at("2023-10-28T22:00"), at("2023-10-29T23:00")
     )
+
+
+def test_zones_are_a_dependency() -> None:
+    """The package that has the zones comes with lastpage."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    assert any(each.startswith("tzdata") for each in project["project"]["dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        ("", "Europe/Berlin"),
+        ("sys.modules['tzdata'] = None", "knows no time zones; install the package tzdata"),
+    ],
+)
+def test_zones_where_the_system_has_none(before: str, told: str) -> None:
+    """Slim images and Windows have no zones: the package's are taken. Without it, a name that is right is not called wrong."""
+    lines = (
+        "import sys",
+        before,
+        "from lastpage.query.interval import zone",
+        "print(zone('Europe/Berlin'))",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        env={**os.environ, "PYTHONTZPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stderr or done.stdout).rstrip().endswith(told)
+
+
+def test_a_zone_that_is_not_there() -> None:
+    """A name that is in no database is refused with one that is."""
+    with pytest.raises(UsageError, match="write it as Europe/Berlin"):
+        zone("Europe/Berlinn")
 
 
 @pytest.mark.parametrize(

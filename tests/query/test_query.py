@@ -6,10 +6,15 @@ import pytest
 
 from lastpage.errors import UsageError
 from lastpage.query.interval import parse_interval
-from lastpage.query.query import Query, read_body
+from lastpage.query.query import MEDIA, Query, other_filters, read_body
 
 DAY = parse_interval("2023-10-01")
 ID = "11111111-2222-3333-4444-555555555555"
+BODY = {
+    "segmentFilters": [
+        {"type": "and", "predicates": [{"dimension": "wrapUpCode", "operator": "exists"}]}
+    ]
+}
 
 
 def test_no_filters() -> None:
@@ -74,9 +79,11 @@ def test_body() -> None:
         ({"direction": "in"}, "is not known; the API has: inbound, outbound"),
         ({"queues": ("Sales",)}, "UUID"),
         ({"users": ("",)}, "UUID"),
-        ({"body": {"interval": "2020-01-01/2020-01-02"}}, "'interval'"),
-        ({"body": {"paging": {"pageSize": 25, "pageNumber": 1}}}, "'paging'"),
-        ({"body": {"order": "asc"}}, "'order'"),
+        ({"body": {"interval": 20231001}}, "'interval' in the query body is not"),
+        ({"body": {"paging": 25}}, "'paging' in the query body is not"),
+        ({"body": {"order": {"by": "asc"}}}, "'order' in the query body is not"),
+        ({"body": {"limit": 5}}, "'limit'"),
+        ({"body": {"startOfDayIntervalMatching": True}}, "'startOfDayIntervalMatching'"),
         ({"body": {"aggregations": [{}]}}, "'aggregations'"),
         ({"body": {"filter": {}}}, "'filter'"),
         ({"body": {"segmentFilters": {}}}, "list of objects"),
@@ -88,6 +95,91 @@ def test_refused(wrong: dict[str, Any], fix: str) -> None:
     """What the API would misread is refused before anything is sent."""
     with pytest.raises(UsageError, match=fix):
         Query(DAY, **wrong)
+
+
+def test_what_a_query_builder_writes() -> None:
+    """Interval, paging and order of a body are not used, and one note says so; filters are the same without them."""
+    filters = {
+        "segmentFilters": [
+            {"type": "and", "predicates": [{"dimension": "mediaType", "value": "voice"}]}
+        ]
+    }
+    more = {
+        "interval": "2020-01-01T00:00:00.000Z/2020-01-02T00:00:00.000Z",
+        "paging": {"pageSize": 25, "pageNumber": 3},
+        "order": "asc",
+        "orderBy": "conversationStart",
+    }
+    query = Query(DAY, body={**more, **filters})
+    (note,) = query.notes
+    assert note.startswith("not used of the query body: interval, paging, order, orderBy; ")
+    assert query.filters() == filters
+    assert query.fingerprint == Query(DAY, body=filters).fingerprint
+    for nothing in ({"interval": str(DAY)}, {"order": None}, filters):
+        assert Query(DAY, body=nothing).notes == []
+
+
+@pytest.mark.parametrize(
+    ("end", "meant"),
+    [
+        ("2023-10-01T23:59:59Z", "2023-10-02T00:00:00.000Z"),
+        ("2023-10-01T23:59:59.999Z", "2023-10-02T00:00:00.000Z"),
+        ("2023-10-01T23:59:59.999999Z", "2023-10-02T00:00:00.000Z"),
+        ("2023-10-01T23:59:59+05:45", "2023-10-01T18:15:00.000Z"),
+        ("2023-10-01T08:59:59-04:00", "2023-10-01T13:00:00.000Z"),
+        ("2023-10-02T00:00:00Z", None),
+        ("2023-10-01T23:59:58Z", None),
+        ("2023-10-01T17:31:59Z", None),
+    ],
+)
+def test_an_end_that_leaves_out_a_second(end: str, meant: str | None) -> None:
+    """An end just before midnight, or before another full hour, gets a note with the end that was meant."""
+    notes = Query(parse_interval(f"2023-10-01T00:00Z/{end}")).notes
+    assert len(notes) == (meant is not None)
+    assert all(note.endswith(f"write {meant}") for note in notes)
+
+
+@pytest.mark.parametrize("text", ["24h", "2023-10", "2023-10-01"])
+def test_nothing_to_note(text: str) -> None:
+    """A length, a month and a day end where they end."""
+    assert Query(parse_interval(text)).notes == []
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "words"),
+    [
+        ({}, {"media": ("voice",)}, "other filters (none, not --media voice)"),
+        (
+            {"media": ("voice", "chat"), "direction": "inbound"},
+            {},
+            "other filters (--direction inbound --media voice --media chat, not none)",
+        ),
+        (
+            {"queues": (ID,)},
+            {"users": (ID,), "divisions": (ID,)},
+            f"other filters (--queue {ID}, not --division {ID} --user {ID})",
+        ),
+        (
+            {"body": BODY},
+            {"body": BODY, "media": ("voice",)},
+            "other filters (--query FILE, not --query FILE --media voice)",
+        ),
+        ({"body": BODY}, {"body": {"surveyFilters": BODY["segmentFilters"]}}, "other filters"),
+        ({"media": MEDIA}, {}, "--media internalmessage …, not none)"),
+    ],
+)
+def test_other_filters(known: dict[str, Any], asked: dict[str, Any], words: str) -> None:
+    """What a destination was made for is told in options, not in JSON."""
+    there, here = (Query(DAY, **each).fingerprint for each in (known, asked))
+    assert other_filters(there, here).endswith(words)
+
+
+@pytest.mark.parametrize(
+    "recorded", ["", "[]", "3", '{"x": 1}', '{"x": [1]}', '{"x": [[]]}', "null"]
+)
+def test_filters_that_make_no_sense(recorded: str) -> None:
+    """Whatever a destination has recorded can be told."""
+    assert other_filters(recorded, "{}").startswith("other filters")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"voice"', ""])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lastpage import Cloud, UsageError
 from lastpage_sandbox import Sandbox, Settings
 
 sdk = pytest.importorskip(
@@ -125,6 +126,20 @@ def test_filters_by_the_sdks_models(box: tuple[Sandbox, Any], api: Any) -> None:
         )
     ]
     assert 0 < hits == len(voice) < len(truth(box))
+
+
+def test_what_it_replaced_is_refused(box: tuple[Sandbox, Any]) -> None:
+    """A value that it does not know becomes another one in its models, without a word; lastpage says which."""
+    predicate = sdk.SegmentDetailQueryPredicate()
+    predicate.dimension, predicate.value = "brandNewDimension", "voice"
+    item = sdk.SegmentDetailQueryFilter()
+    item.type, item.predicates = "and", [predicate]
+    query = sdk.ConversationQuery()
+    query.segment_filters = [item]
+    asked = box[0].counters.total()
+    with pytest.raises(UsageError, match=r"segmentFilters\[0\].predicates\[0\].dimension"):
+        Cloud(box[1]).plan("2023-10-16", query=query)
+    assert box[0].counters.total() == asked
 
 
 def test_nothing_is_unknown_to_it(box: tuple[Sandbox, Any], api: Any) -> None:

@@ -88,6 +88,7 @@ def expected(record: Json) -> Json:
         "offered": total(record, "nOffered") or 0,
         "answered": total(record, "tAnswered") is not None,
         "abandoned": total(record, "tAbandon") is not None,
+        "flowed_out": total(record, "tFlowOut") is not None,
         "transfers": total(record, "nTransferred") or 0,
         "blind_transfers": total(record, "nBlindTransferred") or 0,
         "consult_transfers": total(record, "nConsultTransferred") or 0,
@@ -112,7 +113,7 @@ def test_a_realistic_day() -> None:
     for row, record in zip(of(*records), records, strict=True):
         assert row == expected(record)
     rows = of(*records)
-    for name in ("answered", "abandoned"):
+    for name in ("answered", "abandoned", "flowed_out"):
         assert {row[name] for row in rows} == {True, False}
     for name in ("hold_ms", "transfers", "wrap_up_code", "first_queue_id"):
         assert len({row[name] for row in rows}) > 1

@@ -23,7 +23,7 @@ from lastpage.api.messages import UNREADABLE, Answer, Call
 from lastpage.api.responses import tokenless
 from lastpage.clock import Clock
 from lastpage.errors import UsageError
-from lastpage.query.environment import Credentials
+from lastpage.query.environment import Credentials, Environment, LoggedIn, token_of
 
 ENDPOINT = "POST /oauth/token"
 #: A token is renewed this many seconds before its end, or after this share of a short life.
@@ -125,6 +125,15 @@ class StaticToken:
     def renew(self, old: str, login: Login) -> str | None:  # noqa: ARG002 - the seam's shape
         """None: there is no other token."""
         return None
+
+
+def auth_of(
+    credentials: Credentials | LoggedIn | str, environment: Environment, clock: Clock
+) -> tuple[Auth, str]:
+    """How to log in, and what stands for the organisation's id where the API does not tell it."""
+    if isinstance(credentials, Credentials):
+        return ClientCredentials(credentials, clock), f"client {credentials.public_id}"
+    return StaticToken(token_of(credentials)), f"a token of {environment.name}"
 
 
 def _fits_a_header(token: str) -> bool:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ import msgspec
 
 from lastpage.api.client import Client
 from lastpage.api.messages import UNREADABLE, Call
-from lastpage.api.responses import Patience
+from lastpage.api.responses import GRANT, Patience
 from lastpage.api.shapes import body_as
 from lastpage.errors import ApiError, RejectedError, UnavailableError, UsageError
 from lastpage.query.query import is_id
@@ -226,14 +226,14 @@ class Directory:
 
         A list that cannot be read is left out, with a note; it is not an error.
         """
-        lists = {}
+        lists, problems = {}, {}
         hasty = self._client.with_patience(PATIENCE)
         for kind in kinds:
             words = SOURCES[kind].words
             try:
                 found = self._listing(kind, hasty)
             except ApiError as problem:
-                note(f"the names of {words} could not be read: {problem}")
+                problems[words] = problem
                 continue
             if found.skipped:
                 note(f"{found.skipped:,} {words} have no id and are left out")
@@ -241,6 +241,8 @@ class Directory:
                 counts = f"the API counts {found.total:,} and does not show them"
                 note(f"{found.lacking:,} {words} have no name here: {counts}")
             lists[kind] = found.names
+        for text in without_names(problems):
+            note(text)
         return lists
 
     def ids(self, option: str, kind: str, texts: Iterable[str]) -> tuple[str, ...]:
@@ -263,6 +265,7 @@ class Directory:
                 status=problem.status,
                 code=problem.code,
                 correlation_id=problem.correlation_id,
+                permission=problem.permission,
             ) from None
         words = SOURCES[kind].words
         named = {id_: name for id_, name in names.items() if name}
@@ -290,6 +293,28 @@ class Directory:
         if isinstance(found, ApiError):
             raise found
         return found
+
+
+def without_names(problems: Mapping[str, ApiError]) -> list[str]:
+    """Sentences about lists that cannot be read, given why, by what is listed.
+
+    Permissions that the role lacks are one sentence, and so is what went wrong in the same way.
+    """
+    lacking = {words: each.permission for words, each in problems.items() if each.permission}
+    sentences = []
+    if lacking:
+        sentences.append(
+            f"{', '.join(lacking)} have ids here and no names: the OAuth client's role lacks "
+            f"{', '.join(dict.fromkeys(lacking.values()))}; {GRANT}, or do without: --no-names"
+        )
+    others: dict[object, list[str]] = {}
+    for words, each in problems.items():
+        if words not in lacking:
+            others.setdefault((each.status, each.code), []).append(words)
+    return sentences + [
+        f"the names of {', '.join(alike)} could not be read: {problems[alike[0]]}"
+        for alike in others.values()
+    ]
 
 
 def _nearest(text: str, names: Iterable[str]) -> str:

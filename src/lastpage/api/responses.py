@@ -59,9 +59,9 @@ _NETWORK = f"the network or the API is at fault: {_GOES_ON}"
 _REPORT = "run it again with --debug FILE, and report it with that file"
 _BUG = f"lastpage or a proxy is at fault: {_REPORT}"
 _OUR_CHOICE = f"lastpage chose this value, not you: {_REPORT}"
-_GRANT = (
-    "grant it to a role (Admin > People & Permissions > Roles / Permissions) and give that role to "
-    "the OAuth client, for all divisions (Admin > Integrations > OAuth > the client > Roles)"
+GRANT = (
+    "grant that to a role (Admin > People & Permissions > Roles / Permissions) and give the role "
+    "to the OAuth client, for all divisions (Admin > Integrations > OAuth > the client > Roles)"
 )
 _ALLOW = "ask an administrator of the organisation for the addresses that may log in"
 
@@ -74,7 +74,7 @@ RULES: dict[int | str, Rule] = {
               "the API refuses the token{quote}",
               "the OAuth client may be disabled: check {ID} and {SECRET}"),
     403: Rule("give up", "the role lacks a permission", RefusedError,
-              "{endpoint} is not allowed; the OAuth client's role lacks {permission}", _GRANT),
+              "{endpoint} is not allowed; the OAuth client's role lacks {permission}", GRANT),
     404: Rule("give up", "the resource does not exist", RejectedError, _REJECTED,
               "check that {ENVIRONMENT} points to an API of Genesys Cloud"),
     405: Rule("give up", _WRONG, RejectedError, _REJECTED, _BUG),
@@ -142,7 +142,7 @@ CODES: dict[str, Rule] = {
                               "the API refuses the address of this machine{quote}", _ALLOW),
     "missing.division.permission": Rule("give up", "the role lacks a division", RefusedError,
                                         "{endpoint} is not allowed; the OAuth client's role is not "
-                                        "given for a division that is asked for", _GRANT),
+                                        "given for a division that is asked for", GRANT),
     "response.entity.too.large": Rule("give up", "the answer would be too large", RejectedError,
                                       _REJECTED, "the answer would be too large: "
                                       "give fewer rows a page with --page-size"),
@@ -330,13 +330,14 @@ def _error(
         if rule is RULES["unreadable"]:
             problem = flaw(call, outcome)
         correlation = correlation_id(outcome) or body.context
+    lacking = (body.permissions or call.permission) if "{permission}" in rule.what else ""
     sentence = f"{rule.what}; {rule.advice}".format(
         endpoint=call.endpoint,
         quote=f" ({body.message.strip()})" if body.message else "",
         after=f" after {tries} tries" if tries > 1 else "",
         problem=problem,
         region=f" in the region {region}" if region else "",
-        permission=body.permissions or call.permission or "a permission that the API does not name",
+        permission=lacking or "a permission that the API does not name",
         ID=ID,
         SECRET=SECRET,
         ENVIRONMENT=ENVIRONMENT,
@@ -353,4 +354,5 @@ def _error(
         status=status,
         code=body.code,
         correlation_id=correlation,
+        permission=lacking,
     )

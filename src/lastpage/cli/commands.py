@@ -29,13 +29,14 @@ from lastpage.cli.output import (
     OutputOptions,
     print_json,
     print_line,
+    print_notes,
     print_summary,
     print_table,
     showing_progress,
     showing_requests,
     styled,
 )
-from lastpage.errors import RefusedError, ShortError, UsageError
+from lastpage.errors import ShortError, UsageError
 from lastpage.sinks.destination import Format
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def fetch(
         summary = cloud.fetch(
             interval, to, format=format, meter=meter, **keywords, **selection.keywords()
         )
-    print_summary(summary, sys.stderr if to == "-" else sys.stdout, as_json=json)
+    print_summary(summary, meter, sys.stderr if to == "-" else sys.stdout, as_json=json)
     missing = summary.coverage == "short" or (strict and summary.coverage == "unproven")
     return ShortError.exit_code if missing else 0
 
@@ -102,10 +103,12 @@ def plan(
 
     """
     from lastpage.planning.planner import Forecast
+    from lastpage.progress import Meter
 
-    cloud = rate.cloud()
+    cloud, meter = rate.cloud(), Meter()
     with showing_requests(output):
-        slices = cloud.plan(interval, **filters.keywords())
+        slices = cloud.plan(interval, meter=meter, **filters.keywords())
+    print_notes(meter, output)
     forecast = Forecast.of(slices, cloud.client.pace.per_minute)
     if json:
         print_json(forecast.record())
@@ -197,7 +200,7 @@ def _print_proofs(verification: Verification) -> None:
 
 
 def doctor(output: OutputOptions = DEFAULT_OUTPUT, *, json: Flag = False) -> int:
-    """Look at everything a fetch needs; 4 where a check failed.
+    """Look at everything a fetch needs; the exit code is what a fetch would end with.
 
     Parameters
     ----------
@@ -216,7 +219,7 @@ def doctor(output: OutputOptions = DEFAULT_OUTPUT, *, json: Flag = False) -> int
     else:
         for finding in findings:
             print_line(styled(finding.state, 8), f" {finding.check:<13} {finding.text}")
-    return RefusedError.exit_code if any(each.state == "failed" for each in findings) else 0
+    return max(each.exit_code for each in findings)
 
 
 def _findings() -> list[Finding]:
@@ -227,4 +230,4 @@ def _findings() -> list[Finding]:
     try:
         return Cloud.from_env().doctor()
     except UsageError as problem:
-        return [Finding("environment", "failed", str(problem))]
+        return [Finding("environment", "failed", str(problem), problem.exit_code)]

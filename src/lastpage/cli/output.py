@@ -134,6 +134,7 @@ def showing_progress(meter: Meter, client: Client, output: OutputOptions) -> Ite
             yield
             return
         ended = threading.Event()
+        meter.shows = True
         display = Display(meter, client, output)
         bar = sys.stderr.isatty() and not output.as_json and not output.verbose
         work = display.bar if bar else display.lines
@@ -217,7 +218,8 @@ class Display:
     def _show_notes(self, show: Callable[[str], None]) -> None:
         notes = self._meter.notes[self._notes_shown :]
         for note in notes:
-            show(f"note: {note}")
+            if note not in self._meter.told:
+                show(f"note: {note}")
         self._notes_shown += len(notes)
 
 
@@ -265,6 +267,12 @@ def print_line(*cells: Cell, out: TextIO | None = None) -> None:
     console(out or sys.stdout).print(Text.assemble(*cells))
 
 
+def print_notes(meter: Meter, output: OutputOptions) -> None:
+    """The notes of a verb that shows no progress."""
+    for note in meter.notes:
+        output.write("note", f"note: {note}")
+
+
 def print_json(value: Any) -> None:
     """One JSON value on stdout, as one line."""
     import msgspec
@@ -286,8 +294,11 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     console(sys.stdout, max(screen.width, needed)).print(table)
 
 
-def print_summary(summary: Summary, out: TextIO, *, as_json: bool) -> None:
-    """What a run did, and how far it can be trusted; as JSON it is one line."""
+def print_summary(summary: Summary, meter: Meter, out: TextIO, *, as_json: bool = False) -> None:
+    """What a run did, and how far it can be trusted, with the notes that were not shown yet.
+
+    As JSON it is one line, and whole.
+    """
     if as_json:
         out.write(summary.json() + "\n")
         return
@@ -306,4 +317,5 @@ def print_summary(summary: Summary, out: TextIO, *, as_json: bool) -> None:
     ):
         print_line(f"  {name:<14} {value}", out=out)
     for note in summary.notes:
-        print_line(f"  note: {note}", out=out)
+        if not meter.is_told(note):
+            print_line(f"  note: {note}", out=out)

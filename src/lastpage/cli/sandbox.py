@@ -108,7 +108,7 @@ def demo(*, output: OutputOptions = DEFAULT_OUTPUT, to: Path = Path("demo/conver
         meter = Meter()
         with showing_progress(meter, cloud.client, output):
             summary = cloud.fetch("48h", to, meter=meter)
-    print_summary(summary, sys.stdout, as_json=False)
+    print_summary(summary, meter, sys.stdout)
     sys.stdout.write(
         f"\nThe sandbox answered wrongly {len(box.faults.receipts)} times; "
         f"nothing of it is in the files under {to}.\n{_next_steps(to)}\n"

@@ -15,10 +15,11 @@ The same command again finishes what a crash left. What the two contracts of sin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from itertools import chain
 
 import msgspec
@@ -26,9 +27,9 @@ import msgspec
 from lastpage.api.client import Client
 from lastpage.api.names import Directory
 from lastpage.coverage.ranges import refuse_overlap
-from lastpage.coverage.tally import WORST, Coverage, Finality
+from lastpage.coverage.tally import WORST, Coverage, Finality, Verdict
 from lastpage.extraction.rows import Group, undelivered
-from lastpage.extraction.run import Fetching, Options
+from lastpage.extraction.run import Fetching, Options, unknown_fields
 from lastpage.files import Disk
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
@@ -110,6 +111,8 @@ class Extraction:
         """
         with self.destination.held() as state, closing(Ledger(state, self.disk.seam)) as ledger:
             ledger.identify(filters=self.query.fingerprint)
+            if unfinished := ledger.unfinished(self._command):
+                self.meter.told = ledger.told(unfinished)
             with self.destination.sink(state, self.disk) as sink:
                 if isinstance(sink, TableSink):
                     return self._into_tables(sink, ledger)
@@ -137,18 +140,19 @@ class Extraction:
                 )
             fetching.note_unread(group, written.unread)
 
-        fetching = self._fetching(ledger)
-        summary = self._deliver(fetching, write)
+        runs = [self._fetching(ledger)]
+        self._deliver(runs[0], write)
         # A run of yesterday that was resumed has the `24h` of yesterday; today they are others.
-        if fetching.outgrown() and ledger.unfinished(self._command) is None:
+        if runs[0].outgrown() and ledger.unfinished(self._command) is None:
             self.meter.note(
                 "the unfinished run is done; going on with what the command means by now"
             )
-            summary = self._deliver(self._fetching(ledger), write)
+            runs.append(self._fetching(ledger))
+            self._deliver(runs[1], write)
         if shredder.names.lists:
             # Only those that came: a list that could not be had today leaves yesterday's.
             sink.refresh(shredder.names)
-        return summary
+        return self._summary(runs)
 
     def _into_lines(self, sink: LineSink, ledger: Ledger) -> Summary:
         identity = self._identity(sink, self._selection(sink.known))
@@ -171,7 +175,9 @@ class Extraction:
                 return None
             return frozenset(map(digest, sink.ids()))
 
-        return self._deliver(self._fetching(ledger, check, held_ids), write)
+        run = self._fetching(ledger, check, held_ids)
+        self._deliver(run, write)
+        return self._summary([run])
 
     def _selection(self, known: Identity | None) -> Selection:
         """What was given; else what the destination was made with; else everything."""
@@ -199,7 +205,7 @@ class Extraction:
         check: Callable[[Interval], None] = lambda _: None,
         held_ids: Callable[[Interval], frozenset[bytes] | None] = lambda _: None,
     ) -> Fetching:
-        return Fetching.begin(
+        fetching = Fetching.begin(
             self._command,
             self.query,
             self.client,
@@ -209,32 +215,39 @@ class Extraction:
             check=check,
             held_ids=held_ids,
         )
+        self.meter.keep_notes(partial(ledger.tell, fetching.run))
+        return fetching
 
     @property
     def _command(self) -> str:
         """What makes a repeated command the same one; its filters are the destination's."""
         return f"{self.query.interval} {self.options.paginate}"
 
-    def _deliver(self, fetching: Fetching, write: Write) -> Summary:
-        """Run to the end, day by day into a sink; what it did and how far it can be trusted."""
+    def _deliver(self, fetching: Fetching, write: Write) -> None:
+        """Run to the end, day by day into a sink."""
         for group in fetching.groups():
             for day in group.days:
                 write(fetching, group, day)
             fetching.commit(group)
-        verdicts = fetching.verdicts()
-        coverage: Coverage = max(
-            (verdict.coverage for verdict in verdicts), key=WORST.index, default="complete"
-        )
-        is_final = all(verdict.finality == "final" for verdict in verdicts)
-        reasons = {each.why for each in verdicts if each.coverage != "complete" or each.gap}
-        unknown_fields = fetching.unknown_fields(self.meter.note)
         # What is short is not done, so the same command tries it again; but `24h` means another
         # range by then.
-        if coverage != "short" or isinstance(self.query.interval, Relative):
+        if _coverage(fetching.verdicts()) != "short" or isinstance(self.query.interval, Relative):
             fetching.finish()
+
+    def _summary(self, runs: Sequence[Fetching]) -> Summary:
+        """What was done, and how far it can be trusted.
+
+        Numbers and interval are the last run's. An unfinished one that was done before it counts
+        for what is claimed.
+        """
+        verdicts = runs[-1].verdicts()
+        of_all = [verdict for run in runs for verdict in run.verdicts()]
+        is_final = all(verdict.finality == "final" for verdict in of_all)
+        reasons = {each.why for each in of_all if each.coverage != "complete" or each.gap}
+        fields = unknown_fields(of_all, self.meter.note)
         counts = self.client.counts
         return Summary(
-            coverage=coverage,
+            coverage=_coverage(of_all),
             finality="final" if is_final else "provisional",
             conversations=sum(verdict.conversations for verdict in verdicts),
             slices=len(verdicts),
@@ -242,9 +255,14 @@ class Extraction:
             requests=counts.requests - self.baseline.requests,
             retries=counts.retries - self.baseline.retries,
             duplicates=sum(verdict.duplicates for verdict in verdicts),
-            unknown_fields=unknown_fields,
+            unknown_fields=fields,
             seconds=round(self.client.clock.now() - self.baseline.at, 3),
             destination=self.destination.text,
-            interval=str(fetching.run.interval),
+            interval=str(runs[-1].run.interval),
             notes=self.meter.notes + sorted(reasons),
         )
+
+
+def _coverage(verdicts: Iterable[Verdict]) -> Coverage:
+    """The worst of the slices'."""
+    return max((verdict.coverage for verdict in verdicts), key=WORST.index, default="complete")

@@ -12,7 +12,7 @@ slices.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -93,14 +93,16 @@ class Fetching:
             meter.note(
                 f"an older version began this run at {since} and cut it in a way that this version "
                 "does not: it is planned again, and what the destination holds stays until it is "
-                "read anew"
+                "read anew",
+                of_run=False,
             )
-            _, horizon = planner.resolve()
+            _, horizon = replace(planner, meter=Meter()).resolve()
             slices = planner.plan(run.interval, horizon)
             run = ledger.plan_again(run, horizon, slices, held_ids(run.interval))
             return cls(query, client, ledger, options, meter, run, planner, resumed=True)
         if run is not None:
-            meter.note(f"going on with the unfinished run of {since}: {run.interval}")
+            going_on = f"going on with the unfinished run of {since}: {run.interval}"
+            meter.note(going_on, of_run=False)
             _reopen_damaged(ledger, run)
             log_plan(planned.slice for planned in ledger.slices(run))
             return cls(query, client, ledger, options, meter, run, planner, resumed=True)
@@ -165,7 +167,8 @@ class Fetching:
         """Whether the command means more by now than this run, if an earlier process began it."""
         if not self.resumed:
             return False
-        now, _ = self.planner.resolve()
+        # Only asked: what is noted of an interval belongs to the run that reads it.
+        now, _ = replace(self.planner, meter=Meter()).resolve()
         return now.clip(self.run.interval) != now
 
     def finish(self) -> None:
@@ -175,18 +178,6 @@ class Fetching:
     def verdicts(self) -> list[Verdict]:
         """The verdicts of the slices that have one, in the order of the slices."""
         return [Verdict.load(each.verdict) for each in self._slices() if each.verdict is not None]
-
-    def unknown_fields(self, note: Callable[[str], None]) -> list[str]:
-        """Paths of fields that this version does not know, as far as samples show.
-
-        If there are any, `note` is given a sentence about them.
-        """
-        paths = sorted({path for verdict in self.verdicts() for path in verdict.unknown})[
-            :PATHS_MAX
-        ]
-        if paths:
-            note(unknown.sentence(paths))
-        return paths
 
     # Settling ---------------------------------------------------------------------------------
 
@@ -290,6 +281,17 @@ class Fetching:
     def _rejudge(self, rows: Rows, verdict: Verdict) -> None:
         verdict = replace(verdict, finality="provisional", final_days=[])
         self.ledger.rejudge(self.run, rows.planned.slice.number, verdict.dump())
+
+
+def unknown_fields(verdicts: Iterable[Verdict], note: Callable[[str], None]) -> list[str]:
+    """Paths of fields that this version does not know, as far as samples show.
+
+    If there are any, `note` is given a sentence about them.
+    """
+    paths = sorted({path for verdict in verdicts for path in verdict.unknown})[:PATHS_MAX]
+    if paths:
+        note(unknown.sentence(paths))
+    return paths
 
 
 def _in_threads(

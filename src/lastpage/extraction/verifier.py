@@ -22,7 +22,7 @@ from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.verification import Proof, Verification, held_days, prove
-from lastpage.errors import UsageError
+from lastpage.errors import ForeignError, UsageError
 from lastpage.files import Disk
 from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
@@ -31,7 +31,7 @@ from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, TableSink
 from lastpage.tables.schema import KEY, TABLES
-from lastpage.tables.selection import Selection
+from lastpage.tables.selection import HASH_KEY, Selection
 from lastpage.trace import log_event
 
 if TYPE_CHECKING:
@@ -93,15 +93,20 @@ class Verifier:
         text = self.destination.text
         if not Path(text).exists():
             raise UsageError(f"nothing was fetched into {text} yet; there is nothing to verify")
-        with (
-            self.destination.held() as state,
-            self.destination.sink(state, self.disk) as sink,
-        ):
-            held = held_days(sink.committed())
-            if sink.known is None or not held:
-                raise UsageError(f"{text} holds nothing yet; there is nothing to verify")
-            replace(sink.known, organization=self.organization()).check(sink.known, text)
-            return Extract(sink.known, held)
+        try:
+            with (
+                self.destination.held() as state,
+                self.destination.sink(state, self.disk) as sink,
+            ):
+                held = held_days(sink.committed())
+                if sink.known is None or not held:
+                    raise UsageError(f"{text} holds nothing yet; there is nothing to verify")
+                ours = replace(sink.known, organization=self.organization())
+                ours.check(sink.known, text, "set the variables of the client that fetched them")
+                return Extract(sink.known, held)
+        except ForeignError as problem:
+            advice = "there is nothing to verify: give what fetch was given as --to"
+            raise UsageError(f"{problem.what}; {advice}") from None
 
     def _count(self, extract: Extract) -> list[Proof]:
         """Every day against what the API counts now: one or two requests a day."""
@@ -119,7 +124,8 @@ class Verifier:
 
         key = Shredder.from_env(extract.selection).key_print
         # Another key would make other hashes of the same texts.
-        replace(extract.identity, key=key).check(extract.identity, self.destination.text)
+        ours = replace(extract.identity, key=key)
+        ours.check(extract.identity, self.destination.text, f"set the one that {HASH_KEY} had then")
         with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
             for interval in joined(each.interval for each in extract.held):
                 columns = asdict(extract.selection)

@@ -22,12 +22,14 @@ from lastpage.errors import DestinationError, UsageError
 from lastpage.files import named_statements
 
 #: The schema's version, and the mark that tells our file from other SQLite files ("lpag").
-VERSION = 2
+VERSION = 3
 APPLICATION = 0x6C706167
 #: Every statement of `ledger.sql`, by its name.
 SQL = named_statements("lastpage.ledger", "ledger.sql")
-#: The versions that are known, each with the columns that it had and this one does not.
-COLUMNS_GONE: dict[int, set[str]] = {1: {"slice.direction"}, VERSION: set()}
+#: The versions that are known, each with the columns that it had and this one has not, and with
+#: those that it had not.
+COLUMNS_GONE: dict[int, set[str]] = {1: {"slice.direction"}, 2: set(), VERSION: set()}
+COLUMNS_NEW = {1: {"told.run", "told.note"}, 2: {"told.run", "told.note"}, VERSION: set[str]()}
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -62,7 +64,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         raise UsageError(
             f"{path} was written by a newer lastpage; update this one, or give another destination"
         )
-    if version not in COLUMNS_GONE or not _wanted() | COLUMNS_GONE[version] <= columns:
+    if version not in COLUMNS_GONE or not _columns_of(version) <= columns:
         raise DestinationError(
             f"{path} is a ledger that this version cannot read; move it away, and the same command "
             "makes a new one from what the destination holds"
@@ -83,8 +85,8 @@ def _columns(db: sqlite3.Connection) -> set[str]:
     return {name for (name,) in db.execute(SQL["columns"])}
 
 
-def _wanted() -> set[str]:
-    """The columns of a ledger of this version."""
+def _columns_of(version: int) -> set[str]:
+    """The columns of a ledger of a version that is known."""
     with closing(sqlite3.connect(":memory:")) as db:
         db.executescript(SQL["schema"])
-        return _columns(db)
+        return _columns(db) - COLUMNS_NEW[version] | COLUMNS_GONE[version]

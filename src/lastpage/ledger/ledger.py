@@ -22,7 +22,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -36,11 +36,15 @@ from lastpage.ledger.records import Attempt, Entry, Planned, Run
 from lastpage.ledger.spool import Spool
 from lastpage.planning.slices import Horizon, Slice
 from lastpage.query.interval import Interval, iso, parse_iso
+from lastpage.query.query import other_filters
 from lastpage.walks.walk import Request
 
 FILE = "ledger.sqlite"
 #: What a destination holds that is not what is asked for.
-ANOTHER = {"organization": "another organization", "filters": "other filters"}
+ANOTHER: dict[str, Callable[[str, str], str]] = {
+    "organization": lambda known, asked: f"another organization ({known}, not {asked})",
+    "filters": other_filters,
+}
 Row = sqlite3.Row
 
 
@@ -86,8 +90,7 @@ class Ledger:
         for key, value in identity.items():
             if known.get(key, value) != value:
                 raise UsageError(
-                    f"{self.folder.parent} holds data of {ANOTHER[key]} "
-                    f"({known[key]}, not {value}); "
+                    f"{self.folder.parent} holds data of {ANOTHER[key](known[key], value)}; "
                     "give another destination with --to, or remove this one"
                 )
         self._claim |= identity
@@ -149,8 +152,17 @@ class Ledger:
         """End a run at `now` (unix seconds) and drop its evidence and pages."""
         with self._transaction("end"):
             self._do("end_run", now, run.id)
-            for forget in ("forget_owned", "forget_delivered", "forget_sightings", "forget_pages"):
-                self._do(forget, run.id)
+            for what in ("owned", "delivered", "sightings", "pages", "told"):
+                self._do(f"forget_{what}", run.id)
+
+    def tell(self, run: Run, note: str) -> None:
+        """A note of the run was shown; raises nothing, since a note is not worth a run."""
+        with suppress(DestinationError), self._transaction("tell"):
+            self._do("tell", run.id, note)
+
+    def told(self, run: Run) -> frozenset[str]:
+        """The notes of the run that were shown."""
+        return frozenset(row["note"] for row in self._all("told", run.id))
 
     # Slices -----------------------------------------------------------------------------------
 

@@ -52,6 +52,10 @@ create table delivered (
   run integer not null, part integer not null, ids blob not null, primary key (run, part)
 ) strict, without rowid;
 
+-- Notes of an unfinished run that were shown: the process that resumes it need not repeat them.
+create table told (run integer not null, note text not null, primary key (run, note)) strict,
+without rowid;
+
 -- name: columns
 select t.name || '.' || c.name from sqlite_schema as t, pragma_table_info(t.name) as c
 where t.type = 'table';
@@ -81,6 +85,11 @@ delete from sighting where run in planless;
 delete from slice where run in planless;
 drop table planless;
 alter table slice drop column direction;
+
+-- Version 2 did not know which notes were shown.
+-- name: upgrade_2
+create table told (run integer not null, note text not null, primary key (run, note)) strict,
+without rowid;
 
 -- name: all_meta
 select key, value from meta;
@@ -191,6 +200,15 @@ on conflict (run, start, id) do nothing;
 -- name: sightings
 select id, start from sighting where run = ?1 and (start, id) > (?2, ?3) and start < ?4
 order by start, id limit 1000;
+
+-- name: tell
+insert into told (run, note) values (?, ?) on conflict (run, note) do nothing;
+
+-- name: told
+select note from told where run = ?;
+
+-- name: forget_told
+delete from told where run = ?;
 
 -- name: forget_sighting
 delete from sighting where run = ? and id = ?;

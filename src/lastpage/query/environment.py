@@ -16,6 +16,7 @@ official Python SDK are known by their shape, and the SDK is never imported: its
 from __future__ import annotations
 
 import difflib
+import hashlib
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -75,6 +76,15 @@ class Credentials:
 
     client_id: str
     client_secret: str = field(repr=False)
+    #: A sentence about what looks wrong and need not be; empty mostly.
+    doubt: str = field(default="", compare=False)
+
+    @property
+    def public_id(self) -> str:
+        """What may be shown and kept: the id, or a hash where it may be the secret by mistake."""
+        if self.doubt:
+            return hashlib.sha256(self.client_id.encode()).hexdigest()[:32]
+        return self.client_id
 
 
 # Environments -----------------------------------------------------------------------------------
@@ -176,29 +186,35 @@ def _split(text: str) -> tuple[str, str, int | None, str]:
 def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Environment]:
     """Credentials and environment from the three variables.
 
-    Raises `UsageError`, which names the variable and shows no secret.
+    Raises `UsageError`, which names every variable that is missing, or the one that is wrong, and
+    shows no secret. An id that is no UUID is wrong in the vendor's regions; elsewhere, at a URL, it
+    is doubted and taken.
     """
-    client_id = _variable(variables, ID)
-    secret = _variable(variables, SECRET)
-    if not _UUID.fullmatch(client_id):
-        swapped = f"; {SECRET} does: are the two swapped?"
+    if missing := [name for name in (ID, SECRET) if not variables.get(name)]:
+        are = "variable {} is" if len(missing) == 1 else "variables {} are"
         raise UsageError(
-            f"{ID} is not a client id: one looks like 11111111-2222-3333-4444-555555555555 "
-            "(Admin > Integrations > OAuth, column Client ID)"
-            + (swapped if _UUID.fullmatch(secret) else "")
+            f"the {are.format(' and '.join(missing))} not set; create an OAuth client with the "
+            "grant Client Credentials (Admin > Integrations > OAuth) and export "
+            + " ".join(f"{name}=…" for name in missing)
         )
+    client_id, secret = _copied(variables, ID), _copied(variables, SECRET)
     named = variables.get(ENVIRONMENT, "").strip()
     where = parse_environment(named) if named else default_environment()
-    return Credentials(client_id, secret), where
-
-
-def _variable(variables: Mapping[str, str], name: str) -> str:
-    value = variables.get(name, "")
-    if not value:
-        raise UsageError(
-            f"the variable {name} is not set; create an OAuth client with the grant "
-            f"Client Credentials (Admin > Integrations > OAuth) and export {name}=…"
+    doubt = ""
+    if not _UUID.fullmatch(client_id):
+        swapped = f"; {SECRET} does: are the two swapped?" if _UUID.fullmatch(secret) else ""
+        doubt = (
+            f"{ID} is not a client id: one looks like 11111111-2222-3333-4444-555555555555 "
+            f"(Admin > Integrations > OAuth, column Client ID){swapped}"
         )
+    if doubt and where.name in REGIONS:
+        raise UsageError(doubt)
+    return Credentials(client_id, secret, doubt), where
+
+
+def _copied(variables: Mapping[str, str], name: str) -> str:
+    """The value of a variable that is set, if it has come whole from where it was copied."""
+    value = variables[name]
     quoted = any(char in value for char in " \t\r\n\"'")
     if value != value.strip() or quoted or not value.isprintable():
         raise UsageError(

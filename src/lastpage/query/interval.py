@@ -16,13 +16,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from lastpage.errors import UsageError
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 MS = timedelta(milliseconds=1)
 #: Genesys Cloud has no older data; anything earlier is a typing error.
 EARLIEST = datetime(2006, 1, 1, tzinfo=UTC)
@@ -161,6 +162,11 @@ def zone(name: str | tzinfo) -> tzinfo:
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError):
+        if not available_timezones():
+            raise UsageError(
+                f"--tz {name!r} cannot be looked up, because this Python knows no time zones; "
+                "install the package tzdata"
+            ) from None
         raise UsageError(f"--tz {name!r} is not a time zone; write it as Europe/Berlin") from None
 
 

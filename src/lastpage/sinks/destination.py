@@ -92,13 +92,13 @@ class Destination:
         if text in STREAMS:
             return cls(text, STREAMS[text], None)
         if not text.strip() or "://" in text:
-            raise UsageError(f"cannot write to {text!r}; {ADVICE}")
+            raise UsageError(f"{text!r} is not a destination; {ADVICE}")
         if file:
             return cls(text, file, path.with_name(path.name + ".lastpage"))
         if path.suffix in EXPECTED:
             raise UsageError(f"{text!r} is not a destination; {ADVICE}")
         if path.exists() and not path.is_dir():
-            raise UsageError(f"{text!r} is a file that lastpage cannot write to; {ADVICE}")
+            raise UsageError(f"{text!r} is a file, and none that lastpage makes; {ADVICE}")
         return cls(text, FOLDERS[form or _format_of(path) or "parquet"], path / ".lastpage")
 
     @property
@@ -179,15 +179,15 @@ def _check_name(text: str) -> None:
     """Raise `UsageError` for what cannot be the name of a file, or is one by mistake."""
     if any(unicodedata.category(char) == "Cc" for char in text):
         raise UsageError(
-            f"cannot write to {text!r}: it has control characters in it; write the name again"
+            f"{text!r} is not a destination: it has control characters in it; write the name again"
         )
     if text.startswith("-") and text not in STREAMS:
         raise UsageError(
-            f"cannot write to {text!r}: it looks like an option; write ./{text} if it is a name"
+            f"{text!r} looks like an option; write ./{text} if it is the name of a destination"
         )
     try:
         Path(text).exists()
     except OSError as problem:
         raise UsageError(
-            f"cannot write to a name of {len(text):,} letters: {problem.strerror}; shorten it"
+            f"a name of {len(text):,} letters is not a destination: {problem.strerror}; shorten it"
         ) from None

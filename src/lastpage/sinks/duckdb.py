@@ -25,7 +25,7 @@ import duckdb
 import pyarrow as pa
 
 from lastpage.coverage.ranges import Range
-from lastpage.errors import DestinationError, InUseError, UsageError
+from lastpage.errors import DestinationError, ForeignError, InUseError, UsageError
 from lastpage.files import Disk, named_statements
 from lastpage.query.interval import Interval
 from lastpage.sinks.day import Change, batched
@@ -174,10 +174,7 @@ class DuckDB:
     def _identify(self) -> None:
         """Learn whose the file is; refuse one of other software, or of a newer version."""
         if "lastpage_meta" not in self._columns():
-            raise DestinationError(
-                f"{self.path} was not written by lastpage; "
-                "give another destination with --to, or remove it"
-            )
+            raise ForeignError(f"{self.path} was not written by lastpage")
         (meta,) = self._rows("meta")
         refuse_newer(self.path, meta["version"], VERSION)
         self.known = Identity.from_record(meta)
@@ -310,9 +307,7 @@ def _explained(path: Path) -> Iterator[None]:
                 f"close it there, then run the same command again ({what})"
             ) from None
         if "not a valid DuckDB" in what:
-            raise DestinationError(
-                f"{path} is not a DuckDB database; give another destination with --to, or remove it"
-            ) from None
+            raise ForeignError(f"{path} is not a DuckDB database") from None
         raise DestinationError(
             f"cannot write to {path}: {what}; make room or give another destination, "
             "then run the same command again"

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastpage.coverage.ranges import Range
-from lastpage.errors import DestinationError, UsageError
+from lastpage.errors import DestinationError, ForeignError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.day import Change, batched, within
 from lastpage.sinks.sink import Identity, Pages, Written, explained, refuse_newer
@@ -203,9 +203,7 @@ class Folder:
         except (OSError, pa.ArrowException, msgspec.MsgspecError, RecursionError):
             facts = {}
         if not isinstance(facts.get("version"), int):
-            raise DestinationError(
-                f"{path} was not written by lastpage; give another destination, or remove it"
-            )
+            raise ForeignError(f"{path} was not written by lastpage")
         refuse_newer(path, facts["version"], VERSION)
         return facts
 
@@ -223,9 +221,9 @@ class Folder:
         ours = {*ALL, *LISTS, "raw", PIVOT, self._state.name}
         names = {path.name for path in self.folder.iterdir() if not path.name.startswith(".")}
         if strange := sorted(names - ours):
-            raise DestinationError(
-                f"{self.folder} has other things in it ({', '.join(strange[:3])}); "
-                "give an empty or a new folder"
+            raise ForeignError(
+                f"{self.folder} has other things in it ({', '.join(strange[:3])})",
+                "give an empty or a new folder",
             )
 
 

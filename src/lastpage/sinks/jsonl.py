@@ -27,7 +27,7 @@ import zstandard
 
 from lastpage.api.messages import Raw, read_head
 from lastpage.coverage.ranges import Range, refuse_overlap
-from lastpage.errors import DestinationError
+from lastpage.errors import DestinationError, ForeignError
 from lastpage.files import Disk
 from lastpage.sinks.sink import Identity, Pages, by_day, explained, refuse_newer
 
@@ -60,9 +60,8 @@ class JsonLines:
         sink._load()
         size = path.stat().st_size if path.exists() else 0
         if sink.known is None and size:
-            raise DestinationError(
-                f"{path} is there already and was not written by lastpage; "
-                "move it, or give another file"
+            raise ForeignError(
+                f"{path} was not written by lastpage", "move it, or give another file"
             )
         if size < sink._length:
             raise DestinationError(

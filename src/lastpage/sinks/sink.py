@@ -25,6 +25,7 @@ from lastpage.api.messages import Raw
 from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError, UsageError
 from lastpage.query.interval import Interval
+from lastpage.query.query import other_filters
 from lastpage.tables.selection import HASH_KEY
 
 if TYPE_CHECKING:  # JSON lines need no Arrow, so it is not loaded for them
@@ -38,7 +39,6 @@ Pages = Iterable[Sequence[Raw]]
 #: What an identity consists of, as a sentence says that it is another one.
 ANOTHER = {
     "organization": "another organization",
-    "filters": "other filters",
     "selection": "another selection of tables and columns (give none, and it is taken up)",
     "key": f"another {HASH_KEY}",
 }
@@ -61,14 +61,18 @@ class Identity:
         """The identity that a destination has recorded. Raises `KeyError` where there is none."""
         return cls(record["organization"], record["filters"], record["selection"], record["key"])
 
-    def check(self, known: Identity | None, destination: object) -> None:
-        """Raise `UsageError` where a destination is known to have another identity."""
+    def check(
+        self,
+        known: Identity | None,
+        destination: object,
+        advice: str = "give another destination with --to, or remove this one",
+    ) -> None:
+        """Raise `UsageError`, with this advice, where a destination has another identity."""
         for each in fields(self) if known else ():
-            if getattr(known, each.name) != getattr(self, each.name):
-                raise UsageError(
-                    f"{destination} holds data of {ANOTHER[each.name]}; "
-                    "give another destination with --to, or remove this one"
-                )
+            there, asked = getattr(known, each.name), getattr(self, each.name)
+            if there != asked:
+                what = other_filters(there, asked) if each.name == "filters" else ANOTHER[each.name]
+                raise UsageError(f"{destination} holds data of {what}; {advice}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +141,7 @@ def refuse_newer(path: Path, version: int, newest: int) -> None:
     """Raise `UsageError` for what a newer version recorded than the newest that is known here."""
     if version > newest:
         raise UsageError(
-            f"{path} was written by a newer lastpage; "
-            "update this one, or give another destination with --to"
+            f"{path} was written by a newer lastpage; update this one, or give another destination"
         )
 
 

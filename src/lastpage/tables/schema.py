@@ -290,6 +290,13 @@ OVERVIEW_COLUMNS = (
         "whether there is a `tAbandon`; one visit to a queue can be abandoned and another answered",
         ("tAbandon",),
     ),
+    Column(
+        "flowed_out",
+        "bool",
+        "whether there is a `tFlowOut`; mostly a visit to a queue that ended in a flow, a "
+        "voicemail or a callback",
+        ("tFlowOut",),
+    ),
     _sum("transfers", "nTransferred"),
     _sum("blind_transfers", "nBlindTransferred"),
     _sum("consult_transfers", "nConsultTransferred"),
