@@ -230,13 +230,15 @@ def test_a_token_that_ends_while_one_waits(tmp_path: Path) -> None:
 
 def test_a_job_that_always_fails(tmp_path: Path) -> None:
     """Resubmission is bounded: after four attempts the slice is short, says why, and is tried again by the same command."""
-    box = world(per_day=60)
+    box, days = world(per_day=60), "2023-10-10/2023-10-13"
     box.sandbox.faults.put("jobs.status", *["fail-job"] * 4)
-    summary = box.cloud().fetch("2023-10-10/2023-10-13", tmp_path)
+    summary = box.cloud().fetch(days, tmp_path, paginate="cursor")
     assert summary.coverage == "short"
     assert box.sandbox.counters["jobs.submit"] == 4
     assert any("4 attempts were lost" in note for note in summary.notes)
-    old(box, tmp_path)
+    assert box.cloud().fetch(days, tmp_path, paginate="cursor").coverage == "complete"
+    assert box.sandbox.counters["jobs.submit"] == 5
+    assert set(ids(tmp_path)) == box.truth(DAY, DAY + 3 * DAYS)
 
 
 @pytest.mark.invariant("Destinations")

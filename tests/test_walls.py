@@ -133,7 +133,8 @@ def test_what_fits_nowhere(tmp_path: Path) -> None:
     made.sandbox.world.add(
         *(talk(number, minute + timedelta(milliseconds=number)) for number in range(40))
     )
-    summary = made.cloud().fetch("2023-10-10T12:00Z/2023-10-10T12:01Z", tmp_path, page_size=5)
+    minute = "2023-10-10T12:00Z/2023-10-10T12:01Z"
+    summary = made.cloud().fetch(minute, tmp_path, page_size=5, paginate="cursor")
     assert summary.coverage == "short"
     assert any("smaller slices do not help" in note for note in summary.notes)
 
@@ -200,13 +201,17 @@ def test_late_arrivals(tmp_path: Path) -> None:
     assert second.conversations > first.conversations
 
 
-@pytest.mark.parametrize(("over", "coverage"), [(0.0005, "complete"), (0.2, "unproven")])
+@pytest.mark.parametrize(
+    ("over", "coverage"), [(0.0005, "complete"), (0.01, "unproven"), (0.2, "short")]
+)
 def test_counts_that_are_too_high(tmp_path: Path, over: float, coverage: str) -> None:
     """`totalHits` overstates: a little is within its error, a lot cannot be told from rows that are missing."""
     made = world(per_day=2000, total_hits_over=over)
     summary = made.cloud().fetch("2023-10-10", tmp_path, tables="conversations")
     assert summary.coverage == coverage
     assert sum(1 for entry in made.sandbox.log if entry.endpoint == "jobs.submit") <= 4
+    if coverage == "short":
+        assert any("the count may be too high" in note for note in summary.notes)
     start = datetime(2023, 10, 10, tzinfo=UTC)
     assert sorted(ids(tmp_path)) == sorted(made.truth(start, start + timedelta(days=1)))
 

@@ -181,7 +181,7 @@ class Sandbox:
             number = self.counters.total()
             context = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
         self._kill_if_told(number)
-        asked = replace(asked, words=self.faults.take(route.endpoint))
+        asked = replace(asked, words=self.faults.take(route.endpoint, self.now()))
         disturb(asked.words, self._sleep)
         limits: dict[str, str] = {}
         try:

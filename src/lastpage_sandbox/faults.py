@@ -19,6 +19,8 @@ from lastpage_sandbox.routes import ENDPOINTS
 ANY = ENDPOINTS | {"unknown"}
 PAGES = frozenset({"details.query", "jobs.results"})
 STATUSES = "|".join(str(status) for status in sorted({*PLAIN, 429}))
+#: Words of the details query that can last.
+LASTING = ("index-out", "index-half", "counts-double")
 SECONDS = r"\d{1,3}(\.\d{1,3})?"
 #: Receipts that are kept; a server may run for weeks.
 RECEIPTS_MAX = 100_000
@@ -85,6 +87,21 @@ WORDS = (
         "half of the index is out: half of the rows, and the count of these",
         frozenset({"details.query"}),
     ),
+    Word(
+        "counts-double",
+        "counts-double",
+        "`totalHits` is twice what is found",
+        frozenset({"details.query"}),
+    ),
+    *(
+        Word(
+            f"{each}-for-Ns",
+            rf"{each}-for-\d{{1,5}}s",
+            f"`{each}`, for N seconds from this answer on",
+            frozenset({"details.query"}),
+        )
+        for each in LASTING
+    ),
     Word("fail-job", "fail-job", "the job asked about is FAILED", frozenset({"jobs.status"})),
     Word("cancel-job", "cancel-job", "… is CANCELLED", frozenset({"jobs.status"})),
     Word(
@@ -135,6 +152,8 @@ class Faults:
         self._queues: dict[str, deque[str]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._rate = RATES[profile]
+        #: Words that last, each with its endpoint and the moment it ends.
+        self._lasting: list[tuple[str, str, float]] = []
         self._drawn = random.Random(f"faults {seed}")
         self.receipts: list[tuple[str, str]] = []
 
@@ -147,8 +166,9 @@ class Faults:
             self._queues[endpoint].extend(words)
 
     def clear(self, endpoint: str | None = None) -> None:
-        """Forget what is still queued, for one endpoint or all."""
+        """Forget what is still queued, and what lasts, for one endpoint or all."""
         with self._lock:
+            self._lasting = [each for each in self._lasting if endpoint not in (None, each[0])]
             for name in list(self._queues) if endpoint is None else [endpoint]:
                 self._queues.pop(name, None)
 
@@ -156,8 +176,8 @@ class Faults:
     def pending(self) -> dict[str, list[str]]:
         return {endpoint: list(queue) for endpoint, queue in self._queues.items() if queue}
 
-    def take(self, endpoint: str) -> tuple[str, ...]:
-        """The words for the request that is here now."""
+    def take(self, endpoint: str, now: float) -> tuple[str, ...]:
+        """The words for the request that is here now (unix seconds)."""
         with self._lock:
             words = [
                 queue.popleft()
@@ -169,6 +189,11 @@ class Faults:
                 words = [self._drawn.choice(ANYWHERE + CONTENT.get(endpoint, ()))]
             self.receipts += [(endpoint, word) for word in words]
             del self.receipts[:-RECEIPTS_MAX]
+            for word in words:
+                if found := re.fullmatch(r"(.+)-for-(\d+)s", word):
+                    self._lasting.append((endpoint, found[1], now + float(found[2])))
+            self._lasting = [each for each in self._lasting if now < each[2]]
+            words += [word for place, word, _ in self._lasting if place == endpoint]
         return tuple(words)
 
 

@@ -170,7 +170,7 @@ class Jobs:
         found = self._library.matching(found, filters, job.watermark_ms, (start, end), partial=True)
         if self._settings.job_row_order == "shuffled":
             found.sort(key=lambda skeleton: blake2b(skeleton.id.encode(), digest_size=8).digest())
-        return found[: job.body.get("limit")]
+        return found[: round(len(found) * self._settings.job_share)][: job.body.get("limit")]
 
     def _landed(self, skeleton: Skeleton, watermark_ms: int) -> bool:
         """Whether the lake has it: everything before the watermark, by chance what is after it

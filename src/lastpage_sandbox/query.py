@@ -102,7 +102,8 @@ class DetailsQuery:
             rows = []
         parts = [self._library.rendered(skeleton, now_ms, attributes=False) for skeleton in rows]
         more: Json = {"aggregations": counts} if counts else {}
-        more["totalHits"] = SPELT[self._settings.total_hits_as](self._hits(len(found)))
+        hits = self._hits(len(found)) * (2 if "counts-double" in asked.words else 1)
+        more["totalHits"] = SPELT[self._settings.total_hits_as](hits)
         if self._settings.dialect == "next-page-token" and at + size < len(found):
             more["nextPageToken"] = self._token_of(number + 1)
         return Reply(200, envelope(parts, self._settings, more))

@@ -102,6 +102,8 @@ class Settings:
     running_status: Literal[202, 200] = 202
     #: Rows that one job gives before its cursor is refused with 400; None: no limit (row 3).
     job_rows_max: Positive | None = None
+    #: The share of a job's rows that its results have, at every reading: a job that lacks rows.
+    job_share: Share = 1.0
     #: What results before FULFILLED answer, and those of an expired or cancelled job (row 11).
     results_before_done: Literal[404, 400] = 404
     results_after_expiry: Literal[404, 400] = 404

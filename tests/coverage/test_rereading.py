@@ -10,6 +10,7 @@ from lastpage.ledger.ids import Log, digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval
 from lastpage.walks import ROUTES
+from lastpage.walks.walk import Count
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
 NOON = Interval(START, START + timedelta(hours=12))
@@ -23,8 +24,8 @@ def account(*ids: str, hits: int) -> Account:
     return Account(FIRST, START, fetched=len(ids), log=log, hits=[hits])
 
 
-def gap(sums: Account) -> int | None:
-    return ROUTES["pages"].gap("absent", sums)
+def own(sums: Account) -> list[Count]:
+    return ROUTES["pages"].counts("absent", sums)
 
 
 def seen(*ids: str) -> frozenset[bytes]:
@@ -35,6 +36,8 @@ def seen(*ids: str) -> frozenset[bytes]:
 @pytest.mark.parametrize(
     ("sums", "earlier", "rereads", "decision"),
     [
+        (account("a", hits=9), seen("a"), 1, "again"),  # so much is missing that it may pass
+        (account("a", hits=9), seen("a"), REREADS_MAX, "accept"),  # it did not
         (account("a", "b", hits=2), None, 0, "accept"),  # counts agree
         (account("a", "b", hits=1), None, 0, "accept"),  # a surplus is not a fault
         (account("a", hits=2), None, 0, "again"),  # a gap asks for another walk
@@ -58,12 +61,21 @@ def test_the_decision(
     sums: Account, earlier: frozenset[bytes] | None, rereads: int, decision: str
 ) -> None:
     """A deficit is read again, within bounds; a row that vanishes between readings is one, too."""
-    assert decide(sums, gap(sums), earlier, rereads) == decision
+    assert decide(sums, own(sums), earlier, rereads) == decision
 
 
 def test_what_another_slice_saw() -> None:
     """An id that another slice saw is waited for through one more reading; the same rows again end it."""
     complete = account("a", "b", hits=2)
-    assert decide(complete, 0, None, 0, ["a"]) == "accept"
-    assert decide(complete, 0, None, 0, ["c"]) == "again"
-    assert decide(complete, 0, seen("a", "b"), 1, ["c"]) == "accept"
+    assert decide(complete, [], None, 0, ["a"]) == "accept"
+    assert decide(complete, [], None, 0, ["c"]) == "again"
+    assert decide(complete, [], seen("a", "b"), 1, ["c"]) == "accept"
+
+
+def test_what_a_claim_does() -> None:
+    """A claim is waited for, also while the same ids come; one that may be of a whole day is not."""
+    sums, claims = account("a", "b", hits=2), [Count("starts", 5, 2)]
+    assert decide(sums, own(sums), None, 0, claims=claims) == "again"
+    assert decide(sums, own(sums), seen("a", "b"), 2, claims=claims) == "again"
+    assert decide(sums, own(sums), seen("a", "b"), REREADS_MAX, claims=claims) == "accept"
+    assert decide(sums, own(sums), None, 0, claims=claims, vague=5) == "accept"

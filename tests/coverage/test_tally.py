@@ -13,13 +13,21 @@ from lastpage.ledger.ids import digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval, iso
 from lastpage.walks import ROUTES
-from lastpage.walks.walk import Request
+from lastpage.walks.walk import Count, Request
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
 DAY = Interval(START, START + timedelta(days=1))
 LATER = START + timedelta(days=3)
 JOB = Slice(1, DAY, DAY, "cursor", "test", 3)
 PAGES = Slice(1, DAY, DAY, "pages", "test", 3)
+#: What `judge` is told of a reading whose own counts agree with it.
+AGREED: dict[str, Any] = {
+    "own": [Count("hits", 2, 2)],
+    "doubt": "",
+    "proof": "",
+    "as_of": LATER,
+    "settled": LATER,
+}
 
 
 def row(name: str, hour: float = 1, *, ended: bool = True) -> dict[str, Any]:
@@ -43,7 +51,9 @@ def account(piece: Slice, *pages: dict[str, Any], counts: tuple[int, ...] = ()) 
 
 
 def gap(sums: Account, sign: Any) -> int | None:
-    return ROUTES[sums.slice.route].gap(sign, sums)
+    """The largest number of conversations that a count of the walk's own has more."""
+    counts = ROUTES[sums.slice.route].counts(sign, sums)
+    return max((count.missing for count in counts), default=None)
 
 
 def verdict(
@@ -51,7 +61,7 @@ def verdict(
 ) -> Verdict:
     walk = ROUTES[sums.slice.route]
     facts = {
-        "missing": gap(sums, sign),
+        "own": walk.counts(sign, sums),
         "doubt": walk.doubt(sums.slice, mark),
         "proof": walk.signs[sign],
     }
@@ -83,18 +93,50 @@ def test_a_small_gap_that_stays(rows: int, counted: int) -> None:
     """The same rows again, and a gap within the counts' error: `complete`, and the gap is told."""
     result = job_of(rows, counted)
     assert (result.coverage, result.gap) == ("complete", counted - rows)
-    assert "more counted" in result.why
+    assert f"counts {counted - rows} more" in result.why
 
 
 @pytest.mark.invariant("Truthful")
 @pytest.mark.parametrize(
-    ("rows", "counted"), [(0, 1), (0, 2), (0, 18), (1, 3), (12, 15), (1500, 3000), (2960, 3000)]
+    ("rows", "counted", "coverage"),
+    [
+        (12, 15, "unproven"),
+        (60, 80, "unproven"),
+        (2970, 3000, "unproven"),
+        (0, 1, "short"),
+        (0, 2, "short"),
+        (0, 18, "short"),
+        (1, 3, "short"),
+        (59, 80, "short"),
+        (1500, 3000, "short"),
+        (2969, 3000, "short"),
+    ],
 )
-def test_a_large_gap_that_stays(rows: int, counted: int) -> None:
-    """A gap beyond the counts' error, or with fewer than half of the rows, proves nothing: `unproven`."""
+def test_a_large_gap_that_stays(rows: int, counted: int, coverage: str) -> None:
+    """A gap beyond the counts' error proves nothing; beyond 20 and 1 %, or a quarter, rows are missing."""
     result = job_of(rows, counted)
-    assert (result.coverage, result.finality) == ("unproven", "provisional")
+    assert (result.coverage, result.finality) == (coverage, "provisional")
     assert result.gap == counted - rows
+
+
+@pytest.mark.invariant("Truthful")
+@pytest.mark.parametrize(
+    ("of", "vague", "coverage"),
+    [
+        ("hits", 0, "short"),
+        ("starts", 0, "short"),
+        ("starts", 30, "unproven"),  # a count of a part of a day that may be one of all of it
+        ("held", 30, "short"),
+        ("moved", 0, "unproven"),
+        ("living", 0, "unproven"),
+    ],
+)
+def test_what_is_certain_of_a_count(of: Any, vague: int, coverage: str) -> None:
+    """Only what is certain of a count makes a slice short; the rest leaves it unproven."""
+    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
+    facts: Any = {"doubt": "", "proof": "", "as_of": LATER, "settled": LATER}
+    counts = [Count(of, 30, 2), Count("hits", 2, 2)]
+    assert judge(sums, own=counts, **facts, vague=vague).coverage == coverage
 
 
 def test_a_job_that_asked_past_the_watermark() -> None:
@@ -107,26 +149,33 @@ def test_a_job_that_asked_past_the_watermark() -> None:
 
 @pytest.mark.invariant("Truthful")
 @pytest.mark.parametrize(
-    ("claimed", "coverage"), [(2, "complete"), (3, "complete"), (5, "unproven"), (None, "complete")]
+    ("claimed", "coverage"), [(2, "complete"), (4, "complete"), (5, "short"), (0, "complete")]
 )
-def test_what_the_plan_counted(claimed: int | None, coverage: str) -> None:
+def test_what_the_plan_counted(claimed: int, coverage: str) -> None:
     """The plan's count is held against what came, though the walk's own counts agree."""
     sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
-    facts = {"missing": 0, "doubt": "", "proof": "", "as_of": LATER, "settled": LATER}
-    assert judge(sums, **facts, claimed=claimed).coverage == coverage
+    assert judge(sums, **AGREED, claims=[Count("starts", claimed, 2)]).coverage == coverage
+
+
+def test_what_the_destination_holds() -> None:
+    """It is held against what came day by day: a day that has more makes up for no other day."""
+    two = Slice(1, Interval(DAY.start, DAY.end + timedelta(days=1)), DAY, "cursor", "", 4)
+    sums = account(two, {"conversations": [row("a"), row("b"), row("c"), row("d", 25)]})
+    claim = Claim("held", {"2023-10-01": 2, "2023-10-02": 3})
+    assert claim.count(sums) == Count("held", 6, 4)
+    assert Claim("starts", {"": 4}).count(sums) == Count("starts", 4, 4)
 
 
 def test_a_claim_that_is_contradicted() -> None:
     """Three readings whose own counts agree contradict the plan, if the later two are a minute apart."""
     sums = account(JOB, {"conversations": [row("a")]}, counts=(1, 1))
-    claim = Claim(5)
-    assert not claim.hold_against(sums, 0, 100.0)
-    assert not claim.hold_against(sums, 4, 300.0)
-    assert not claim.hold_against(sums, 0, 400.0)
-    assert not claim.hold_against(sums, 0, 459.0)
-    assert claim.hold_against(sums, 0, 460.0)
-    assert claim.counted is None
-    assert "5 were counted" in str(claim)
+    claim, agreed, more = Claim("starts", {"": 5}), [Count("hits", 1, 1)], [Count("hits", 5, 1)]
+    assert not claim.hold_against(sums, agreed, 100.0)
+    assert not claim.hold_against(sums, more, 300.0)
+    assert not claim.hold_against(sums, agreed, 400.0)
+    assert not claim.hold_against(sums, agreed, 459.0)
+    assert "5 were counted" in claim.hold_against(sums, agreed, 460.0)
+    assert claim.count(sums).missing == 0
 
 
 def test_tolerance() -> None:
@@ -310,9 +359,8 @@ def test_finality_of_a_verdict_of_an_older_version() -> None:
 def test_what_another_slice_saw() -> None:
     """An id that another slice saw and that did not come makes it short, however well the counts agree."""
     sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
-    facts = {"missing": 0, "doubt": "", "proof": "", "as_of": LATER, "settled": LATER}
-    assert judge(sums, **facts, seen=["a"]).coverage == "complete"
-    result = judge(sums, **facts, seen=["a", "c"])
+    assert judge(sums, **AGREED, seen=["a"]).coverage == "complete"
+    result = judge(sums, **AGREED, seen=["a", "c"])
     assert (result.coverage, result.finality) == ("short", "provisional")
 
 

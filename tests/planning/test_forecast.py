@@ -19,9 +19,9 @@ def piece(route: Route, rows: int | None, interval: Interval = DAY) -> Slice:
 @pytest.mark.parametrize(
     ("slice_", "requests"),
     [
-        (piece("pages", 0), 1),  # the absent page
-        (piece("pages", 100), 2),
-        (piece("pages", 101), 3),
+        (piece("pages", 0), 2),  # the absent page, a count
+        (piece("pages", 100), 3),
+        (piece("pages", 101), 4),
         (piece("cursor", 0), 11),  # one page, two counts, eight around the job
         (piece("cursor", 100_000), 110),
         (piece("cursor", None, MONTH), 19),  # counted in five parts of a week, before and after
@@ -35,6 +35,6 @@ def test_requests(slice_: Slice, requests: int) -> None:
 def test_totals() -> None:
     """A plan's minutes follow from its requests and the allowance."""
     forecast = Forecast.of([piece("pages", 59_900), piece("cursor", 100)], 300)
-    assert (forecast.conversations, forecast.requests) == (60_000, 611)
-    assert forecast.minutes == pytest.approx(611 / 300)
+    assert (forecast.conversations, forecast.requests) == (60_000, 612)
+    assert forecast.minutes == pytest.approx(612 / 300)
     assert forecast.record()["slices"][0]["route"] == "pages"

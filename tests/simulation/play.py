@@ -14,26 +14,41 @@ import random
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from lastpage import LastpageError, Summary, UnavailableError
+from lastpage.api.messages import Answer, Call
 from lastpage.coverage.tally import Verdict
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval, iso, parse_iso
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import World, world
 from tests.readback import ids, lines, table
-from tests.simulation.scene import DEADLY, MIDNIGHT, Scene
+from tests.simulation.scene import DEADLY, MIDNIGHT, WHILES, Scene
 
 RUNS_MAX = 40
 PAUSES_S = (0.0, 20.0, 400.0, 3 * 3600.0)
 SETTLED_S = 9 * 86_400.0
 EVER = Interval(MIDNIGHT - timedelta(days=60), MIDNIGHT + timedelta(days=60))
 PLAN = sys.modules[Slice.__module__]
+
+
+@dataclass
+class ForAWhile(Stepping):
+    """What goes wrong for a while begins after the plan: with the first page or job."""
+
+    words: tuple[str, ...]
+
+    def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
+        is_page = call.path.endswith("/query") and b'"pageSize": 1,' not in (call.body or b"")
+        if self.words and (is_page or call.path.endswith("/jobs")):
+            self.sandbox.faults.put("details.query", *self.words)
+            self.words = ()
+        return super().send(base, call, headers)
 
 
 @dataclass
@@ -57,6 +72,8 @@ class Play:
             for interval in self.scene.intervals if folder else self.scene.intervals[:1]:
                 self.began = None
                 self._judge(self._until_it_ends(interval))
+                # An index that is out through plan, pages and counts of a run is seen by no client.
+                self.world.clock.sleep(60.0)
             if folder:
                 self._settle()
 
@@ -79,7 +96,9 @@ class Play:
             steps.at = self.rng.randrange(1, 250)
         if self.began is None:
             self.began = datetime.fromtimestamp(self.world.clock.now(), self.scene.now.tzinfo)
-        cloud = self.world.cloud(transport=Stepping(self.world.sandbox, steps), disk=steps.disk)
+        whiles = () if calm or self.rng.random() < 0.5 else self.scene.whiles
+        transport = ForAWhile(self.world.sandbox, steps, whiles)
+        cloud = self.world.cloud(transport=transport, disk=steps.disk)
         return cloud.fetch(interval, self.place, names=False, **self.scene.asked)
 
     def _weather(self) -> None:
@@ -127,13 +146,16 @@ class Play:
         missing = self._visible(span, self.began.timestamp()) - set(found)
         verdicts = self._verdicts()
         if summary.coverage == "complete":
+            for verdict in verdicts:
+                assert verdict.gap <= verdict.conversations, "complete, and not half of it came"
             counted = sum(verdict.gap for verdict in verdicts)
             assert len(missing) <= counted, (
                 f"complete, but {len(missing)} are missing and {counted} were counted"
             )
         if summary.coverage == "short":
-            struck = {word for _, word in self.world.sandbox.faults.receipts} & DEADLY
-            assert struck, f"short without a cause: {summary.notes}"
+            struck = {word for _, word in self.world.sandbox.faults.receipts}
+            lacking = self.scene.settings.get("job_share", 1.0) < 1
+            assert lacking or struck & {*DEADLY, *WHILES}, f"short without a cause: {summary.notes}"
         self._no_429_of_ours()
 
     def _settle(self) -> None:
@@ -160,7 +182,10 @@ class Play:
             if row["conversation_start"] in span
         }
         missing, strange = truth.keys() - found.keys(), found.keys() - truth.keys()
-        assert not missing, f"settled: {len(missing)} missing"
+        # A job that lacks two of four is within the counts' error, which is told.
+        lacking = self.scene.settings.get("job_share", 1.0) < 1
+        told = sum(verdict.gap for verdict in self._verdicts()) if lacking else 0
+        assert len(missing) <= told, f"settled: {len(missing)} missing"
         assert not strange, f"settled: {len(strange)} too many"
         ends = {text: record.get("conversationEnd") for text, record in truth.items()}
         old = [text for text, end in found.items() if (end and iso(end)) != ends[text]]

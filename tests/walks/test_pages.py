@@ -11,7 +11,7 @@ from lastpage.planning.slices import Slice
 from lastpage.query.interval import DAY, Interval, iso
 from lastpage.query.query import Query
 from lastpage.walks.pages import PagesWalk
-from lastpage.walks.walk import Done, Narrow, Request
+from lastpage.walks.walk import Done, Narrow, Request, Step
 
 START = datetime(2023, 10, 1, 10, tzinfo=UTC)
 HOUR = Interval(START, START + timedelta(hours=1))
@@ -35,6 +35,14 @@ def answer(status: int = 200, **body: Any) -> Answer:
     return Answer(status, raw=json.dumps(body).encode())
 
 
+def end_of(walk: PagesWalk, step: Step) -> Step:
+    """The end that follows the counts after the last page."""
+    while isinstance(step, Request):
+        assert step.kind == "recount"
+        step = walk.after(step, answer(totalHits=7))
+    return step
+
+
 @pytest.mark.invariant("Complete")
 def test_page_numbers_to_the_absent_page() -> None:
     """Page numbers go on to a page without conversations, whatever `totalHits` says."""
@@ -45,14 +53,15 @@ def test_page_numbers_to_the_absent_page() -> None:
     third = walk.after(second, page(20, 10, 5))
     assert isinstance(third, Request)
     assert [request.ordinal for request in (first, second, third)] == [1, 2, 3]
-    assert walk.after(third, page()) == Done("absent")
+    assert end_of(walk, walk.after(third, page())) == Done("absent")
 
 
 @pytest.mark.parametrize("empty", [{}, {"conversations": None}, {"conversations": []}])
 def test_the_three_spellings_of_no_conversations(empty: dict[str, Any]) -> None:
     """Absent, null and [] all mean the same."""
     walk = PagesWalk(Query(HOUR))
-    assert walk.after(walk.first(SLICE), answer(totalHits=0, **empty)) == Done("absent")
+    last = walk.after(walk.first(SLICE), answer(totalHits=0, **empty))
+    assert end_of(walk, last) == Done("absent")
 
 
 def test_a_short_page_is_not_the_end() -> None:
@@ -66,7 +75,7 @@ def test_stop_beyond_the_slice() -> None:
     walk = PagesWalk(Query(HOUR))
     border = walk.after(walk.first(SLICE), page(5, 0, -5))
     assert isinstance(border, Request)
-    assert walk.after(border, page(-10, -20)) == Done("beyond")
+    assert end_of(walk, walk.after(border, page(-10, -20))) == Done("beyond")
 
 
 @pytest.mark.invariant("Complete")
@@ -77,7 +86,7 @@ def test_no_early_stop_without_order() -> None:
     assert isinstance(second, Request)
     third = walk.after(second, page(-10, -20))
     assert isinstance(third, Request)
-    assert walk.after(third, page()) == Done("absent")
+    assert end_of(walk, walk.after(third, page())) == Done("absent")
 
 
 def test_a_page_that_begins_above_the_one_before_breaks_the_order() -> None:
@@ -99,7 +108,19 @@ def test_segment_filters_go_oldest_first() -> None:
     assert (body["order"], body["interval"]) == ("asc", str(ahead.asked))
     second = walk.after(first, page(10, 59, 61))
     assert isinstance(second, Request)
-    assert walk.after(second, page(62, 63)) == Done("beyond")
+    assert end_of(walk, walk.after(second, page(62, 63))) == Done("beyond")
+
+
+def test_starts_are_counted_after_the_last_page() -> None:
+    """What started in a slice of a part of a day is the difference of two counts from midnight."""
+    walk, asked = PagesWalk(Query(HOUR)), []
+    step = walk.after(walk.first(SLICE), page())
+    while isinstance(step, Request):
+        asked.append(json.loads(walk.call(step).body or b"")["interval"])
+        step = walk.after(step, answer(403))
+    midnight = HOUR.start.replace(hour=0)
+    assert asked == [str(Interval(midnight, HOUR.end)), str(Interval(midnight, HOUR.start))]
+    assert step == Done("absent")
 
 
 def test_the_wall() -> None:
@@ -126,7 +147,7 @@ def test_a_token_is_followed() -> None:
     assert walk.call(second).query == (("nextPageToken", "t1"),)
     third = walk.after(second, page(nextPageToken="t2"))
     assert isinstance(third, Request)
-    assert walk.after(third, page()) == Done("absent")
+    assert end_of(walk, walk.after(third, page())) == Done("absent")
 
 
 def test_what_a_page_request_says() -> None:

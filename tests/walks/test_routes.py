@@ -1,7 +1,7 @@
 """What each walk answers for its route: freshness, finality, proof, and what it leaves behind."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +11,7 @@ from lastpage.planning.slices import LAG_ASSUMED, Route, Slice
 from lastpage.query.interval import Interval, iso
 from lastpage.query.query import Query
 from lastpage.walks import ROUTES
-from lastpage.walks.walk import Request
+from lastpage.walks.walk import Count, Request
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
 DAY = Interval(START, START + timedelta(days=1))
@@ -21,12 +21,15 @@ EARLIER, LATER = DAY.end - timedelta(hours=1), DAY.end + timedelta(hours=1)
 
 @dataclass
 class Numbers:
-    """An account, as far as a gap is concerned."""
+    """An account, as far as counts are concerned."""
 
     hits: list[int]
     unique: int = 0
     duplicates: int = 0
-    deficits: tuple[int, ...] = ()
+    owns: int = 0
+    countable: int = 0
+    counts: dict[str, list[int | None]] = field(default_factory=dict)
+    slice: Slice = field(default_factory=lambda: slice_of("pages"))
 
 
 def slice_of(route: Route) -> Slice:
@@ -80,22 +83,29 @@ def test_doubt(route: Route, watermark: datetime | None, doubt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sign", "account", "gap"),
+    ("sign", "account", "counts"),
     [
-        ("absent", Numbers([3, 5, 4], unique=4), 0),
-        ("absent", Numbers([5, 4], unique=4), 1),
-        ("absent", Numbers([], unique=4), None),
-        ("beyond", Numbers([9, 9]), 0),
-        ("beyond", Numbers([9, 7]), 2),
-        ("beyond", Numbers([9, 9], duplicates=3), 3),
-        ("read", Numbers([], deficits=(-1, 2)), 2),
-        ("read", Numbers([]), None),
+        ("absent", Numbers([3, 5, 4], unique=4), [Count("hits", 4, 4)]),
+        ("absent", Numbers([5, 4], unique=4), [Count("hits", 5, 4)]),
+        ("absent", Numbers([], unique=4), []),
+        ("absent", Numbers([], owns=4, counts={"recount": [5]}), [Count("starts", 5, 4)]),
+        ("absent", Numbers([], owns=4, counts={"recount": [5, 2]}), [Count("starts", 3, 4)]),
+        ("absent", Numbers([], owns=4, counts={"recount": [5, None]}), []),
+        ("beyond", Numbers([9, 9], owns=4), [Count("moved", 4, 4)]),
+        ("beyond", Numbers([9, 7], owns=4), [Count("moved", 6, 4)]),
+        ("beyond", Numbers([9, 9], owns=4, duplicates=3), [Count("moved", 7, 4)]),
+        ("read", Numbers([], owns=4, counts={"count": [3], "recount": [6]}), [3, 6]),
+        ("read", Numbers([], owns=4, counts={"count": [None], "recount": [6]}), [6]),
+        ("read", Numbers([]), []),
     ],
 )
-def test_gap(sign: str, account: Numbers, gap: int | None) -> None:
-    """Each sign has its own count to be held against; without a count there is no gap to tell."""
+def test_counts(sign: str, account: Numbers, counts: list[Count | int]) -> None:
+    """Each sign has its own count to be held against; a count that was refused is none."""
     (walk,) = [walk for walk in ROUTES.values() if sign in walk.signs]
-    assert walk.gap(sign, account) == gap
+    expected = [
+        each if isinstance(each, Count) else Count("starts", each, account.owns) for each in counts
+    ]
+    assert walk.counts(sign, account) == expected
 
 
 def test_what_an_abandoned_job_leaves() -> None:

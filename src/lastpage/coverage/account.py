@@ -51,7 +51,7 @@ class Account:
     spread: dict[int, Counter[int]] = field(default_factory=dict)
     #: `totalHits` of each page.
     hits: list[int] = field(default_factory=list)
-    #: Counts before and after a job, in the order of their requests (None: refused).
+    #: Counts before and after a walk, in the order of their requests (None: refused).
     counts: dict[str, list[int | None]] = field(default_factory=dict)
     #: The earliest `dataAvailabilityDate` that came with the results.
     watermark: datetime | None = None
@@ -112,6 +112,11 @@ class Account:
         return self.log.latest()
 
     @property
+    def owns(self) -> int:
+        """Different owned ids."""
+        return len(self.owned)
+
+    @property
     def digests(self) -> frozenset[bytes]:
         """The owned ids, as digests."""
         return frozenset(self.owned)
@@ -155,27 +160,6 @@ class Account:
         """Ids that started on the slice's days, owned or not: what counts by life should count."""
         first, end = floor_day(self.slice.interval.start), self.slice.interval.end
         return len(self.owned) + sum(1 for start in self.foreign.values() if first <= start < end)
-
-    @property
-    def deficits(self) -> list[int]:
-        """How many rows more the counts before and after a job have.
-
-        Where the slice begins in the middle of a day, what lives in it and what starts in it
-        differ, and it is not known which the API counts (docs/api.md, 11, row 5): both rule.
-        """
-        known = [
-            [count for count in counts if count is not None]
-            for counts in self.counts.values()
-            if None not in counts
-        ]
-        if floor_day(self.slice.interval.start) == self.slice.interval.start:
-            return [sum(parts) - self.countable for parts in known]
-        living = [sum(parts) - self.countable for *parts, _, _ in known]
-        starting = [
-            to_end - to_start + sum(parts) - len(self.owned)
-            for _, *parts, to_end, to_start in known
-        ]
-        return living + starting
 
 
 def _iso_day(ordinal: int) -> str:

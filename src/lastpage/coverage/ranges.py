@@ -7,12 +7,12 @@ Of an old and a new version of the same hours, the first line that fits decides:
     complete                            short, or unproven and smaller          old
     short                               not short                               new
     provisional, or by page numbers     final, with attributes (by job)         new
-    final, with attributes (by job)     without attributes (by page numbers)    old
+    complete, with attributes           without attributes (by page numbers)    old
     fresher (`as_of`)                   -                                       old
     -                                   as fresh, or fresher                    new
 
 So rows that are known to be incomplete never replace complete ones, and participant attributes,
-which only jobs bring, are not lost once a day is final. The last line also lets a later job win
+which only jobs bring, are not lost once a job had them all. The last line also lets a later job win
 that found a thread open again.
 """
 
@@ -104,7 +104,7 @@ def stays(old: Range, new: Range) -> bool:
     )
     if new_is_settled and not old_is_settled:
         return False
-    if old_is_settled and not new.has_attributes:
+    if old.coverage == "complete" and old.has_attributes and not new.has_attributes:
         return True
     return old.as_of > new.as_of
 

@@ -1,28 +1,46 @@
 """A slice's account, and what it proves: read again or not, coverage, finality. Pure.
 
-Evidence, each held only against the rows that it counts:
+Evidence. Each count is held only against the rows that it counts, and some may count too much:
 
-    what                                         against              if it shows more rows
-    -------------------------------------------  -------------------  -----------------------------
-    the walk's own counts (`Walk.gap`)           what they count      read again
-    the plan's count of starts, a claim          the owned ids        read again, until the walk's
-                                                                      own counts, a minute apart,
-                                                                      contradict it twice
-    ids that other slices saw                    the owned ids        read again, then short
+    count    made by                              held against         certain of it
+    -------  -----------------------------------  -------------------  --------------------------
+    hits     `totalHits` of a walk's pages        all ids it saw       all
+    moved    pages whose rows slid                -                    nothing
+    living   before and after a job that begins   ids of the slice's   nothing: rows that the job
+             in the middle of a day               days                 need not give
+    starts   before a job; after any walk; the    the owned ids        less what a moment of the
+             plan                                                      slice's last day counts
+    held     the destination, of complete ranges  the owned ids        all
 
-The verdict, after readings that bring the same ids; the worst deficit rules:
+A count from midnight to the middle of a day may be one of the whole day (docs/api.md, 11, row 5).
+If it is, the day's first millisecond counts as much; so that count is taken off.
 
-    what                                                              coverage
-    ----------------------------------------------------------------  ----------------------------
-    ids that other slices saw did not come                            short
-    a job that cannot have all that was asked for                     unproven
-    a record without an id or a start; no count at all                unproven
-    a deficit up to max(2, 0.1 %), and at least half came             complete, and the gap is told
-    a larger deficit                                                  unproven
-    none                                                              complete
+Where something is missing the slice is read again, after a pause that grows, up to three times:
 
-Each reading that brings other ids is followed by another, up to three, and then by smaller slices.
-Complete always means: as visible to this client's divisions.
+    what                                    read again until
+    --------------------------------------  ------------------------------------------------------
+    a count of the reading's own            the same ids come; if that makes it short, to the last
+    the plan's or the destination's count:  the reading's own counts and those of two later ones,
+    claims, made before the reading         a minute apart, agree with what came; then it no
+                                            longer counts, and a note says so
+    an id that came before, or that         it comes, or the same ids come
+    another slice saw
+
+Other ids at each reading: smaller slices. Else the verdict; the first line that fits decides:
+
+    what did not come                                                  coverage
+    -----------------------------------------------------------------  ---------------------------
+    an id that another slice saw                                       short
+    what a job cannot have yet                                         unproven
+    of what is certain more than max(20, 1 %), or than a quarter       short
+    a record's id or start; a count of the reading's own               unproven
+    more than max(2, 0.1 %), or than half                              unproven
+    less                                                               complete, the gap is told
+    nothing                                                            complete
+
+The shares are of what was counted, not of what came. Complete always means: as visible to this
+client's divisions. A small gap is accepted because counts are officially approximate (docs/api.md,
+3.2); none of two, or half of an index, are more than an approximation.
 
 Coverage is a fact about a slice, finality about each of its days, whatever else was read with it:
 
@@ -32,15 +50,12 @@ Coverage is a fact about a slice, finality about each of its days, whatever else
     watermark had passed the day's end (and a day more, and so had
     what was asked, where a filter looks at segments)
     any other day, and all days of any other slice                    provisional
-
-A small gap is accepted because counts are officially approximate (docs/api.md, 3.2); two rows of
-two, or half of an index, are more than an approximation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -49,6 +64,7 @@ import msgspec
 from lastpage.coverage.account import PATHS_MAX, Account
 from lastpage.ledger.ids import digest
 from lastpage.query.interval import iso
+from lastpage.walks.walk import Count
 
 Coverage = Literal["complete", "unproven", "short"]
 Finality = Literal["final", "provisional"]
@@ -59,13 +75,39 @@ WORST: tuple[Coverage, ...] = ("complete", "unproven", "short")
 REREADS_MAX = 3
 #: Attempts of a slice that may be lost to jobs that failed or vanished.
 LOST_MAX = 4
-#: Seconds between two readings whose own counts contradict what was counted before.
+#: Seconds between two readings whose own counts contradict a claim.
 CLAIM_APART_S = 60.0
 
 
 def tolerance(count: int) -> int:
     """The gap that is within the counts' own error."""
     return max(2, count // 1000)
+
+
+def weigh(counted: int, came: int) -> Coverage:
+    """What a count proves, if it is certain: the lower lines of the third table."""
+    missing = counted - came
+    if missing <= 0 or (missing <= tolerance(counted) and missing <= came):
+        return "complete"
+    if missing <= max(20, counted // 100) and 4 * missing <= counted:
+        return "unproven"
+    return "short"
+
+
+def certain(count: Count, vague: int) -> int:
+    """What is certain of a count: the last column of the first table.
+
+    `vague` is what a moment of the slice's last day counts.
+    """
+    less = {"moved": count.counted, "living": count.counted, "starts": vague}
+    return count.counted - less.get(count.of, 0)
+
+
+def weigh_count(count: Count, vague: int) -> Coverage:
+    """What a count proves."""
+    if weigh(certain(count, vague), count.came) == "short":
+        return "short"
+    return "complete" if weigh(count.counted, count.came) == "complete" else "unproven"
 
 
 def lacking(account: Account, seen: Collection[str]) -> list[str]:
@@ -76,57 +118,66 @@ def lacking(account: Account, seen: Collection[str]) -> list[str]:
 
 @dataclass(slots=True)
 class Claim:
-    """What the plan counted in a slice; None once it is contradicted.
+    """What was counted in a slice before it was read, as a whole ("") or by start day.
 
-    It was counted before the reading, so conversations may have been deleted since. Then the
-    reading's own counts agree with what came, and so do those of two later readings, at least
-    `CLAIM_APART_S` apart: they contradict it.
+    Conversations may have been deleted since. Then the reading's own counts agree with what came,
+    and so do those of two later readings, at least `CLAIM_APART_S` apart: they contradict it.
     """
 
-    counted: int | None
+    of: Literal["starts", "held"]
+    counted: Mapping[str, int]
     _agreed_at: list[float] = field(default_factory=list)
-    _sentence: str = ""
 
-    def hold_against(self, account: Account, missing: int | None, now: float) -> bool:
-        """Enter one more reading; whether it is the one that contradicts the claim."""
-        came = len(account.owned)
-        if self.counted is None or self.counted <= came or missing is None or missing > 0:
-            return False
+    def count(self, account: Account) -> Count:
+        """Held against an account: a day that has more makes up for no other day."""
+        days, came = account.days, account.owns
+        missing = sum(
+            max(counted - (days.get(day, 0) if day else came), 0)
+            for day, counted in self.counted.items()
+        )
+        return Count(self.of, came + missing, came)
+
+    def hold_against(self, account: Account, own: Iterable[Count], now: float) -> str:
+        """Enter one more reading and its own counts; a sentence if it contradicts the claim."""
+        claimed = self.count(account)
+        own = list(own)
+        if claimed.missing <= 0 or not own or any(count.missing > 0 for count in own):
+            return ""
         self._agreed_at.append(now)
         # The reading itself, and two later ones that are far enough apart.
         if len(self._agreed_at) < 3 or now - self._agreed_at[1] < CLAIM_APART_S:
-            return False
-        self._sentence = (
-            f"{self.counted:,} were counted before it was read; three readings over more than a "
-            f"minute brought {came:,}, as the API counts now"
+            return ""
+        self.counted = {}
+        before = {"starts": "were counted before it was read", "held": "are in the destination"}
+        return (
+            f"{claimed.counted:,} {before[self.of]}; three readings over more than a minute "
+            f"brought {claimed.came:,}, as the API counts now"
         )
-        self.counted = None
-        return True
-
-    def __str__(self) -> str:
-        return self._sentence
 
 
 def decide(
     account: Account,
-    missing: int | None,
+    own: Sequence[Count],
     earlier: frozenset[bytes] | None,
     rereads: int,
     seen: Collection[str] = (),
-    claimed: int | None = None,
+    claims: Iterable[Count] = (),
+    vague: int = 0,
 ) -> Decision:
     """Whether an attempt is accepted, or the slice read again, or cut into smaller ones.
 
-    `missing` is what the API counts and the account lacks (`Walk.gap`; None: there is no count),
-    `earlier` the ids that all attempts before it brought (None for the first), `seen` are ids of
-    the slice that other slices saw, `claimed` is the plan's count (None: none, or contradicted).
+    `own` are the reading's own counts, `earlier` the ids that all attempts before it brought (None
+    for the first), `seen` are ids of the slice that other slices saw, `claims` what was counted
+    before it was read.
     """
     digests = account.digests
-    claim_is_open = claimed is not None and claimed > len(digests)
+    claim_is_open = any(certain(claim, vague) > claim.came for claim in claims)
     lost = bool(earlier and earlier - digests) or bool(lacking(account, seen))
-    if not lost and not claim_is_open and (missing is None or missing <= 0):
+    if not (lost or claim_is_open or any(count.missing > 0 for count in own)):
         return "accept"
-    if digests == earlier and not (claim_is_open and rereads < REREADS_MAX):
+    is_short = any(weigh_count(count, vague) == "short" for count in own)
+    passes = (claim_is_open or is_short) and rereads < REREADS_MAX
+    if digests == earlier and not passes:
         # Another reading would bring the same rows, so it is not rows that slid.
         return "accept"
     return "again" if rereads < REREADS_MAX else "narrow"
@@ -157,6 +208,11 @@ class Verdict:
     #: The paths of fields that this version does not know, as far as a sample shows.
     unknown: list[str] = field(default_factory=list)
 
+    @property
+    def provisional(self) -> Verdict:
+        """The same, with none of its days final."""
+        return replace(self, finality="provisional", final_days=[])
+
     def dump(self) -> str:
         """As JSON, for the ledger."""
         return msgspec.json.encode({**asdict(self), "as_of": iso(self.as_of)}).decode()
@@ -175,13 +231,14 @@ class Verdict:
 def judge(
     account: Account,
     *,
-    missing: int | None,
+    own: Sequence[Count],
     doubt: str,
     proof: str,
     as_of: datetime,
     settled: datetime | None,
     seen: Collection[str] = (),
-    claimed: int | None = None,
+    claims: Iterable[Count] = (),
+    vague: int = 0,
 ) -> Verdict:
     """Coverage and finality of an account that `decide` accepted.
 
@@ -189,11 +246,17 @@ def judge(
     proves. Days that end by `settled` have all their data, as was known before the reading: what
     the watermark reached meanwhile says nothing of rows that were read earlier.
     """
-    if claimed is not None and missing is not None:
-        missing = max(missing, claimed - len(account.owned))
-    coverage, why = _coverage(account, missing, doubt, proof, len(lacking(account, seen)))
+    counts = [*own, *claims]
+    worst = max(
+        counts,
+        key=lambda count: (WORST.index(weigh_count(count, vague)), count.missing),
+        default=Count("starts", 0, 0),
+    )
+    lacks = len(lacking(account, seen))
+    coverage, why = _coverage(account, worst, vague, has_own=bool(own), doubt=doubt, lacks=lacks)
     final = _settled_days(account, settled) if coverage == "complete" and settled else []
-    return _verdict(account, coverage, why, as_of, max(missing or 0, 0), final)
+    gap = max((count.missing for count in counts), default=0)
+    return _verdict(account, coverage, why or proof, as_of, max(gap, 0), final)
 
 
 def short(account: Account, why: str, as_of: datetime) -> Verdict:
@@ -202,24 +265,31 @@ def short(account: Account, why: str, as_of: datetime) -> Verdict:
 
 
 def _coverage(
-    account: Account, missing: int | None, doubt: str, proof: str, lacks: int
+    account: Account, worst: Count, vague: int, *, has_own: bool, doubt: str, lacks: int
 ) -> tuple[Coverage, str]:
-    """The second table at the top of this file."""
+    """The third table at the top of this file; without a reason where nothing is missing."""
     if lacks:
         return "short", f"{lacks:,} conversations that another slice saw are not among its own"
     if doubt:
         return "unproven", doubt
+    coverage = weigh_count(worst, vague)
+    if coverage == "short":
+        return coverage, _missing(worst)
     if account.broken:
         count = len(account.broken)
         return "unproven", f"{count} records could not be read; they are kept as they came"
-    if missing is None:
+    if not has_own:
         return "unproven", "the API gave no count to hold it against"
-    if missing <= 0:
-        return "complete", proof
-    came, again = account.countable, "the same rows come at every reading"
-    if missing <= tolerance(came + missing) and missing <= came:
-        return "complete", f"within the counts' error: {missing} more counted, {again}"
-    return "unproven", f"the API counts {missing:,} more, but {again}"
+    if worst.missing <= 0:
+        return "complete", ""
+    if coverage == "complete":
+        return coverage, f"within the counts' error: {_missing(worst)}"
+    return coverage, _missing(worst)
+
+
+def _missing(count: Count) -> str:
+    who = "the destination has" if count.of == "held" else "the API counts"
+    return f"{who} {count.missing:,} more, but the same rows come at every reading"
 
 
 def _settled_days(account: Account, settled: datetime) -> list[str]:

@@ -15,6 +15,7 @@ sinks.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -27,16 +28,27 @@ from lastpage.api.pace import Turns
 from lastpage.coverage.account import Account
 from lastpage.coverage.evidence import Sighting
 from lastpage.coverage.tally import LOST_MAX, Claim, Verdict, decide, judge, short
-from lastpage.errors import ApiError, Interrupted
+from lastpage.errors import ApiError, Interrupted, RefusedError, RejectedError
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
 from lastpage.planning.slices import Slice, halves_of, look_ahead
 from lastpage.progress import Meter
-from lastpage.query.interval import Interval, from_unix, iso
+from lastpage.query.interval import MS, Interval, floor_day, from_unix, iso
 from lastpage.query.query import Query
 from lastpage.trace import log_event
 from lastpage.walks import ROUTES
-from lastpage.walks.walk import READS, Again, Done, Narrow, Request, Sign, Step, Walk, drive
+from lastpage.walks.walk import (
+    READS,
+    Again,
+    Count,
+    Done,
+    Narrow,
+    Request,
+    Sign,
+    Step,
+    Walk,
+    drive,
+)
 
 #: Jobs in flight; the API's own limit exists and is not known (docs/api.md, 2).
 JOBS_MAX = 6
@@ -62,8 +74,10 @@ class Settler:
     unknown: Callable[[Iterable[Raw]], Iterable[str]] = lambda _records: ()
     #: What other slices saw and these lack; a part of a slice looks for its own share.
     missing: Sequence[Sighting] = ()
-    #: Counts the starts of an interval: for slices without a count, or with one that is old.
-    count: Callable[[Interval], int | None] = lambda _interval: None
+    #: What the destination holds as complete: start ranges, and the conversations of each.
+    held: Sequence[tuple[Interval, int]] = ()
+    #: Counts the starts of an interval.
+    count: Callable[[Interval], int] = lambda _interval: 0
     counted_anew: bool = False
     #: Returns once the spool has room for another slice.
     wait_for_room: Callable[[], None] = lambda: None
@@ -81,8 +95,7 @@ class Settler:
         in_flight = self._jobs if ROUTES[slice_.route].is_job else nullcontext()
         ids: frozenset[bytes] | None = None
         lost = rereads = 0
-        counted = None if self.counted_anew else slice_.expected
-        claim = Claim(self.count(slice_.interval) if counted is None else counted)
+        claims = self._claims(slice_)
         with in_flight, self.turns.walking(slice_.position):
             while True:
                 current = self._resume_or_begin(slice_)
@@ -98,13 +111,17 @@ class Settler:
                 match end:
                     case Done(sign):
                         account = current.account
-                        missing = current.walk.gap(sign, account)
-                        if claim.hold_against(account, missing, self.client.clock.now()):
-                            self.meter.note(f"{slice_}: {claim}")
-                        decision = decide(account, missing, ids, rereads, seen, claim.counted)
+                        own = current.walk.counts(sign, account)
+                        for claim in claims:
+                            now = self.client.clock.now()
+                            if contradicted := claim.hold_against(account, own, now):
+                                self.meter.note(f"{slice_}: {contradicted}")
+                        claimed = [claim.count(account) for claim in claims]
+                        vague = self._vague(slice_, [*own, *claimed])
+                        decision = decide(account, own, ids, rereads, seen, claimed, vague)
                         # A job that is known to be partial is not read again for that.
                         if current.is_partial or decision == "accept":
-                            verdict = self._judge(current, sign, seen, claim.counted)
+                            verdict = self._judge(current, sign, own, seen, claimed, vague)
                             return self._record(planned, current, verdict)
                         ids = account.digests | (ids or frozenset())
                         rereads += 1
@@ -122,8 +139,41 @@ class Settler:
                             return self._record_short(planned, current, why)
                         current.abandon(reason)
 
+    def _claims(self, slice_: Slice) -> list[Claim]:
+        """What was counted in the slice before: by the plan, and by the destination.
+
+        Where the plan has no count, or one that is old, it is counted now.
+        """
+        counted = [] if slice_.expected is None else [slice_.expected]
+        if self.counted_anew or not counted:
+            counted.append(self.count(slice_.interval))
+        held: Counter[str] = Counter()
+        for interval, conversations in self.held:
+            if slice_.interval.clip(interval) == interval:
+                held[interval.start.date().isoformat()] += conversations
+        return [*(Claim("starts", {"": each}) for each in counted), Claim("held", held)]
+
+    def _vague(self, slice_: Slice, counts: Sequence[Count]) -> int:
+        """What a moment of the slice's last day counts, if more seem to have started in it.
+
+        Asked where the slice ends in the middle of that day: then a count of it may be too high.
+        """
+        end, midnight = slice_.interval.end, floor_day(slice_.interval.end)
+        if end == midnight or not any(each.of == "starts" and each.missing > 0 for each in counts):
+            return 0
+        try:
+            return self.count(Interval(midnight, midnight + MS))
+        except (RejectedError, RefusedError):
+            return max(each.counted for each in counts)  # so nothing of it is certain
+
     def _judge(
-        self, current: OpenAttempt, sign: Sign, seen: Collection[str], claimed: int | None
+        self,
+        current: OpenAttempt,
+        sign: Sign,
+        own: Sequence[Count],
+        seen: Collection[str],
+        claims: Iterable[Count],
+        vague: int,
     ) -> Verdict:
         walk, account = current.walk, current.account
         horizon = self.run.horizon
@@ -134,13 +184,14 @@ class Settler:
         settled = watermark and min(watermark, account.slice.asked.end) - look_ahead(self.query)
         return judge(
             account,
-            missing=walk.gap(sign, account),
+            own=own,
             doubt=walk.doubt(account.slice, current.watermark),
             proof=walk.signs[sign],
             as_of=current.as_of,
             settled=settled,
             seen=seen,
-            claimed=claimed,
+            claims=claims,
+            vague=vague,
         )
 
     def _cut(self, planned: Planned, current: OpenAttempt, reason: str) -> list[Planned]:

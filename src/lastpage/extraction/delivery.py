@@ -140,14 +140,14 @@ class Extraction:
                 )
             fetching.note_unread(group, written.unread)
 
-        runs = [self._fetching(ledger)]
+        runs = [self._fetching(ledger, held=_complete(sink))]
         self._deliver(runs[0], write)
         # A run of yesterday that was resumed has the `24h` of yesterday; today they are others.
         if runs[0].outgrown() and ledger.unfinished(self._command) is None:
             self.meter.note(
                 "the unfinished run is done; going on with what the command means by now"
             )
-            runs.append(self._fetching(ledger))
+            runs.append(self._fetching(ledger, held=_complete(sink)))
             self._deliver(runs[1], write)
         if shredder.names.lists:
             # Only those that came: a list that could not be had today leaves yesterday's.
@@ -204,6 +204,7 @@ class Extraction:
         ledger: Ledger,
         check: Callable[[Interval], None] = lambda _: None,
         held_ids: Callable[[Interval], frozenset[bytes] | None] = lambda _: None,
+        held: Sequence[tuple[Interval, int]] = (),
     ) -> Fetching:
         fetching = Fetching.begin(
             self._command,
@@ -214,6 +215,7 @@ class Extraction:
             self.meter,
             check=check,
             held_ids=held_ids,
+            held=held,
         )
         self.meter.keep_notes(partial(ledger.tell, fetching.run))
         return fetching
@@ -266,3 +268,9 @@ class Extraction:
 def _coverage(verdicts: Iterable[Verdict]) -> Coverage:
     """The worst of the slices'."""
     return max((verdict.coverage for verdict in verdicts), key=WORST.index, default="complete")
+
+
+def _complete(sink: TableSink) -> list[tuple[Interval, int]]:
+    """The start ranges that a destination holds as complete, and the conversations of each."""
+    held = chain(*sink.committed().values())
+    return [(each.interval, each.conversations) for each in held if each.coverage == "complete"]

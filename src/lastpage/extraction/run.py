@@ -22,6 +22,7 @@ from lastpage.coverage.account import PATHS_MAX
 from lastpage.coverage.evidence import Evidence, Sighting
 from lastpage.coverage.tally import REREADS_MAX, Verdict
 from lastpage.extraction.attempt import Settler
+from lastpage.extraction.otherwise import OtherWay, is_short_job
 from lastpage.extraction.rows import Group, Rows, grouped
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Planned, Run
@@ -59,11 +60,15 @@ class Fetching:
     meter: Meter
     run: Run
     planner: Planner
+    #: What the destination holds as complete when it begins: start ranges, and their counts.
+    held: Sequence[tuple[Interval, int]] = ()
     #: Whether an earlier process began it.
     resumed: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
     #: Groups that the consumer has and did not commit yet.
     _handed_over: int = 0
+    #: Whether no slice of a job will be read by page numbers any more.
+    _all_decided: bool = False
 
     @classmethod
     def begin(
@@ -77,6 +82,7 @@ class Fetching:
         slices: Sequence[Slice] | None = None,
         check: Callable[[Interval], None] = lambda _interval: None,
         held_ids: Callable[[Interval], frozenset[bytes] | None] = lambda _interval: None,
+        held: Sequence[tuple[Interval, int]] = (),
     ) -> Fetching:
         """Resume the unfinished run of the same command, or plan a new one and commit the plan.
 
@@ -84,7 +90,8 @@ class Fetching:
         `check` raises for an interval that the destination cannot take, before anything is counted.
         `held_ids` has the digests of what a destination that grows holds of an interval, None where
         that is nothing; it is asked where a run is planned again, since a crash may have come
-        between the destination and the ledger.
+        between the destination and the ledger. `held` is what the destination holds as complete:
+        start ranges, and the conversations of each.
         """
         planner = Planner(query, client, JobWatermark(client), meter, options.paginate)
         run = ledger.unfinished(command)
@@ -99,19 +106,19 @@ class Fetching:
             _, horizon = replace(planner, meter=Meter()).resolve()
             slices = planner.plan(run.interval, horizon)
             run = ledger.plan_again(run, horizon, slices, held_ids(run.interval))
-            return cls(query, client, ledger, options, meter, run, planner, resumed=True)
+            return cls(query, client, ledger, options, meter, run, planner, held, resumed=True)
         if run is not None:
             going_on = f"going on with the unfinished run of {since}: {run.interval}"
             meter.note(going_on, of_run=False)
             _reopen_damaged(ledger, run)
             log_plan(planned.slice for planned in ledger.slices(run))
-            return cls(query, client, ledger, options, meter, run, planner, resumed=True)
+            return cls(query, client, ledger, options, meter, run, planner, held, resumed=True)
         interval, horizon = planner.resolve()
         check(interval)
         if slices is None:
             slices = planner.plan(interval, horizon)
         run = ledger.begin(command, interval, horizon, slices, client.server_now())
-        return cls(query, client, ledger, options, meter, run, planner)
+        return cls(query, client, ledger, options, meter, run, planner, held)
 
     def groups(self) -> Iterator[Group]:
         """Settle every slice; yield each group as it becomes whole, then those read again.
@@ -121,15 +128,20 @@ class Fetching:
         and knows only the very same rows again. Slices that were short are settled anew after that.
         """
         try:
+            self._all_decided = True
             yield from self._ready_groups()
+            self._all_decided = False
             self._reopen_short()
-            slices = [each for each in self._slices() if each.state != "cut"]
+            slices = self._current()
             self.meter.expected = sum(each.slice.expected or 0 for each in slices)
             self.meter.slices = len(slices)
             self.meter.slices_done = sum(each.state != "todo" for each in slices)
             for planned in self._settle_all():
                 yield from self._ready_groups(planned.part)
-            yield from self._read_again()
+            self._read_again()
+            self._read_the_other_way()
+            self._all_decided = True
+            yield from self._ready_groups()
         except BaseException:
             self.stop()
             raise
@@ -177,7 +189,7 @@ class Fetching:
 
     def verdicts(self) -> list[Verdict]:
         """The verdicts of the slices that have one, in the order of the slices."""
-        return [Verdict.load(each.verdict) for each in self._slices() if each.verdict is not None]
+        return [Verdict.load(each.verdict) for each in self._current() if each.verdict is not None]
 
     # Settling ---------------------------------------------------------------------------------
 
@@ -197,6 +209,7 @@ class Fetching:
             self._stopped.is_set,
             unknown.unknown_paths,
             [sighting for sightings in (missing or {}).values() for sighting in sightings],
+            self.held,
             self.planner.count,
             self.resumed or bool(missing),
             self._wait_for_room,
@@ -220,17 +233,17 @@ class Fetching:
 
     def _reopen_short(self) -> None:
         """What an earlier process found to be short is settled again."""
-        for planned in self._slices():
+        for planned in self._current():
             if planned.verdict and Verdict.load(planned.verdict).coverage == "short":
                 self.ledger.reopen(self.run, planned.slice.number)
 
-    def _read_again(self) -> Iterator[Group]:
+    def _read_again(self) -> None:
         """Settle again the owners of rows that other slices saw and they lack."""
         missing = self._missing()
         for _ in range(REREADS_MAX):
             if not missing:
                 break
-            for planned in self._slices():
+            for planned in self._current():
                 if lacking := missing.get(planned.slice.number):
                     self.meter.note(
                         f"{planned.slice} lacks {len(lacking):,} that others saw; reading it again"
@@ -239,18 +252,29 @@ class Fetching:
             for _ in self._settle_all(missing):
                 pass
             missing = self._missing()
-        for planned in self._slices():
-            # Also of slices that were not read again: the last readings may have seen theirs.
+        # Also of slices that were not read again: the last readings may have seen theirs.
+        self._mark_short(missing)
+
+    def _read_the_other_way(self) -> None:
+        """Settle what is read by page numbers since a job lacks it, and decide which stays."""
+        if self.options.paginate == "cursor" or not self._other_way.begin():
+            return
+        for _ in self._settle_all():
+            pass
+        self._mark_short(self._missing())
+        self._other_way.decide()
+
+    def _mark_short(self, missing: Mapping[int, list[Sighting]]) -> None:
+        for planned in self._current():
             if lacking := missing.get(planned.slice.number):
                 rows = Rows.of_slice(self.ledger, planned)
                 why = f"{len(lacking):,} conversations that another slice saw are still missing"
                 self._rejudge(rows, replace(rows.verdict, coverage="short", why=why))
-        yield from self._ready_groups()
 
     def _missing(self) -> dict[int, list[Sighting]]:
         """What slices lack that others saw, of those that are not known to be short already."""
         missing = Evidence(self.ledger, self.run, self.client, self.meter.note).missing()
-        for planned in self._slices():
+        for planned in self._current():
             if planned.verdict and Verdict.load(planned.verdict).coverage == "short":
                 missing.pop(planned.slice.number, None)
         return missing
@@ -260,6 +284,14 @@ class Fetching:
     def _slices(self) -> list[Planned]:
         return self.ledger.slices(self.run)
 
+    def _current(self) -> list[Planned]:
+        """The slices that count: none that others stand for."""
+        return [planned for planned in self._slices() if planned.state != "cut"]
+
+    @property
+    def _other_way(self) -> OtherWay:
+        return OtherWay(self.ledger, self.run, self.planner, self.meter.note)
+
     def _ready_groups(self, part: int | None = None) -> Iterator[Group]:
         """Groups that are settled and not written yet; with `part`, only the one that has it."""
         for members in grouped(self._slices()):
@@ -268,7 +300,14 @@ class Fetching:
             states = {planned.state for planned in members}
             if "todo" not in states and "settled" in states:
                 ready = [planned for planned in members if planned.state == "settled"]
+                if any(self._is_held_back(planned) for planned in ready):
+                    continue
                 yield self._group([Rows.of_slice(self.ledger, planned) for planned in ready])
+
+    def _is_held_back(self, planned: Planned) -> bool:
+        """Whether it may still be read by page numbers, or is and it is not decided yet."""
+        may_be = not self._all_decided and self.options.paginate != "cursor"
+        return (may_be and is_short_job(planned)) or self._other_way.is_open(planned)
 
     def _group(self, rows: list[Rows]) -> Group:
         self._handed_over += 1
@@ -279,7 +318,7 @@ class Fetching:
         return Group(rows, frozenset().union(*known) if known else None)
 
     def _rejudge(self, rows: Rows, verdict: Verdict) -> None:
-        verdict = replace(verdict, finality="provisional", final_days=[])
+        verdict = verdict.provisional
         self.ledger.rejudge(self.run, rows.planned.slice.number, verdict.dump())
 
 

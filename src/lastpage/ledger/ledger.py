@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -170,17 +170,40 @@ class Ledger:
         """The slices of a run by their numbers; those that were cut are among them."""
         return [Planned.from_row(row) for row in self._all("slices", run.id)]
 
-    def cut(self, run: Run, whole: Planned, halves: Iterable[Slice]) -> list[Planned]:
-        """Replace a slice by smaller ones, numbered after all others."""
+    def cut(
+        self, run: Run, whole: Planned, halves: Iterable[Slice], *, keeps_verdict: bool = False
+    ) -> list[Planned]:
+        """Replace a slice by others, numbered after all there are.
+
+        If it keeps its verdict, it may be taken back (`take_whole`).
+        """
+        kept = (whole.attempt, whole.verdict) if keeps_verdict else (None, None)
         with self._transaction("cut"):
             row = self._one("last_number", run.id)
             last = int(row[0]) if row else 0
-            self._do("set_slice", "cut", None, None, run.id, whole.slice.number)
+            self._do("set_slice", "cut", *kept, run.id, whole.slice.number)
             cut = []
             for number, half in enumerate(halves, last + 1):
                 cut.append(Planned(replace(half, number=number), whole.part, "todo"))
                 self._add_slice(run.id, cut[-1].slice, whole.part)
         return cut
+
+    def take_whole(self, run: Run, whole: Planned, verdict: str, parts: Iterable[Planned]) -> None:
+        """Take a slice back that was cut and kept its verdict, in place of its parts."""
+        parts = list(parts)
+        with self._transaction("take"):
+            self._do("set_slice", "settled", whole.attempt, verdict, run.id, whole.slice.number)
+            for part in parts:
+                self._do("set_slice", "cut", None, None, run.id, part.slice.number)
+        self._drop_pages(run, parts)
+
+    def take_parts(self, run: Run, whole: Planned, verdicts: Mapping[int, str]) -> None:
+        """Let the parts stand in place of the slice, with these verdicts by their numbers."""
+        with self._transaction("take"):
+            self._do("set_slice", "cut", None, None, run.id, whole.slice.number)
+            for number, verdict in verdicts.items():
+                self._do("set_verdict", verdict, run.id, number)
+        self._drop_pages(run, [whole])
 
     def settle(
         self,
@@ -218,10 +241,7 @@ class Ledger:
                     self.owned(run, planned.slice.number)
                 )
                 self._do("set_delivered", run.id, planned.part, packed(ids))
-        # A crash from here on leaves segments without use; the next start deletes them.
-        for planned in slices:
-            for row in self._all("attempts", run.id, planned.slice.number):
-                self.spool.drop(row["id"])
+        self._drop_pages(run, slices)
 
     # Ids --------------------------------------------------------------------------------------
 
@@ -326,6 +346,12 @@ class Ledger:
         ends = map(iso, (interval.start, interval.end, asked.start, asked.end))
         facts = (slice_.route, slice_.reason, slice_.expected)
         self._do("add_slice", run, slice_.number, part, *ends, *facts)
+
+    def _drop_pages(self, run: Run, slices: Iterable[Planned]) -> None:
+        """A crash in between leaves segments without use; the next start deletes them."""
+        for planned in slices:
+            for row in self._all("attempts", run.id, planned.slice.number):
+                self.spool.drop(row["id"])
 
     @contextmanager
     def _transaction(self, step: str) -> Iterator[None]:

@@ -13,7 +13,8 @@ create table run (
 ) strict;
 
 -- A slice of its plan: todo -> settled (pages whole, verdict given) -> committed (in the
--- destination), or todo -> cut. `part` is the slice of the plan that it was cut from.
+-- destination), or cut: others stand for it; with a verdict, it may still be taken back.
+-- `part` is the slice of the plan that it was cut from.
 create table slice (
   run integer not null, number integer not null, part integer not null,
   start text not null, stop text not null, asked_start text not null, asked_stop text not null,
@@ -127,7 +128,8 @@ delete from page where attempt in (select id from attempt where run = ?);
 -- name: live_attempts
 select attempt.id
 from attempt join slice on slice.run = attempt.run and slice.number = attempt.slice
-where attempt.state != 'lost' and slice.state in ('todo', 'settled');
+where attempt.state != 'lost'
+  and (slice.state in ('todo', 'settled') or slice.state = 'cut' and slice.verdict is not null);
 
 -- name: add_slice
 insert into slice (run, number, part, start, stop, asked_start, asked_stop, route, reason, expected)

@@ -30,8 +30,10 @@ from lastpage.planning.slices import (
     Paginate,
     Probe,
     Slice,
+    by_pages,
     count_started,
     counted_intervals,
+    from_midnight,
     plan,
 )
 from lastpage.progress import Meter
@@ -41,6 +43,8 @@ from lastpage.trace import log_event
 
 #: Rows of the last minute are still being written (docs/api.md, 3.2).
 UNSETTLED = timedelta(minutes=1)
+#: Statuses of a count that a walk goes on without.
+COUNT_REFUSED = frozenset({400, 403, 404})
 #: Requests around a job's pages: submit, delete, and the polls of a job of about a minute.
 JOB_REQUESTS = 8
 
@@ -102,6 +106,10 @@ class Planner:
         slices = self._answered(plan(self.query, interval, horizon, self.paginate))
         log_plan(slices)
         return slices
+
+    def by_pages(self, slice_: Slice, horizon: Horizon) -> list[Slice]:
+        """A job's slice as slices of page numbers; raises `UsageError` where these cannot reach."""
+        return self._answered(by_pages(slice_, self.query, horizon))
 
     def count(self, interval: Interval) -> int:
         """How many conversations started in an interval, as the API counts."""
@@ -217,6 +225,7 @@ def requests_of(slice_: Slice) -> int:
     """How many requests a slice takes if nothing goes wrong."""
     rows = slice_.expected or 0
     if slice_.route == "pages":
-        return math.ceil(rows / PAGE_ROWS_MAX) + 1
+        counts = len(from_midnight(slice_.interval))
+        return math.ceil(rows / PAGE_ROWS_MAX) + 1 + counts
     pages, counts = max(math.ceil(rows / JOB_PAGE_ROWS), 1), 2 * len(counted_intervals(slice_))
     return pages + counts + JOB_REQUESTS

@@ -155,6 +155,25 @@ def routes(
         yield recent, "pages", f"after {known}: jobs would be silently partial"
 
 
+def by_pages(slice_: Slice, query: Query, horizon: Horizon) -> Generator[Probe, int, list[Slice]]:
+    """A job's slice as slices of page numbers; the ledger gives them numbers.
+
+    Raises `UsageError` for a minute that holds more than page numbers can reach.
+    """
+    parts = yield from _page_parts(slice_.interval)
+    return [
+        replace(
+            slice_,
+            interval=part.interval,
+            asked=_asked_interval(part.interval, query, horizon),
+            route="pages",
+            reason="the job lacks what page numbers may have",
+            expected=part.count,
+        )
+        for part in parts
+    ]
+
+
 def halves_of(slice_: Slice) -> list[Slice]:
     """The halves of a slice that proved too large; empty where time is cut no further.
 
@@ -184,10 +203,18 @@ def counted_intervals(slice_: Slice) -> list[Interval]:
     what started in between.
     """
     parts = list(slice_.interval.pieces(PROBE_DAYS_MAX))
-    midnight = floor_day(slice_.interval.start)
-    if midnight < slice_.interval.start:
-        parts += [Interval(midnight, parts[0].end), Interval(midnight, slice_.interval.start)]
-    return parts
+    first = from_midnight(parts[0])
+    return parts + first if len(first) > 1 else parts
+
+
+def from_midnight(interval: Interval) -> list[Interval]:
+    """What is counted for the starts of a week at most: from midnight to its end, and to its start.
+
+    The second is left out where it starts at midnight.
+    """
+    midnight = floor_day(interval.start)
+    ends = [interval.end, interval.start] if midnight < interval.start else [interval.end]
+    return [Interval(midnight, end) for end in ends]
 
 
 def look_ahead(query: Query) -> timedelta:
@@ -196,11 +223,11 @@ def look_ahead(query: Query) -> timedelta:
 
 
 def count_started(interval: Interval) -> Generator[Probe, int, int]:
-    """How many started in an interval of a week at most: counts from midnight to both its ends."""
-    midnight = floor_day(interval.start)
-    count = yield Probe(Interval(midnight, interval.end))
-    if midnight < interval.start:
-        count -= yield Probe(Interval(midnight, interval.start))
+    """How many started in an interval of a week at most."""
+    to_end, *to_start = from_midnight(interval)
+    count = yield Probe(to_end)
+    for part in to_start:
+        count -= yield Probe(part)
     return max(count, 0)
 
 

@@ -25,7 +25,7 @@ from typing import ClassVar
 
 from lastpage.api import shapes
 from lastpage.api.messages import JOBS, Answer, Call, Page, read_job, read_status, safe_id
-from lastpage.planning.planner import count_call
+from lastpage.planning.planner import COUNT_REFUSED, count_call
 from lastpage.planning.slices import (
     JOB_PAGE_ROWS,
     JOB_PAGE_ROWS_MAX,
@@ -34,9 +34,9 @@ from lastpage.planning.slices import (
     Slice,
     counted_intervals,
 )
-from lastpage.query.interval import iso
+from lastpage.query.interval import floor_day, iso
 from lastpage.query.query import Query
-from lastpage.walks.walk import Again, Counted, Done, Narrow, Request, Sign, Step
+from lastpage.walks.walk import Again, Count, Counted, Done, Narrow, Request, Sign, Step, next_count
 
 #: A page's body, decoded; pages grow or shrink towards it.
 PAGE_BYTES = 16 * 1024 * 1024
@@ -91,7 +91,7 @@ class CursorWalk:
         match request.kind:
             case "count" | "recount":
                 interval = counted_intervals(request.slice)[request.ordinal]
-                return count_call(self.query, Probe(interval), frozenset({400, 403, 404}))
+                return count_call(self.query, Probe(interval), COUNT_REFUSED)
             case "submit":
                 return self._submit(request)
             case "poll":
@@ -123,9 +123,25 @@ class CursorWalk:
         return ""
 
     @staticmethod
-    def gap(sign: Sign, account: Counted) -> int | None:
-        """The largest deficit of the counts before and after."""
-        return max(account.deficits, default=None)
+    def counts(sign: Sign, account: Counted) -> list[Count]:
+        """Those before and after.
+
+        Where the slice begins in the middle of a day, what lives in it and what starts in it
+        differ, and it is not known which the API counts (docs/api.md, 11, row 5): both rule.
+        """
+        counts: list[Count] = []
+        for counted in account.counts.values():
+            known = [each for each in counted if each is not None]
+            if len(known) < len(counted):
+                continue
+            if floor_day(account.slice.interval.start) == account.slice.interval.start:
+                counts.append(Count("starts", sum(known), account.owns))
+                continue
+            *parts, to_end, to_start = known
+            counts.append(Count("living", sum(parts), account.countable))
+            started = to_end - to_start + sum(parts[1:])
+            counts.append(Count("starts", started, account.owns))
+        return counts
 
     @staticmethod
     def continuation(request: Request, page: Page) -> int | str | None:
@@ -175,8 +191,8 @@ class CursorWalk:
 
 
 def _after_count(request: Request) -> Step:
-    if request.ordinal + 1 < len(counted_intervals(request.slice)):
-        return replace(request, ordinal=request.ordinal + 1)
+    if more := next_count(request, counted_intervals(request.slice)):
+        return more
     if request.kind == "count":
         return replace(request, kind="submit", ordinal=0)
     return Done("read")

@@ -6,11 +6,14 @@ of the slice can follow. Newest first, threads that have been open for days come
 the slice owns. A filter on segments is the exception: such a request looks past its slice's end, so
 it goes oldest first, or it would read a day of foreign rows before its own.
 
-    sign    the walk ended because          the gap is
+After the last page, what started in the slice is counted once more: an index that was out while the
+pages were read is there again.
+
+    sign    the walk ended because          its own count is
     ------  ------------------------------  --------------------------------------------------------
-    absent  a page had no conversations     the larger of the first and the last totalHits, less the
-                                            unique ids
-    beyond  a whole page lay beyond the     0 where totalHits did not move and no row came twice:
+    absent  a page had no conversations     the larger of the first and the last totalHits, against
+                                            the unique ids
+    beyond  a whole page lay beyond the     how far totalHits moved, and how many rows came twice:
             slice, all pages in order       whatever moved may have moved a row from a page to come
                                             to one that had been read
 """
@@ -25,10 +28,11 @@ from typing import ClassVar
 
 from lastpage.api import shapes
 from lastpage.api.messages import QUERY, Answer, Call, Page
-from lastpage.planning.slices import PAGE_ROWS_MAX, WALL_ROWS, Slice
+from lastpage.planning.planner import COUNT_REFUSED, count_call
+from lastpage.planning.slices import PAGE_ROWS_MAX, WALL_ROWS, Probe, Slice, from_midnight
 from lastpage.query.interval import Interval, iso
 from lastpage.query.query import Query
-from lastpage.walks.walk import Counted, Done, Narrow, Request, Sign, Step
+from lastpage.walks.walk import Count, Counted, Done, Narrow, Request, Sign, Step, next_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +59,22 @@ class PagesWalk:
         return Request(slice_, "page", ordinal=1, page_size=self.page_size)
 
     def after(self, request: Request, answer: Answer) -> Step:
-        """The next page, or the end."""
+        """The next page; after the last one a count, and the end."""
+        if request.kind == "recount":
+            more = next_count(request, from_midnight(request.slice.interval))
+            return more or Done(request.sign)
         if answer.status == 400:
             return Narrow(f"page {request.ordinal} was refused with 400")
         page = answer.page
         if not page.heads and not page.token:
-            return Done("absent")
+            return self._count(request, "absent")
         starts = [head.start for head in page.known]
         # Sorted within the page, and after the first row of the page before it.
         sequence = [*([request.top] if request.top else []), *map(iso, starts)]
         in_order = sequence == sorted(sequence, reverse=self._newest_first)
         ordered = request.ordered and in_order
         if ordered and starts and self._is_beyond(starts, request.slice.interval):
-            return Done("beyond")
+            return self._count(request, "beyond")
         ordinal = request.ordinal + 1
         if ordinal * request.page_size > WALL_ROWS:
             return Narrow(f"page {ordinal} would be beyond the {WALL_ROWS:,} rows of a query")
@@ -76,7 +83,10 @@ class PagesWalk:
         return replace(request, ordinal=ordinal, top=top, ordered=ordered, token=token)
 
     def call(self, request: Request) -> Call:
-        """One page of the details query (docs/api.md, 1.3)."""
+        """One page of the details query, or a count (docs/api.md, 1.3)."""
+        if request.kind == "recount":
+            interval = from_midnight(request.slice.interval)[request.ordinal]
+            return count_call(self.query, Probe(interval), COUNT_REFUSED)
         body = {
             "interval": str(request.slice.asked),
             "order": "desc" if self._newest_first else "asc",
@@ -113,14 +123,21 @@ class PagesWalk:
         return ""
 
     @staticmethod
-    def gap(sign: Sign, account: Counted) -> int | None:
+    def counts(sign: Sign, account: Counted) -> list[Count]:
         """See the table at the top of this file."""
-        if not account.hits:
-            return None
-        first, last = account.hits[0], account.hits[-1]
-        if sign == "absent":
-            return max(first, last) - account.unique
-        return max(abs(last - first), account.duplicates)
+        counts: list[Count] = []
+        if account.hits:
+            first, last = account.hits[0], account.hits[-1]
+            if sign == "absent":
+                counts.append(Count("hits", max(first, last), account.unique))
+            else:
+                moved = max(abs(last - first), account.duplicates)
+                counts.append(Count("moved", account.owns + moved, account.owns))
+        recounted = account.counts.get("recount", ())
+        if recounted and None not in recounted:
+            to_end, *to_start = (each or 0 for each in recounted)
+            counts.append(Count("starts", to_end - sum(to_start), account.owns))
+        return counts
 
     @staticmethod
     def continuation(request: Request, page: Page) -> int | str | None:
@@ -131,6 +148,11 @@ class PagesWalk:
     def cleanup(made: Sequence[Request]) -> Request | None:
         """Nothing is left at the API."""
         return None
+
+    @staticmethod
+    def _count(last: Request, sign: Sign) -> Request:
+        """The first count after the last page."""
+        return Request(last.slice, "recount", page_size=last.page_size, sign=sign)
 
     @property
     def _newest_first(self) -> bool:

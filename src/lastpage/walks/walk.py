@@ -24,7 +24,7 @@ The two routes differ in more than their requests. Each walk answers for its rou
     settled_until      the watermark of the plan      the watermark of this attempt
     doubt              never                          no watermark, or one before what was asked for
     signs              absent, beyond                 read
-    gap                totalHits against unique ids   the counts before and after against the rows
+    counts             totalHits; one after the walk  before and after the job
     continuation       a page number or a token       a cursor
     cleanup            nothing                        the job is deleted
 
@@ -37,12 +37,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
 from lastpage.api.messages import Answer, Call, Page
 from lastpage.planning.slices import Slice
+from lastpage.query.interval import Interval
 
 #: Requests in one walk. The largest job of ours has some hundred pages; two hours of polling are
 #: 250 requests.
@@ -70,6 +71,8 @@ class Request:
     #: `page`: the first start of the page before, and whether all pages so far were in order.
     top: str = ""
     ordered: bool = True
+    #: `recount` after pages: by what the last page was known.
+    sign: Sign = "read"
     #: `poll`: seconds waited for the job so far.
     waited_s: float = 0.0
     #: Seconds to wait before this request is sent.
@@ -112,9 +115,30 @@ class Again:
 
 Step = Request | Done | Narrow | Again
 
+#: What a count counts; how much of it is certain, the table in coverage/tally.py says.
+Of = Literal["hits", "moved", "living", "starts", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A count of the API, and how many came of the conversations that it counts."""
+
+    of: Of
+    counted: int
+    came: int
+
+    @property
+    def missing(self) -> int:
+        """How many more are counted than came; below zero, how many fewer."""
+        return self.counted - self.came
+
 
 class Counted(Protocol):
-    """The numbers of a slice's account that a gap is computed from (`coverage.account.Account`)."""
+    """The numbers of a slice's account that counts are held against (`coverage.account`)."""
+
+    @property
+    def slice(self) -> Slice:
+        """What the account is of."""
 
     @property
     def hits(self) -> Sequence[int]:
@@ -129,8 +153,16 @@ class Counted(Protocol):
         """Rows that repeat an id."""
 
     @property
-    def deficits(self) -> Sequence[int]:
-        """For each count before and after a job: the conversations counted less those read."""
+    def owns(self) -> int:
+        """Different ids that start in the slice."""
+
+    @property
+    def countable(self) -> int:
+        """Different ids that started on the slice's days, owned or not."""
+
+    @property
+    def counts(self) -> Mapping[str, Sequence[int | None]]:
+        """What was counted before and after the walk, in the order asked (None: refused)."""
 
 
 class Walk(Protocol):
@@ -179,11 +211,8 @@ class Walk(Protocol):
         """Why this route cannot have read all of the slice, whatever the counts say; or nothing."""
 
     @staticmethod
-    def gap(sign: Sign, account: Counted) -> int | None:
-        """How many conversations the API counts that were not read, after an end with this sign.
-
-        0 or less means none, None that there is no count.
-        """
+    def counts(sign: Sign, account: Counted) -> list[Count]:
+        """What the API counted, after an end with this sign; nothing where it told no count."""
 
     @staticmethod
     def continuation(request: Request, page: Page) -> int | str | None:
@@ -224,6 +253,13 @@ def drive(
         step = following
         del answer  # its memory is free before the next page comes
     return Again(f"no end after {STEPS_MAX:,} requests")
+
+
+def next_count(request: Request, intervals: Sequence[Interval]) -> Request | None:
+    """The count after this one; None after the last."""
+    if request.ordinal + 1 == len(intervals):
+        return None
+    return replace(request, ordinal=request.ordinal + 1)
 
 
 def _identity(request: Request) -> tuple[str, str, str, str, int]:
