@@ -17,13 +17,20 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import commands_page, errors_page, invariants_page, tables_page
+from docs import commands_page, coverage_page, errors_page, invariants_page, tables_page
 
 ROOT = Path(__file__).parents[1]
 PAGES = (*sorted((ROOT / "docs").glob("*.md")), ROOT / "INVARIANTS.md")
 #: The name of each block, and what makes its text.
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "commands: commands": commands_page.commands,
+    "coverage: evidence": coverage_page.evidence,
+    "coverage: readings": coverage_page.readings,
+    "coverage: verdict": coverage_page.verdict,
+    "coverage: gaps": coverage_page.gaps,
+    "coverage: signs": coverage_page.signs,
+    "coverage: other way": coverage_page.other_way,
+    "coverage: versions": coverage_page.versions,
     "errors: classes": errors_page.classes,
     "errors: answers": errors_page.answers,
     "errors: others": errors_page.others,

@@ -5,11 +5,11 @@ Evidence. Each count is held only against the rows that it counts, and some may 
     count    made by                              held against         certain of it
     -------  -----------------------------------  -------------------  --------------------------
     hits     `totalHits` of a walk's pages        all ids it saw       all
-    moved    pages whose rows slid                -                    nothing
+    moved    pages whose rows slid                the owned ids        nothing
     living   before and after a job that begins   ids of the slice's   nothing: rows that the job
              in the middle of a day               days                 need not give
-    starts   before a job; after any walk; the    the owned ids        less what a moment of the
-             plan                                                      slice's last day counts
+    starts   the plan; before and after a job;    the owned ids        all, less what a moment of
+             after page numbers                                        the slice's last day counts
     held     the destination, of complete ranges  the owned ids        all
 
 A count from midnight to the middle of a day may be one of the whole day (docs/api.md, 11, row 5).
@@ -17,13 +17,13 @@ If it is, the day's first millisecond counts as much; so that count is taken off
 
 Where something is missing the slice is read again, after a pause that grows, up to three times:
 
-    what                                    read again until
-    --------------------------------------  ------------------------------------------------------
-    a count of the reading's own            the same ids come; if that makes it short, to the last
-    the plan's or the destination's count:  the reading's own counts and those of two later ones,
-    claims, made before the reading         a minute apart, agree with what came; then it no
-                                            longer counts, and a note says so
-    an id that came before, or that         it comes, or the same ids come
+    what is missing                        read again until
+    -------------------------------------  -------------------------------------------------------
+    a count of the reading's own           the same ids come; to the last, if that makes it short
+    a claim (the plan's, a destination's)  its own counts and those of two later readings, a
+                                           minute apart, agree with what came; then a note says so
+                                           and the claim counts no longer
+    an id of an earlier reading, or that   it comes, or the same ids come
     another slice saw
 
 Other ids at each reading: smaller slices. Else the verdict; the first line that fits decides:
@@ -32,15 +32,15 @@ Other ids at each reading: smaller slices. Else the verdict; the first line that
     -----------------------------------------------------------------  ---------------------------
     an id that another slice saw                                       short
     what a job cannot have yet                                         unproven
-    of what is certain more than max(20, 1 %), or than a quarter       short
+    of what is certain, more than the gap of `unproven`                short
     a record's id or start; a count of the reading's own               unproven
-    more than max(2, 0.1 %), or than half                              unproven
+    of what was counted, more than the gap of `complete`               unproven
     less                                                               complete, the gap is told
     nothing                                                            complete
 
-The shares are of what was counted, not of what came. Complete always means: as visible to this
-client's divisions. A small gap is accepted because counts are officially approximate (docs/api.md,
-3.2); none of two, or half of an index, are more than an approximation.
+The gaps are `GAPS`, below; shares are of what was counted, not of what came. Complete always means:
+as visible to this client's divisions. A small gap is accepted because counts are officially
+approximate (docs/api.md, 3.2); none of two, or half of an index, are more than an approximation.
 
 Coverage is a fact about a slice, finality about each of its days, whatever else was read with it:
 
@@ -71,6 +71,30 @@ Finality = Literal["final", "provisional"]
 Decision = Literal["accept", "again", "narrow"]
 #: Best to worst.
 WORST: tuple[Coverage, ...] = ("complete", "unproven", "short")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How many of what was counted may be missing: so many rows or this share, the larger; and
+    never more than `most`, a share.
+    """
+
+    rows: int
+    share: float
+    most: float
+
+    def takes(self, missing: int, counted: int) -> bool:
+        """Whether so many missing of so many counted are within it."""
+        return missing <= max(self.rows, int(counted * self.share)) and (
+            missing <= counted * self.most
+        )
+
+
+#: The gap that each coverage allows; what is within neither is short.
+GAPS: Mapping[Coverage, Gap] = {
+    "complete": Gap(rows=2, share=0.001, most=0.5),
+    "unproven": Gap(rows=20, share=0.01, most=0.25),
+}
 #: Walks of a slice after the first, to fill a gap.
 REREADS_MAX = 3
 #: Attempts of a slice that may be lost to jobs that failed or vanished.
@@ -81,17 +105,14 @@ CLAIM_APART_S = 60.0
 
 def tolerance(count: int) -> int:
     """The gap that is within the counts' own error."""
-    return max(2, count // 1000)
+    gap = GAPS["complete"]
+    return max(gap.rows, int(count * gap.share))
 
 
 def weigh(counted: int, came: int) -> Coverage:
-    """What a count proves, if it is certain: the lower lines of the third table."""
-    missing = counted - came
-    if missing <= 0 or (missing <= tolerance(counted) and missing <= came):
-        return "complete"
-    if missing <= max(20, counted // 100) and 4 * missing <= counted:
-        return "unproven"
-    return "short"
+    """What a count proves, if it is certain."""
+    missing = max(counted - came, 0)
+    return next((name for name, gap in GAPS.items() if gap.takes(missing, counted)), "short")
 
 
 def certain(count: Count, vague: int) -> int:
