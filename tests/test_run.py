@@ -90,14 +90,6 @@ def test_a_hole_that_stays(tmp_path: Path) -> None:
     assert any("another slice saw" in note for note in summary.notes)
 
 
-def test_a_hole_of_a_job_that_page_numbers_fill(tmp_path: Path) -> None:
-    """A row that no job brings is read by page numbers, at the end of the run."""
-    made = world()
-    summary = made.cloud(transport=Hidden(made.sandbox, _by_job)).fetch(ACROSS, tmp_path)
-    assert summary.coverage == "complete"
-    assert WITNESSED.id in ids(tmp_path)
-
-
 def test_a_hole_that_was_deleted(tmp_path: Path) -> None:
     """What was seen and then deleted is not missing: asked for by id it is gone, nothing is read again, and the run says so."""
     made = world()
@@ -321,10 +313,10 @@ def test_an_unfinished_run_that_ends_short(tmp_path: Path) -> None:
     """A run that was resumed and is short makes the summary short, though what the command means by now is complete."""
     made = world(per_day=60)
     with made.outage("jobs.results"):
-        made.cloud().fetch("24h", tmp_path)
+        made.cloud().fetch("24h", tmp_path, paginate="cursor")
     made.sandbox.faults.put("jobs.status", *["fail-job"] * LOST_MAX)
     made.clock.sleep(2 * 86_400)
-    summary = made.cloud().fetch("24h", tmp_path)
+    summary = made.cloud().fetch("24h", tmp_path, paginate="cursor")
     assert any("by now" in note for note in summary.notes)
     assert (summary.coverage, summary.finality) == ("short", "provisional")
     assert any("attempts were lost" in note for note in summary.notes)

@@ -157,7 +157,7 @@ def test_what_the_plan_counted(claimed: int, coverage: str) -> None:
     assert judge(sums, **AGREED, claims=[Count("starts", claimed, 2)]).coverage == coverage
 
 
-def test_what_the_destination_holds() -> None:
+def test_a_claim_of_what_is_held() -> None:
     """It is held against what came day by day: a day that has more makes up for no other day."""
     two = Slice(1, Interval(DAY.start, DAY.end + timedelta(days=1)), DAY, "cursor", "", 4)
     sums = account(two, {"conversations": [row("a"), row("b"), row("c"), row("d", 25)]})

@@ -1,4 +1,4 @@
-"""The ledger's file: opened, brought up to date, or refused and left as it is.
+"""The ledger's file: opened, brought up to date, or refused; and its transactions.
 
     what is there                          what happens
     -------------------------------------  ---------------------------------------------------
@@ -15,8 +15,12 @@ its plan; the same command plans it again.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from sqlite3 import Row
+from typing import Any, cast
 
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import named_statements
@@ -90,3 +94,45 @@ def _columns_of(version: int) -> set[str]:
     with closing(sqlite3.connect(":memory:")) as db:
         db.executescript(SQL["schema"])
         return _columns(db) - COLUMNS_NEW[version] | COLUMNS_GONE[version]
+
+
+class Transactions:
+    """A connection to our ledger that threads share; whatever changes it is a transaction.
+
+    Raises `DestinationError` where the disk does not do what it should.
+    """
+
+    def __init__(self, path: Path, seam: Callable[[str], None]) -> None:
+        self._path = path
+        self._seam = seam
+        self._lock = threading.RLock()
+        self._db = connect(path)
+
+    @contextmanager
+    def _transaction(self, step: str) -> Iterator[None]:
+        with self._lock:
+            try:
+                self._seam(f"ledger {step}")
+                self._db.execute("begin immediate")
+                yield
+                self._db.execute("commit")
+            except BaseException as problem:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                if isinstance(problem, sqlite3.Error):
+                    raise DestinationError(
+                        f"cannot write the ledger in {self._path.parent}: {problem}; "
+                        "correct that, then run the same command again"
+                    ) from None
+                raise
+
+    def _do(self, name: str, *values: Any) -> sqlite3.Cursor:
+        return self._db.execute(SQL[name], values)
+
+    def _one(self, name: str, *values: Any) -> Row | None:
+        with self._lock:
+            return cast("Row | None", self._db.execute(SQL[name], values).fetchone())
+
+    def _all(self, name: str, *values: Any) -> list[Row]:
+        with self._lock:
+            return self._db.execute(SQL[name], values).fetchall()

@@ -20,17 +20,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
 
 from lastpage.api.messages import Answer
 from lastpage.errors import DestinationError, UsageError
-from lastpage.ledger.database import SQL, connect
+from lastpage.ledger.database import Transactions
 from lastpage.ledger.ids import Digests, packed
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
 from lastpage.ledger.spool import Spool
@@ -45,10 +43,9 @@ ANOTHER: dict[str, Callable[[str, str], str]] = {
     "organization": lambda known, asked: f"another organization ({known}, not {asked})",
     "filters": other_filters,
 }
-Row = sqlite3.Row
 
 
-class Ledger:
+class Ledger(Transactions):
     """One SQLite file and the spool beside it. Every method is one transaction, from any thread.
 
     Raises `DestinationError` where the disk does not do what it should.
@@ -56,12 +53,10 @@ class Ledger:
 
     def __init__(self, folder: Path, seam: Callable[[str], None] = lambda _name: None) -> None:
         self.folder = folder
-        self._seam = seam
-        self._lock = threading.RLock()
         self._claim: dict[str, str] = {}
         self._made = [path for path in (folder / FILE, folder / "spool") if not path.exists()]
         try:
-            self._db = connect(folder / FILE)
+            super().__init__(folder / FILE, seam)
             (folder / "spool").mkdir(exist_ok=True)
         except (OSError, sqlite3.Error) as problem:
             raise DestinationError(
@@ -352,32 +347,3 @@ class Ledger:
         for planned in slices:
             for row in self._all("attempts", run.id, planned.slice.number):
                 self.spool.drop(row["id"])
-
-    @contextmanager
-    def _transaction(self, step: str) -> Iterator[None]:
-        with self._lock:
-            try:
-                self._seam(f"ledger {step}")
-                self._db.execute("begin immediate")
-                yield
-                self._db.execute("commit")
-            except BaseException as problem:
-                if self._db.in_transaction:
-                    self._db.execute("rollback")
-                if isinstance(problem, sqlite3.Error):
-                    raise DestinationError(
-                        f"cannot write the ledger in {self.folder}: {problem}; "
-                        "correct that, then run the same command again"
-                    ) from None
-                raise
-
-    def _do(self, name: str, *values: Any) -> sqlite3.Cursor:
-        return self._db.execute(SQL[name], values)
-
-    def _one(self, name: str, *values: Any) -> Row | None:
-        with self._lock:
-            return cast("Row | None", self._db.execute(SQL[name], values).fetchone())
-
-    def _all(self, name: str, *values: Any) -> list[Row]:
-        with self._lock:
-            return self._db.execute(SQL[name], values).fetchall()
