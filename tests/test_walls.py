@@ -139,13 +139,38 @@ def test_what_fits_nowhere(tmp_path: Path) -> None:
     assert any("smaller slices do not help" in note for note in summary.notes)
 
 
-def test_a_continuation_token(tmp_path: Path) -> None:
-    """If the details query ever sends a `nextPageToken`, it is followed, as the guess has it."""
+@pytest.mark.parametrize("first", [0, 9])
+def test_a_continuation_token(tmp_path: Path, first: int) -> None:
+    """If the details query ever sends a `nextPageToken`, it is followed to the answer without one, which is the end, and no page is read twice."""
     made = world(per_day=600, dialect="next-page-token")
-    summary = made.cloud().fetch(MORNING, tmp_path, page_size=20)
+    counted = len(truth(made, first, 15))
+    interval = f"2023-10-20T{first:02}:00Z/2023-10-20T15:00Z"
+    summary = made.cloud().fetch(interval, tmp_path, page_size=20, paginate="pages")
     assert summary.coverage == "complete"
-    assert sorted(ids(tmp_path)) == truth(made, 9, 15)
-    assert any("nextPageToken" in entry.query for entry in made.sandbox.log)
+    assert sorted(ids(tmp_path)) == truth(made, first, 15)
+    pages = [
+        entry
+        for entry in made.sandbox.log
+        if entry.endpoint == "details.query" and entry.json["paging"]["pageSize"] == 20
+    ]
+    assert ["nextPageToken" in entry.query for entry in pages] == [False] + [True] * (
+        len(pages) - 1
+    )
+    assert len(pages) <= counted / 20 + 2
+
+
+@pytest.mark.parametrize("count", [0, 1, 19, 20, 21])
+def test_a_continuation_token_that_is_not_needed(tmp_path: Path, count: int) -> None:
+    """Where one page holds all that is counted, a server of tokens sends none: its first page comes again for page 2, and that is the end."""
+    made = world(per_day=0, dialect="next-page-token")
+    made.sandbox.world.add(
+        *(talk(number, TODAY + timedelta(minutes=number)) for number in range(count))
+    )
+    summary = made.cloud().fetch(
+        "2023-10-20T00:00Z/2023-10-20T15:00Z", tmp_path, page_size=20, paginate="pages"
+    )
+    assert (summary.coverage, summary.conversations) == ("complete", count)
+    assert summary.pages <= 2
 
 
 @pytest.mark.parametrize("reaction", ["reject", "clamp", "accept"])

@@ -52,21 +52,17 @@ class DetailsQuery:
         check_keys(body, KEYS_OF_QUERY, self._settings)
         check_length(interval, self._settings, now_ms, filtered=filters.has_predicate)
         check_order(body)
-        size, number = self._paging(body)
+        size, at = self._paging(asked)
         counted = frequencies.checked(body)
         if "slide-rows" in asked.words:
             self._slide(interval, now_ms)
-        if self._settings.dialect == "next-page-token" and "nextPageToken" in asked.query:
-            number = self._page_of(asked.query["nextPageToken"])
         found = self.selected(interval, filters, now_ms)
         if "index-out" in asked.words:
             found = []
         if "index-half" in asked.words:
             found = found[::2]
         _arrange(found, body)
-        return self._page(
-            asked, found, (size, number), now_ms, self._counts(counted, found, now_ms)
-        )
+        return self._page(asked, found, (size, at), now_ms, self._counts(counted, found, now_ms))
 
     def selected(self, interval: Span, filters: Filters, now_ms: int) -> list[Skeleton]:
         """What the interval selects: days by their index, then by life, unless the switch says
@@ -91,10 +87,9 @@ class DetailsQuery:
         now_ms: int,
         counts: list[Json],
     ) -> Reply:
-        size, number = paging
-        at = (number - 1) * size
-        if "repeat-page" in asked.words and number > 1:
-            at -= size
+        size, at = paging
+        if "repeat-page" in asked.words:
+            at = max(at - size, 0)
         rows = found[at : at + size]
         if "short-page" in asked.words:
             rows = rows[: max(len(rows) // 2, 1)]
@@ -105,7 +100,7 @@ class DetailsQuery:
         hits = self._hits(len(found)) * (2 if "counts-double" in asked.words else 1)
         more["totalHits"] = SPELT[self._settings.total_hits_as](hits)
         if self._settings.dialect == "next-page-token" and at + size < len(found):
-            more["nextPageToken"] = self._token_of(number + 1)
+            more["nextPageToken"] = self._token_of(at + size)
         return Reply(200, envelope(parts, self._settings, more))
 
     def _counts(self, asked: list[Json], found: list[Skeleton], now_ms: int) -> list[Json]:
@@ -124,7 +119,17 @@ class DetailsQuery:
         drawn = random.Random(f"hits {self._settings.seed} {self._answers}")
         return max(hits + drawn.randint(-moves, moves), 0) if moves else hits
 
-    def _paging(self, body: Json) -> tuple[int, int]:
+    def _paging(self, asked: Asked) -> tuple[int, int]:
+        """The size of a page, and how many rows stand before it."""
+        size, number = self._page_asked(asked.json)
+        if self._settings.dialect == "next-page-token":
+            token = asked.query.get("nextPageToken")
+            return size, 0 if token is None else self._at(token)
+        if size * number > self._settings.pagination_cap:
+            raise too_far(self._settings.pagination_cap, self._settings)
+        return size, (number - 1) * size
+
+    def _page_asked(self, body: Json) -> tuple[int, int]:
         paging = body.get("paging")
         if paging is None:
             return PAGE_SIZE_DEFAULT, 1
@@ -136,8 +141,6 @@ class DetailsQuery:
             raise bad_request(f"pageSize may not exceed {PAGE_SIZE_MAX}.")
         if size > PAGE_SIZE_MAX and self._settings.page_size_over_100 == "clamp":
             size = PAGE_SIZE_MAX
-        if size * number > self._settings.pagination_cap:
-            raise too_far(self._settings.pagination_cap, self._settings)
         return size, number
 
     def _slide(self, interval: Span, now_ms: int) -> None:
@@ -149,12 +152,12 @@ class DetailsQuery:
             name = f"51de0000-{drawn.getrandbits(16):04x}-4000-8000-{drawn.getrandbits(48):012x}"
             world.add(Skeleton(name, begun, min(begun + 60_000, now_ms), now_ms))
 
-    def _token_of(self, number: int) -> str:
-        token = f"page-{random.Random(f'token {number}').getrandbits(64):016x}"
-        self._tokens[token] = number
+    def _token_of(self, at: int) -> str:
+        token = f"page-{random.Random(f'token {at}').getrandbits(64):016x}"
+        self._tokens[token] = at
         return token
 
-    def _page_of(self, token: str) -> int:
+    def _at(self, token: str) -> int:
         if token not in self._tokens:
             raise bad_request("The page token is not valid.")
         return self._tokens[token]

@@ -79,7 +79,8 @@ class Settings:
     total_hits_as: Literal["integer", "decimal", "text"] = "integer"
     #: How no conversations are spelt (row 18).
     empty_answer: Literal["absent", "empty-list"] = "absent"
-    #: Whether the synchronous query sends a continuation token (row 22).
+    #: Whether the synchronous query sends a continuation token; if so, page numbers mean nothing to
+    #: it (row 22).
     dialect: Literal["none", "next-page-token"] = "none"
 
     #: Polls until a job is done, and seconds; both have to have passed.

@@ -150,6 +150,41 @@ def test_a_token_is_followed() -> None:
     assert end_of(walk, walk.after(third, page())) == Done("absent")
 
 
+@pytest.mark.invariant("Complete")
+def test_a_token_ends_where_it_ends() -> None:
+    """Once an answer had a `nextPageToken`, the one without ends the walk, rows or none; before that it ends nothing."""
+    walk = PagesWalk(Query(HOUR))
+    first = walk.first(SLICE)
+    assert isinstance(walk.after(first, page(30)), Request)
+    second = walk.after(first, page(30, nextPageToken="t1"))
+    assert isinstance(second, Request)
+    for more in ({}, {"nextPageToken": None}, {"nextPageToken": ""}):
+        assert end_of(walk, walk.after(second, page(20, **more))) == Done("last")
+
+
+@pytest.mark.parametrize(
+    ("again", "hits", "ends"),
+    [
+        ((30, 20, 10), 3, True),
+        ((30, 20, 10), 2, True),
+        ((30, 20, 10), 4, False),  # more is counted than the page holds
+        ((40, 30, 20, 10), 4, False),  # a row arrived
+        ((20, 10), 2, False),  # what a server gives that honours the number
+        ((30, 20, 10), None, False),
+    ],
+)
+def test_a_first_page_that_comes_again(
+    again: tuple[int, ...], hits: int | None, ends: bool
+) -> None:
+    """A page 2 that begins as page 1 did, and holds all that is counted, is page 1 once more, and the end."""
+    walk = PagesWalk(Query(HOUR))
+    second = walk.after(walk.first(SLICE), page(30, 20, 10, totalHits=3))
+    assert isinstance(second, Request)
+    step = walk.after(second, page(*again, totalHits=hits))
+    assert isinstance(step, Request)
+    assert (step.kind == "recount" and step.sign == "last") == ends
+
+
 def test_what_a_page_request_says() -> None:
     """Paging stands inside `paging`, where the API reads it."""
     call = PagesWalk(Query(HOUR, direction="inbound")).call(

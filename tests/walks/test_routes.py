@@ -1,7 +1,7 @@
 """What each walk answers for its route: freshness, finality, proof, and what it leaves behind."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -91,6 +91,7 @@ def test_doubt(route: Route, watermark: datetime | None, doubt: str) -> None:
         ("absent", Numbers([], owns=4, counts={"recount": [5]}), [Count("starts", 5, 4)]),
         ("absent", Numbers([], owns=4, counts={"recount": [5, 2]}), [Count("starts", 3, 4)]),
         ("absent", Numbers([], owns=4, counts={"recount": [5, None]}), []),
+        ("last", Numbers([5, 4], unique=4, duplicates=4), [Count("hits", 5, 4)]),
         ("beyond", Numbers([9, 9], owns=4), [Count("moved", 4, 4)]),
         ("beyond", Numbers([9, 7], owns=4), [Count("moved", 6, 4)]),
         ("beyond", Numbers([9, 9], owns=4, duplicates=3), [Count("moved", 7, 4)]),
@@ -127,6 +128,10 @@ def test_how_a_page_says_what_comes_next() -> None:
     assert ROUTES["pages"].continuation(numbered, read_page(b'{"conversations": [%s]}' % row)) == 3
     assert ROUTES["pages"].continuation(numbered, read_page(b'{"nextPageToken": "t"}')) == "t"
     assert ROUTES["pages"].continuation(numbered, read_page(b"{}")) is None
+    by_token = replace(numbered, token="s")
+    assert (
+        ROUTES["pages"].continuation(by_token, read_page(b'{"conversations": [%s]}' % row)) is None
+    )
     assert ROUTES["cursor"].continuation(results, read_page(b'{"cursor": "c"}')) == "c"
     assert ROUTES["cursor"].continuation(results, read_page(b"{}")) is None
 

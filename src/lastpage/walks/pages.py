@@ -13,14 +13,22 @@ pages were read is there again.
     ------  ------------------------------  --------------------------------------------------------
     absent  a page had no conversations     the larger of the first and the last totalHits, against
                                             the unique ids
+    last    a page had no token, after      the same
+            pages that had one; or page 1
+            came again, with all that is
+            counted
     beyond  a whole page lay beyond the     how far totalHits moved, and how many rows came twice:
             slice, all pages in order       whatever moved may have moved a row from a page to come
                                             to one that had been read
+
+A server that sends tokens, which is not known of this API (docs/api.md, 11, row 22), takes no
+notice of page numbers. Where all is on its first page it sends none, and its page 2 is page 1.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -51,6 +59,7 @@ class PagesWalk:
     has_attributes: ClassVar[bool] = False
     signs: ClassVar[Mapping[Sign, str]] = {
         "absent": "counts agree",
+        "last": "counts agree",
         "beyond": "read in order past its start",
     }
 
@@ -66,8 +75,8 @@ class PagesWalk:
         if answer.status == 400:
             return Narrow(f"page {request.ordinal} was refused with 400")
         page = answer.page
-        if not page.heads and not page.token:
-            return self._count(request, "absent")
+        if not page.token and (not page.heads or _is_last(request, page)):
+            return self._count(request, "last" if page.heads else "absent")
         starts = [head.start for head in page.known]
         # Sorted within the page, and after the first row of the page before it.
         sequence = [*([request.top] if request.top else []), *map(iso, starts)]
@@ -128,11 +137,11 @@ class PagesWalk:
         counts: list[Count] = []
         if account.hits:
             first, last = account.hits[0], account.hits[-1]
-            if sign == "absent":
-                counts.append(Count("hits", max(first, last), account.unique))
-            else:
+            if sign == "beyond":
                 moved = max(abs(last - first), account.duplicates)
                 counts.append(Count("moved", account.owns + moved, account.owns))
+            else:
+                counts.append(Count("hits", max(first, last), account.unique))
         recounted = account.counts.get("recount", ())
         if recounted and None not in recounted:
             to_end, *to_start = (each or 0 for each in recounted)
@@ -142,7 +151,9 @@ class PagesWalk:
     @staticmethod
     def continuation(request: Request, page: Page) -> int | str | None:
         """A token if the API sent one, else the next page number."""
-        return page.token or (request.ordinal + 1 if page.heads else None)
+        if page.token or not page.heads or _is_last(request, page):
+            return page.token or None
+        return request.ordinal + 1
 
     @staticmethod
     def cleanup(made: Sequence[Request]) -> Request | None:
@@ -162,3 +173,11 @@ class PagesWalk:
         if self._newest_first:
             return max(starts) < interval.start
         return min(starts) >= interval.end
+
+
+def _is_last(request: Request, page: Page) -> bool:
+    """Whether a page without a token is known to be the last, although it has conversations."""
+    if request.token:
+        return True
+    came_again = [iso(head.start) for head in page.known[:1]] == [request.top]
+    return came_again and len(page.heads or ()) >= (page.total_hits or math.inf)

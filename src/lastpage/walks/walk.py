@@ -23,7 +23,7 @@ The two routes differ in more than their requests. Each walk answers for its rou
     as_of              when it was asked              the watermark
     settled_until      the watermark of the plan      the watermark of this attempt
     doubt              never                          no watermark, or one before what was asked for
-    signs              absent, beyond                 read
+    signs              absent, last, beyond           read
     counts             totalHits; one after the walk  before and after the job
     continuation       a page number or a token       a cursor
     cleanup            nothing                        the job is deleted
@@ -53,7 +53,7 @@ Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount"
 #: The kinds whose answers hold conversations.
 READS: frozenset[str] = frozenset({"page", "results"})
 #: By what a walk knows that it has reached its end.
-Sign = Literal["absent", "beyond", "read"]
+Sign = Literal["absent", "last", "beyond", "read"]
 
 
 @dataclass(frozen=True, slots=True)
