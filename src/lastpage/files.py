@@ -3,6 +3,9 @@
     write    bytes into FILE.new ─▶ fsync ─▶ replace
     replace  rename in one step ─▶ fsync of the folder, and of the folders that were made for it
 
+What lastpage keeps for itself may be read by its owner alone: answers of the API lie in it as they
+came. A destination's own files are as the umask makes them.
+
 `Disk` has the few steps that a crash can separate; tests give it a seam, to stop or to fail at each
 of them. `named_statements` reads SQL that stands in a file of its own.
 """
@@ -13,6 +16,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -47,9 +51,10 @@ class Disk:
             self.sync(folder)
 
     def write(self, target: Path, data: bytes) -> None:
-        """Write a small file, whole or not at all."""
+        """Write a small file of our own, whole or not at all."""
         beside = target.with_name(target.name + ".new")
         self.seam("file write")
+        make_private(beside)
         beside.write_bytes(data)
         self.sync(beside)
         self.replace(beside, target)
@@ -61,6 +66,20 @@ class Disk:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder that nobody but its owner may enter, or make it so, whatever the umask."""
+    path.mkdir(0o700, parents=True, exist_ok=True)
+    with suppress(OSError):  # some file systems have no such thing
+        path.chmod(0o700)
+
+
+def make_private(path: Path) -> None:
+    """Make a file that nobody but its owner may read, or make it so, whatever the umask."""
+    path.touch(0o600)
+    with suppress(OSError):
+        path.chmod(0o600)
 
 
 def named_statements(package: str, file: str) -> dict[str, str]:

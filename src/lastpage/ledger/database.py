@@ -23,7 +23,7 @@ from sqlite3 import Row
 from typing import Any, cast
 
 from lastpage.errors import DestinationError, UsageError
-from lastpage.files import named_statements
+from lastpage.files import make_private, named_statements
 
 #: The schema's version, and the mark that tells our file from other SQLite files ("lpag").
 VERSION = 3
@@ -37,13 +37,18 @@ COLUMNS_NEW = {1: {"told.run", "told.note"}, 2: {"told.run", "told.note"}, VERSI
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to our ledger.
+    """A connection to our ledger, which its owner alone may read.
 
     Raises `UsageError` for a newer ledger, `DestinationError` for a file that is not ours.
     """
+    if not path.exists():
+        make_private(path)
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         _prepare(db, path)
+        # SQLite's own files beside it become like it; those of older builds were as the umask was.
+        for each in path.parent.glob(f"{path.name}*"):
+            make_private(each)
     except BaseException:
         db.close()
         raise

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from lastpage.api.messages import Answer
 from lastpage.errors import DestinationError, UsageError
+from lastpage.files import make_private_folder
 from lastpage.ledger.database import Transactions
 from lastpage.ledger.ids import Digests, packed
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
@@ -57,7 +58,7 @@ class Ledger(Transactions):
         self._made = [path for path in (folder / FILE, folder / "spool") if not path.exists()]
         try:
             super().__init__(folder / FILE, seam)
-            (folder / "spool").mkdir(exist_ok=True)
+            make_private_folder(folder / "spool")
         except (OSError, sqlite3.Error) as problem:
             raise DestinationError(
                 f"cannot keep the ledger in {folder}: {problem}; "

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lastpage.errors import DestinationError, InUseError, UsageError
-from lastpage.files import Disk
+from lastpage.files import Disk, make_private, make_private_folder
 from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import EVERYTHING, Selection
 
@@ -131,10 +131,11 @@ class Destination:
         from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import
 
         created = [path for path in (self.state, *self.state.parents) if not path.exists()]
-        lock = FileLock(self.state / LOCK)
+        lock = FileLock(self.state / LOCK, mode=0o600)
         try:
             try:
-                self.state.mkdir(parents=True, exist_ok=True)
+                make_private_folder(self.state)
+                make_private(self.state / LOCK)
                 lock.acquire(blocking=False)
             except Timeout:
                 raise InUseError(

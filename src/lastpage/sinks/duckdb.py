@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError, ForeignError, InUseError, UsageError
-from lastpage.files import Disk, named_statements
+from lastpage.files import Disk, make_private_folder, named_statements
 from lastpage.query.interval import Interval
 from lastpage.sinks.day import Change, batched
 from lastpage.sinks.sink import Identity, Pages, Written, by_day, refuse_newer
@@ -181,7 +181,7 @@ class DuckDB:
 
     def _create(self, identity: Identity) -> None:
         """Make the file appear with its identity in it, or not at all."""
-        self._state.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._state)
         new = self._state / "new.duckdb"
         for left in (new, new.with_name(f"{new.name}.wal"), self._log):
             self._disk.remove(left)
