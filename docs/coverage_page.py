@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from types import ModuleType
 
-from lastpage.coverage import ranges, tally
+from lastpage.coverage import ranges, tally, verification
 from lastpage.extraction import otherwise
 from lastpage.walks import pages
 
@@ -63,6 +63,16 @@ def other_way() -> str:
 def versions() -> str:
     """Which of two versions of the same hours stays."""
     return _table(ranges, 0)
+
+
+def proofs() -> str:
+    """What `verify` finds of a day."""
+    return _table(verification, 0)
+
+
+def second_reading() -> str:
+    """What becomes of that after a second reading."""
+    return _table(verification, 1)
 
 
 def _table(module: ModuleType, number: int) -> str:

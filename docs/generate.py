@@ -31,6 +31,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "coverage: signs": coverage_page.signs,
     "coverage: other way": coverage_page.other_way,
     "coverage: versions": coverage_page.versions,
+    "coverage: proofs": coverage_page.proofs,
+    "coverage: second reading": coverage_page.second_reading,
     "errors: classes": errors_page.classes,
     "errors: answers": errors_page.answers,
     "errors: others": errors_page.others,

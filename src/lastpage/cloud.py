@@ -203,9 +203,12 @@ class Cloud:
     ) -> Verification:
         """Compare what a destination has with what the API counts now, one or two requests a day.
 
-        `Verification.proofs` has a `Proof` for each day, its state `same`, `changed`, `unproven` or
-        `short`. With `content`, everything is read a second time and all tables are compared; with
-        `repair`, days that changed are read again, and `Verification.repaired` says which.
+        `Verification.proofs` has a `Proof` for each day, its state `same`, `near` (within the
+        counts' error), `missing`, `changed`, `short`, `unproven`, or `kept` (older than what the
+        organisation keeps); `Verification.holes` has what lies between the intervals that were
+        fetched. With `content`, everything is read a second time and all tables are compared; with
+        `repair`, days that are missing rows, changed or short are read again, and
+        `Verification.repaired` says which.
 
         Raises as `fetch` does; `UsageError` where there is nothing to verify.
 

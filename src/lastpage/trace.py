@@ -39,6 +39,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     ),
     # What `verify` found of an interval, and what `doctor` found.
     "proof": ("interval", "conversations", "counted", "state", "finality"),
+    "hole": ("interval", "counted"),
     "finding": ("check", "state"),
     # A note or an error may quote an id or the API: the line of code stands for its text.
     "note": ("at",),
@@ -61,7 +62,8 @@ CODES = (
 )  # fmt: skip
 WORDS = frozenset((
     *FAULTS, *CODES, "unreadable", "pages", "cursor", "Done", "Narrow", "Again", "complete",
-    "unproven", "short", "final", "provisional", "same", "changed", "ok", "warning", "failed",
+    "unproven", "short", "final", "provisional", "same", "near", "kept", "missing", "changed",
+    "ok", "warning", "failed",
 ))  # fmt: skip
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]{0,60}"

@@ -143,7 +143,7 @@ class Settings:
     #: Seconds within which an answer is within the service level, and the share that should be.
     service_level_s: Amount = 20.0
     service_level_target: Share = 0.8
-    #: Days of the organisation's retention setting; None answers 404.
+    #: Days of the organisation's retention setting, and what is older is gone; None answers 404.
     retention_days: Positive | None = None
     #: Share of conversations that become visible late, and how late at most, in seconds.
     late_share: Share = 0.0

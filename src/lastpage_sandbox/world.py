@@ -57,6 +57,7 @@ class World:
         """What starts in `[start, end)` and is there to be seen now, as it stands now, in order of
         start and id.
         """
+        start_ms = max(start_ms, self._oldest_ms(now_ms))
         reach = MOVE_MS_MAX if self.settings.moved_share else 0
         starting = self.starting(start_ms, min(end_ms + reach, now_ms + 1))
         if not self.schedule.moves_things and self.settings.divisions is None:
@@ -86,7 +87,14 @@ class World:
     def seen(self, text: str, now_ms: int) -> Skeleton | None:
         """By id, as it stands now; None where it is not there to be seen."""
         drawn = self.find(text)
-        return None if drawn is None else self._seen(drawn, now_ms)
+        if drawn is None or drawn.start_ms < self._oldest_ms(now_ms):
+            return None
+        return self._seen(drawn, now_ms)
+
+    def _oldest_ms(self, now_ms: int) -> int:
+        """What starts earlier was deleted by the organisation's retention."""
+        days = self.settings.retention_days
+        return now_ms - days * DAY_MS if days else 0
 
     def _seen(self, drawn: Skeleton, now_ms: int) -> Skeleton | None:
         """As it stands now; None where it is not there, or in a division that the role does not

@@ -51,6 +51,20 @@ def test_a_working_week() -> None:
     assert hours[10] > 20 * hours[3]
 
 
+def test_what_is_older_than_the_retention() -> None:
+    """1.7: with a retention of so many days, what started earlier is gone, from every answer and by id."""
+    now_ms = ms(9, 12) + 90 * DAY_MS
+    all_of_it = drawn().visible(ms(9), ms(10), now_ms)
+    world = World(Settings(seed=1, retention_days=90))
+    kept = world.visible(ms(9), ms(10), now_ms)
+    assert kept == [each for each in all_of_it if each.start_ms >= ms(9, 12)]
+    assert 0 < len(kept) < len(all_of_it)
+    assert [world.seen(each.id, now_ms) for each in all_of_it if each not in kept] == [None] * (
+        len(all_of_it) - len(kept)
+    )
+    assert world.seen(kept[0].id, now_ms) == kept[0]
+
+
 def test_who_and_what() -> None:
     """1.9: several queues, agents and divisions, all media, all ways to go, inbound, outbound and neither."""
     found = drawn(per_day=6000, orphans=0.05).visible(ms(9), ms(10), FAR)

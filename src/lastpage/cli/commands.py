@@ -11,6 +11,8 @@ Each returns its exit code. What the help says of a verb is in `app.VERBS`; of i
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -26,6 +28,7 @@ from lastpage.cli.options import (
 )
 from lastpage.cli.output import (
     DEFAULT_OUTPUT,
+    Cell,
     OutputOptions,
     print_json,
     print_line,
@@ -37,7 +40,7 @@ from lastpage.cli.output import (
     styled,
 )
 from lastpage.errors import ShortError, UsageError
-from lastpage.sinks.destination import Format
+from lastpage.sinks.destination import Destination, Format
 
 if TYPE_CHECKING:
     from lastpage.checkup import Finding
@@ -150,7 +153,7 @@ def verify(
     repair: Flag = False,
     json: Flag = False,
 ) -> int:
-    """Verify, and print a line for each day; 3 where days differ and were not repaired.
+    """Verify, and print a line for each day and hole; 3 where days differ and were not repaired.
 
     Parameters
     ----------
@@ -159,9 +162,9 @@ def verify(
     content
         Read every day a second time and compare all tables, too; not for JSON lines.
     repair
-        Read the days that changed again.
+        Read the days that are missing rows, changed or short again.
     json
-        Print the proofs as JSON.
+        Print proofs and holes as JSON.
 
     """
     cloud = rate.cloud()
@@ -170,33 +173,64 @@ def verify(
     if json:
         print_json(verification)
     else:
-        _print_proofs(verification)
+        appends = Destination.parse(dest).is_append_only
+        _print_proofs(verification, closer=not (content or appends))
     return ShortError.exit_code if verification.changed else 0
 
 
-def _print_proofs(verification: Verification) -> None:
-    print_table(
-        ("day", "conversations", "counted", "", "finality", "why"),
+def _print_proofs(verification: Verification, *, closer: bool) -> None:
+    """A line for each day and each hole, in order, and what they come to.
+
+    `closer` is whether `--content` can say more.
+    """
+    lines: list[tuple[str, Sequence[Cell]]] = [
         (
+            proof.interval,
             (
                 proof.day,
                 f"{proof.conversations:,}",
-                f"{proof.counted:,}",
+                "-" if proof.counted is None else f"{proof.counted:,}",
                 styled(proof.state),
                 proof.finality,
                 proof.why,
-            )
-            for proof in verification.proofs
-        ),
+            ),
+        )
+        for proof in verification.proofs
+    ]
+    for hole in verification.holes:
+        counted = "-" if hole.counted is None else f"{hole.counted:,}"
+        why = "never fetched" if hole.counted is not None else "never fetched, and no longer kept"
+        cells = (_typed(hole.interval), "0", counted, styled("hole"), "", why)
+        lines.append((hole.interval, cells))
+    print_table(
+        ("day", "conversations", "counted", "", "finality", "why"),
+        (cells for _, cells in sorted(lines)),
     )
-    changed = len({proof.day for proof in verification.changed})
-    days = len({proof.day for proof in verification.proofs})
-    advice = ""
-    if verification.repaired:
-        advice = f"; {len(verification.repaired):,} intervals were read again"
-    elif changed:
-        advice = "; run the same command with --repair to read the others again"
-    print_line(f"{days - changed:,} of {days:,} days are as the API has them{advice}")
+    print_line(_conclusion(verification, closer=closer))
+
+
+def _typed(interval: str) -> str:
+    """An interval as it can be typed: as dates where both its ends are midnights."""
+    midnight = "T00:00:00.000Z"
+    return interval.replace(midnight, "") if interval.count(midnight) == 2 else interval
+
+
+def _conclusion(verification: Verification, *, closer: bool) -> str:
+    count = Counter(proof.state for proof in verification.proofs)
+    days = len(verification.proofs) - count["kept"]
+    remarks = (
+        (len(verification.changed), "not as it has them", "--repair reads them again"),
+        (count["near"], "near, within the counts' error", closer and "--content looks closer"),
+        (count["unproven"], "not proved", ""),
+        (count["kept"], "older than the organisation keeps, and not counted", ""),
+        (len(verification.holes), "holes, never fetched", "fetch their intervals to fill them"),
+        (len(verification.repaired), "intervals read again", ""),
+    )
+    parts = [f"{count['same']:,} of {days:,} days are as the API has them"]
+    for number, what, advice in remarks:
+        if number:
+            parts.append(f"{what}: {number:,}" + (f" ({advice})" if advice else ""))
+    return "; ".join(parts)
 
 
 def doctor(output: OutputOptions = DEFAULT_OUTPUT, *, json: Flag = False) -> int:

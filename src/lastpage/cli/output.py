@@ -34,8 +34,9 @@ PRINT = Group("What to print", sort_key=4)
 Cell = str | tuple[str, str]
 STYLES = {
     **dict.fromkeys(("complete", "same", "ok"), "green"),
-    **dict.fromkeys(("unproven", "warning"), "yellow"),
-    **dict.fromkeys(("short", "changed", "failed"), "bold red"),
+    **dict.fromkeys(("unproven", "near", "hole", "warning"), "yellow"),
+    **dict.fromkeys(("short", "missing", "changed", "failed"), "bold red"),
+    "kept": "dim",
 }
 MEANING = {
     "complete": "everything that is visible to this client's divisions is there",

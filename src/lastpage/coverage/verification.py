@@ -1,39 +1,100 @@
 """Proving an extract again: what a destination holds, against what the API counts now. Pure.
 
-    counted now, against the rows held           state      read again by --repair
-    -------------------------------------------  ---------  ----------------------
-    it was `short` when it was fetched           short      yes
-    more, or fewer, beyond the counts' error     changed    yes
-    the same, but it was never proved complete   unproven   no
-    the same, or within the counts' error        same       no
+Of each day that is held, the first line that fits decides:
+
+    the day, and what is counted of it now                            state     exit 3, --repair
+    ----------------------------------------------------------------  --------  ----------------
+    it is older than what the organisation keeps, and is not counted  kept      no
+    it was short when it was fetched                                  short     yes
+    beyond the counts' error, but the counts cannot say               unproven  no
+    fewer, beyond the counts' error                                   changed   yes
+    more, beyond it, of a day that was complete                       missing   yes
+    more, beyond the gap that an unproven slice may have              missing   yes
+    it was never proved complete                                      unproven  no
+    within the counts' error, but not the same                        near      no
+    the same                                                          same      no
 
 Conversations change for days after they end, some arrive late, some are deleted. A count shows most
 of it for one request a day. What a count cannot show (a row exchanged for another, a wrap-up that
-came later) a second reading can: `--content`.
+came later, two deletions) a second reading can, with `--content`:
+
+    the second reading      the state becomes
+    ----------------------  ---------------------------------------------------
+    is short                what it was: nothing is compared
+    differs                 changed
+    is the same, complete   same, unless the day is recorded as short
+    is the same, unproven   same, where it was near or changed; unproven, where
+                            it was missing
+
+A hole is an interval between two held ones of which nothing is held: nobody asked for it, so it is
+named and counted, and is no reason for exit code 3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import reduce
+from itertools import chain, pairwise
 from typing import Literal
 
 from lastpage.coverage.ranges import Range
-from lastpage.coverage.tally import tolerance
+from lastpage.coverage.tally import weigh
+from lastpage.query.interval import DAY, Interval, floor_day
 
-State = Literal["same", "changed", "unproven", "short"]
+State = Literal["same", "near", "unproven", "kept", "missing", "changed", "short"]
+#: What is not as the API has it.
+BAD = frozenset({"missing", "changed", "short"})
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDay:
+    """What a destination holds of one UTC day: ranges in order, those that touch joined."""
+
+    ranges: Sequence[Range]
+    #: Records of it that no table could take; they are in `broken`.
+    unread: int = 0
+
+    @property
+    def hull(self) -> Range:
+        """All of it as one range, as sure as the worst; what lies between the ranges is in it."""
+        return reduce(Range.joined, self.ranges)
+
+    @property
+    def day(self) -> date:
+        """Which day it is."""
+        return self.ranges[0].day
+
+    @property
+    def midnight(self) -> datetime:
+        """When the day begins."""
+        return floor_day(self.ranges[0].interval.start)
+
+    @property
+    def there(self) -> int:
+        """Conversations and records of it that are there, whichever table they are in."""
+        return self.hull.conversations + self.unread
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is held from midnight to midnight."""
+        return [each.interval for each in self.ranges] == [
+            Interval(self.midnight, self.midnight + DAY)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One day, or a part of it, held against the API: `counted` is what it counts now."""
+    """One day that is held, against the API."""
 
+    #: As an ISO date.
     day: str
+    #: From the first moment of the day that is held to the last.
     interval: str
     conversations: int
-    counted: int
+    #: What the API counts now; None where it was not asked.
+    counted: int | None
     state: State
     finality: str
     why: str
@@ -41,59 +102,131 @@ class Proof:
     @property
     def needs_repair(self) -> bool:
         """Whether `--repair` reads it again."""
-        return self.state in ("changed", "short")
+        return self.state in BAD
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """An interval between two that are held, of which nothing is held."""
+
+    interval: str
+    #: What the API counts in it; None where the organisation keeps nothing that old.
+    counted: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What was proved of a destination, and what was read again."""
 
+    #: One for each day of which anything is held, in order.
     proofs: list[Proof]
+    #: The intervals that were read again.
     repaired: list[str]
+    #: What lies between the held intervals, in order.
+    holes: list[Hole]
 
     @property
     def changed(self) -> list[Proof]:
-        """The proofs of what is not as the API has it."""
+        """The proofs of what is not as the API has it: missing, changed or short."""
         return [proof for proof in self.proofs if proof.needs_repair]
 
 
-def held_days(days: Mapping[date, Sequence[Range]]) -> list[Range]:
-    """What a destination holds, ranges that touch within a day joined."""
-    held: list[Range] = []
-    for version in sorted(chain(*days.values()), key=lambda each: each.interval):
-        last = held[-1] if held else None
-        if last and last.day == version.day and last.interval.end == version.interval.start:
-            held[-1] = last.joined(version)
-        else:
-            held.append(version)
-    return held
+def held_days(days: Mapping[date, Iterable[Range]]) -> list[HeldDay]:
+    """What a destination holds, day by day."""
+    return [HeldDay(_touching(days[day])) for day in sorted(days) if days[day]]
 
 
-def prove(held: Range, counted: int) -> Proof:
-    """Whether what is held is still what the API counts (`counted`)."""
-    state, why = _state(held, counted)
-    return Proof(
-        day=str(held.day),
-        interval=str(held.interval),
-        conversations=held.conversations,
-        counted=counted,
-        state=state,
-        finality=held.finality,
-        why=why,
+def holes(held: Sequence[HeldDay]) -> Iterator[Interval]:
+    """What lies between the ranges that are held."""
+    ranges = chain.from_iterable(day.ranges for day in held)
+    for one, other in pairwise(each.interval for each in ranges):
+        if one.end < other.start:
+            yield Interval(one.end, other.start)
+
+
+def prove(day: HeldDay, counted: int, doubt: str = "") -> Proof:
+    """Whether a day is still what the API counts (`counted`).
+
+    `doubt` is why the API's counts do not say how much there is of what is held of this day, or
+    nothing.
+    """
+    state, why = _state(day, counted, doubt)
+    return _proof(day, counted, state, why)
+
+
+def kept(day: HeldDay, days: int) -> Proof:
+    """A day that began longer ago than the organisation keeps conversations."""
+    before = "; it was incomplete when it was fetched" if day.hull.coverage == "short" else ""
+    why = f"older than the {days:,} days for which the organisation keeps them{before}"
+    return _proof(day, None, "kept", why)
+
+
+def compared(proof: Proof, differing: str, coverage: str) -> Proof:
+    """A day's proof after a second reading: the second table at the top of this file.
+
+    `differing` are the tables that differ; `coverage` is the second reading's.
+    """
+    if coverage == "short":
+        return replace(proof, why=f"{proof.why}; the second reading was short itself")
+    if differing:
+        return replace(proof, state="changed", why=f"a second reading differs in {differing}")
+    if proof.state == "short" or (coverage != "complete" and proof.state == "unproven"):
+        return proof
+    proved = coverage == "complete" or proof.state != "missing"
+    more = (proof.counted or 0) - proof.conversations
+    but = f", though {_counted(more)}" if more else ""
+    return replace(
+        proof,
+        state="same" if proved else "unproven",
+        why=f"a second reading brought the same rows{but}",
     )
 
 
-def _state(held: Range, counted: int) -> tuple[State, str]:
-    more, error = counted - held.conversations, tolerance(held.conversations)
-    if held.coverage == "short":
+def _touching(ranges: Iterable[Range]) -> list[Range]:
+    joined: list[Range] = []
+    for each in sorted(ranges, key=lambda each: each.interval):
+        if joined and joined[-1].interval.end == each.interval.start:
+            joined[-1] = joined[-1].joined(each)
+        else:
+            joined.append(each)
+    return joined
+
+
+def _state(day: HeldDay, counted: int, doubt: str) -> tuple[State, str]:
+    """The first table at the top of this file."""
+    coverage, there = day.hull.coverage, day.there
+    more = counted - there
+    unread = f", with {day.unread:,} in the table broken" if day.unread else ""
+    # The counts' error is the same in both directions.
+    gap = weigh(max(counted, there), min(counted, there))
+    if coverage == "short":
         return "short", "it was incomplete when it was fetched"
-    if more > error:
-        return "changed", f"{more:,} more are counted now: they arrived after it was fetched"
-    if -more > error:
-        return "changed", (
-            f"{-more:,} fewer are counted now: "
-            "they were deleted, or this client may see less than before"
-        )
-    if held.coverage != "complete":
-        return "unproven", "counts agree; when it was fetched, completeness could not be proved"
-    return "same", "counts agree" if not more else f"counts agree within their error ({more:+,})"
+    if gap != "complete" and doubt:
+        return "unproven", doubt
+    if more < 0 and gap != "complete":
+        why = "they were deleted, or this client sees less than before"
+        return "changed", f"{_counted(more)} than are there: {why}"
+    if more > 0 and (gap == "short" or (gap == "unproven" and coverage == "complete")):
+        return "missing", f"{_counted(more)} than are there{unread}"
+    if coverage != "complete":
+        counts = f"{_counted(more)}{unread}" if more else f"counts agree{unread}"
+        return "unproven", f"{counts}; when it was fetched, completeness could not be proved"
+    if more:
+        return "near", f"{_counted(more)}, within the counts' error"
+    return "same", "counts agree"
+
+
+def _counted(more: int) -> str:
+    return f"{abs(more):,} {'more' if more > 0 else 'fewer'} are counted"
+
+
+def _proof(day: HeldDay, counted: int | None, state: State, why: str) -> Proof:
+    return Proof(
+        day=str(day.day),
+        interval=str(day.hull.interval),
+        conversations=day.hull.conversations,
+        counted=counted,
+        state=state,
+        finality=day.hull.finality,
+        why=why,
+    )

@@ -1,10 +1,11 @@
 """`verify`: what a destination holds, against what the API counts now, or against a second reading.
 
     open the destination ─▶ count each of its days ─▶ (content) read all again, compare the tables
-                                                  └─▶ (repair) fetch the days that changed
+                                                  └─▶ (repair) fetch again what is not as counted
 
-The rule is in coverage/verification.py. A second reading compares the tables of the API's own
-records. It does not compare the tables that are derived from these, nor names, which may change.
+The rule is in coverage/verification.py, how a day is counted in counting.py. A second reading
+compares the tables of the API's own records. It does not compare the tables that are derived from
+these, nor names, which may change.
 """
 
 from __future__ import annotations
@@ -15,14 +16,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
-from lastpage.coverage.ranges import Range
-from lastpage.coverage.verification import Proof, Verification, held_days, prove
+from lastpage.coverage.verification import (
+    HeldDay,
+    Proof,
+    Verification,
+    compared,
+    held_days,
+    holes,
+)
 from lastpage.errors import ForeignError, UsageError
+from lastpage.extraction.counting import Counting
 from lastpage.files import Disk
 from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
@@ -30,7 +39,7 @@ from lastpage.query.interval import Interval
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, TableSink
-from lastpage.tables.schema import KEY, TABLES
+from lastpage.tables.schema import KEY, START, TABLES
 from lastpage.tables.selection import HASH_KEY, Selection
 from lastpage.trace import log_event
 
@@ -43,7 +52,12 @@ class Extract:
     """What a destination holds, and whose it is."""
 
     identity: Identity
-    held: list[Range]
+    held: list[HeldDay]
+
+    @property
+    def span(self) -> Interval:
+        """From the first moment that is held to the last."""
+        return Interval(self.held[0].hull.interval.start, self.held[-1].hull.interval.end)
 
     @property
     def filters(self) -> dict[str, Any]:
@@ -73,20 +87,16 @@ class Verifier:
         Raises `UsageError` where there is nothing to verify, or it is another's, and as `fetch`.
         """
         extract = self._open()
-        proofs = self._count(extract)
+        found = self._count(extract)
         if content:
-            proofs = self._compare(extract, proofs)
-        changed = [
-            each.interval
-            for each, proof in zip(extract.held, proofs, strict=True)
-            if proof.needs_repair
-        ]
-        if not (repair and changed):
-            return Verification(proofs, [])
-        again = joined(changed)
+            found = replace(found, proofs=self._compare(extract, found.proofs))
+        again = intervals(extract, found.changed)
+        if not (repair and again):
+            return found
         for interval in again:
             self.fetch(interval, self.destination.text, query=extract.filters)
-        return Verification(self._count(self._open()), [str(interval) for interval in again])
+        repaired = [str(interval) for interval in again]
+        return replace(self._count(self._open()), repaired=repaired)
 
     def _open(self) -> Extract:
         """Read what the destination holds; the API is asked whose it is once it holds anything."""
@@ -103,23 +113,27 @@ class Verifier:
                     raise UsageError(f"{text} holds nothing yet; there is nothing to verify")
                 ours = replace(sink.known, organization=self.organization())
                 ours.check(sink.known, text, "set the variables of the client that fetched them")
-                return Extract(sink.known, held)
+                extract = Extract(sink.known, held)
+                return _with_unread(extract, sink) if isinstance(sink, TableSink) else extract
         except ForeignError as problem:
             advice = "there is nothing to verify: give what fetch was given as --to"
             raise UsageError(f"{problem.what}; {advice}") from None
 
-    def _count(self, extract: Extract) -> list[Proof]:
-        """Every day against what the API counts now: one or two requests a day."""
-        span = Interval(extract.held[0].interval.start, extract.held[-1].interval.end)
-        query, watermark = Query(span, body=extract.filters), JobWatermark(self.client)
+    def _count(self, extract: Extract) -> Verification:
+        """Every day and every hole, as the API counts now: one or two requests a day."""
+        query, watermark = Query(extract.span, body=extract.filters), JobWatermark(self.client)
         planner = Planner(query, self.client, watermark, Meter(), "auto")
-        proofs = [prove(each, planner.count(each.interval)) for each in extract.held]
+        counting = Counting.since(extract.span.start, planner)
+        proofs = [counting.prove(day) for day in extract.held]
+        found = [each for hole in holes(extract.held) for each in counting.count_hole(hole)]
         for proof in proofs:
             log_event("proof", **asdict(proof))
-        return proofs
+        for each in found:
+            log_event("hole", **asdict(each))
+        return Verification(proofs, [], found)
 
     def _compare(self, extract: Extract, proofs: Iterable[Proof]) -> list[Proof]:
-        """The proofs after a second reading: a day whose tables differ has changed."""
+        """The proofs after a second reading of what the organisation still keeps."""
         from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
 
         key = Shredder.from_env(extract.selection).key_print
@@ -127,26 +141,24 @@ class Verifier:
         ours = replace(extract.identity, key=key)
         ours.check(extract.identity, self.destination.text, f"set the one that {HASH_KEY} had then")
         with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
-            for interval in joined(each.interval for each in extract.held):
+            for interval in intervals(extract, [each for each in proofs if each.state != "kept"]):
                 columns = asdict(extract.selection)
                 self.fetch(interval, folder, query=extract.filters, names=False, **columns)
-            differ = self._differing(Destination.parse(folder), extract)
-        return [
-            replace(proof, state="changed", why=f"a second reading differs in {differ[proof.day]}")
-            if proof.day in differ
-            else proof
-            for proof in proofs
-        ]
+            return self._compared(Destination.parse(folder), extract, proofs)
 
-    def _differing(self, second: Destination, extract: Extract) -> dict[str, str]:
-        """The tables that differ, by day."""
+    def _compared(
+        self, second: Destination, extract: Extract, proofs: Iterable[Proof]
+    ) -> list[Proof]:
+        """The proofs, held against what a second reading brought into another destination."""
         names = [name for name in extract.selection.schemas if name in TABLES]
-        differ = {}
         with self._tables(self.destination, extract) as ours, self._tables(second, extract) as new:
-            for day in sorted({each.day for each in extract.held}):
-                if found := [name for name in names if not _same(ours, new, name, day)]:
-                    differ[str(day)] = ", ".join(found)
-        return differ
+            read = {str(each.day): each for each in held_days(new.committed())}
+            return [
+                compared(proof, _differing(ours, new, names, day), day.hull.coverage)
+                if (day := read.get(proof.day))
+                else proof
+                for proof in proofs
+            ]
 
     @contextmanager
     def _tables(self, destination: Destination, extract: Extract) -> Iterator[TableSink]:
@@ -158,15 +170,46 @@ class Verifier:
             yield sink
 
 
-def joined(intervals: Iterable[Interval]) -> list[Interval]:
-    """Intervals joined where they touch: what is read again in one go."""
+def intervals(extract: Extract, proofs: Iterable[Proof]) -> list[Interval]:
+    """What is held of these days, joined where it touches: what is read again in one go."""
+    days = {proof.day for proof in proofs}
+    held = (day.ranges for day in extract.held if str(day.day) in days)
     found: list[Interval] = []
-    for interval in sorted(intervals):
+    for interval in (each.interval for each in chain.from_iterable(held)):
         if found and found[-1].end == interval.start:
             found[-1] = Interval(found[-1].start, interval.end)
         else:
             found.append(interval)
     return found
+
+
+def _with_unread(extract: Extract, sink: TableSink) -> Extract:
+    """With the number of records in `broken`, of days that were not proved complete."""
+    from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
+
+    doubtful = [day for day in extract.held if day.hull.coverage != "complete"]
+    if not doubtful:
+        return extract
+    # To read hashes no key is needed.
+    sink.claim(extract.identity, Shredder(replace(extract.selection, hash=())))
+    held = [
+        replace(day, unread=_unread(sink, day)) if day in doubtful else day for day in extract.held
+    ]
+    return replace(extract, held=held)
+
+
+def _unread(sink: TableSink, day: HeldDay) -> int:
+    starts = chain.from_iterable(
+        part.column(START).to_pylist() for part in sink.read("broken", day.day)
+    )
+    return sum(
+        start is None or any(start in each.interval for each in day.ranges) for start in starts
+    )
+
+
+def _differing(one: TableSink, other: TableSink, names: Iterable[str], day: HeldDay) -> str:
+    """The tables that differ."""
+    return ", ".join(name for name in names if not _same(one, other, name, day.day))
 
 
 def _same(one: TableSink, other: TableSink, name: str, day: date) -> bool:

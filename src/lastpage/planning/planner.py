@@ -31,6 +31,7 @@ from lastpage.planning.slices import (
     Probe,
     Slice,
     by_pages,
+    count_matching,
     count_started,
     counted_intervals,
     from_midnight,
@@ -52,6 +53,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days an organisation keeps conversations, and from when on all are left."""
+
+    days: int
+    #: A midnight.
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Planner:
     """Plans one query; sends the watermark request and the counts, nothing else."""
 
@@ -67,7 +77,7 @@ class Planner:
         Raises `UsageError` for an interval in the future, or older than the retention.
         """
         mark = self.watermark.read()
-        until = from_unix(self.client.server_now()) - UNSETTLED
+        until = self.until()
         asked = self.query.interval
         interval = asked.until(until) if isinstance(asked, Relative) else asked
         if interval.start >= until:
@@ -83,23 +93,35 @@ class Planner:
         interval = self._within_retention(interval, until)
         return interval, Horizon(until, mark or until - LAG_ASSUMED, known=mark is not None)
 
-    def _within_retention(self, interval: Interval, until: datetime) -> Interval:
-        """The part that the organisation still keeps; asked only where it can matter."""
-        if interval.start > until - RETENTION_DAYS_MIN * DAY:
-            return interval
+    def until(self) -> datetime:
+        """A minute ago, by the server's clock."""
+        return from_unix(self.client.server_now()) - UNSETTLED
+
+    def retention(self, start: datetime, until: datetime) -> Retention | None:
+        """How long conversations are kept; None where that takes nothing after `start`.
+
+        None, too, where it is not set, or the API refuses. It is asked only where it can matter.
+        """
+        if start > until - RETENTION_DAYS_MIN * DAY:
+            return None
         days = retention_days(self.client)
-        oldest = floor_day(until - days * DAY) + DAY if days else interval.start
-        if interval.end <= oldest:
+        return Retention(days, floor_day(until - days * DAY) + DAY) if days else None
+
+    def _within_retention(self, interval: Interval, until: datetime) -> Interval:
+        """The part that the organisation still keeps."""
+        kept = self.retention(interval.start, until)
+        if kept is None or interval.start >= kept.since:
+            return interval
+        if interval.end <= kept.since:
             raise UsageError(
                 f"the interval {interval} is older than what this organisation keeps "
-                f"({days:,} days): the oldest whole day left is {oldest.date()}"
+                f"({kept.days:,} days): the oldest whole day left is {kept.since.date()}"
             )
-        if interval.start < oldest:
-            self.meter.note(
-                f"the interval is read from {oldest.date()} on: "
-                f"this organisation keeps conversations for {days:,} days only"
-            )
-        return Interval(max(interval.start, oldest), interval.end)
+        self.meter.note(
+            f"the interval is read from {kept.since.date()} on: "
+            f"this organisation keeps conversations for {kept.days:,} days only"
+        )
+        return Interval(kept.since, interval.end)
 
     def plan(self, interval: Interval, horizon: Horizon) -> list[Slice]:
         """The slices of an interval; one or two requests a week, more where much happened."""
@@ -115,6 +137,10 @@ class Planner:
         """How many conversations started in an interval, as the API counts."""
         weeks = interval.pieces(PROBE_DAYS_MAX)
         return sum(self._answered(count_started(week)) for week in weeks)
+
+    def count_matching(self, interval: Interval, seen_to: datetime) -> int:
+        """The same of days of which a filter may see segments up to a later moment."""
+        return self._answered(count_matching(interval, seen_to))
 
     def _answered(self, questions: Generator[Probe, int, T]) -> T:
         try:

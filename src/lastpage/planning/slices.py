@@ -231,6 +231,18 @@ def count_started(interval: Interval) -> Generator[Probe, int, int]:
     return max(count, 0)
 
 
+def count_matching(interval: Interval, seen_to: datetime) -> Generator[Probe, int, int]:
+    """How many started on whole days and meet a filter by a later moment.
+
+    They and what started after them are counted, less what started after them. All of it takes a
+    week at most.
+    """
+    count = yield Probe(Interval(interval.start, max(seen_to, interval.end)))
+    if interval.end < seen_to:
+        count -= yield Probe(Interval(interval.end, seen_to))
+    return max(count, 0)
+
+
 def _asked_interval(interval: Interval, query: Query, horizon: Horizon) -> Interval:
     """What has to be asked for to see all of a slice: see the last paragraph at the top."""
     end = min(interval.end + look_ahead(query), horizon.until)
