@@ -126,6 +126,15 @@ def test_a_server_that_repeats_our_headers() -> None:
     assert "QUJD" not in said
 
 
+def test_a_header_with_controls() -> None:
+    """What an error says, and each of its facts, is on one line and holds nothing that a terminal obeys."""
+    body = b'{"code": "odd\\u009bcode", "message": "a\\u001b[2J\\nlastpage: all is well"}'
+    problem = error_for(CALL, Answer(400, {"inin-correlation-id": "c\x1b[7m\x85"}, body))
+    assert r"(a\x1b[2J\nlastpage: all is well)" in str(problem)
+    assert (problem.code, problem.correlation_id) == (r"odd\x9bcode", r"c\x1b[7m\x85")
+    assert str(problem).isprintable()
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"conversations": 1}', b"\xff"])
 def test_an_answer_that_is_not_the_apis(body: bytes) -> None:
     """A 200 that is not this API's is an error of lastpage, not of a decoder."""

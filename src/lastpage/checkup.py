@@ -19,6 +19,7 @@ from lastpage.api.names import SOURCES, check_readable, without_names
 from lastpage.api.organization import JobWatermark, organization, retention_days
 from lastpage.api.transport import proxy_for
 from lastpage.errors import ApiError, RefusedError
+from lastpage.outside import shown
 from lastpage.planning.planner import send_probe
 from lastpage.planning.slices import LAG_ASSUMED, Probe
 from lastpage.query.interval import HOUR, MINUTE, Interval, from_unix, iso
@@ -39,6 +40,9 @@ class Finding:
     text: str
     #: What a fetch would end with here; 0 where it would not end for this.
     exit_code: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", shown(self.text))
 
 
 def examine(client: Client, doubt: str = "") -> Iterator[Finding]:

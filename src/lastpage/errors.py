@@ -12,18 +12,24 @@
     │   └── InUseError       7    another run writes to the destination
     └── Interrupted        130    the run was stopped; running it again goes on
 
-Every message says what happened, whose fault it is, and what to do next. No message holds a secret.
+Every message says what happened, whose fault it is, and what to do next. No message holds a secret,
+or anything that a terminal would obey (`outside.py`).
 
 A new kind of API error is a class here, and the rules of `api/responses.py` that raise it.
 """
 
 from __future__ import annotations
 
+from lastpage.outside import shown
+
 
 class LastpageError(Exception):
     """The root of the family; `exit_code` is what the command line ends with."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shown(message))
 
 
 class UsageError(LastpageError):
@@ -61,9 +67,9 @@ class ApiError(LastpageError):
         super().__init__(message)
         self.endpoint = endpoint
         self.status = status
-        self.code = code
-        self.correlation_id = correlation_id
-        self.permission = permission
+        self.code = shown(code)
+        self.correlation_id = shown(correlation_id)
+        self.permission = shown(permission)
 
 
 class RejectedError(ApiError):

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from lastpage.outside import shown
 from lastpage.trace import code_line, log_event
 
 #: Where sentences for people go that have no meter to be noted in.
@@ -20,7 +21,7 @@ def tell(notes: Iterable[str], meter: Meter | None) -> None:
         if meter:
             meter.note(text)
         else:
-            LOG.warning("%s", text)
+            LOG.warning("%s", shown(text))
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class Meter:
 
         One that is not `of_run` tells of this process alone: the next one has its own.
         """
+        text = shown(text)
         with self._lock:
             is_new = text not in self.notes
             if is_new:

@@ -27,7 +27,7 @@ from lastpage_sandbox.handlers import Handlers
 from lastpage_sandbox.library import Library
 from lastpage_sandbox.limiter import Limiter
 from lastpage_sandbox.oauth import OAuth
-from lastpage_sandbox.replies import Asked, Refusal, Reply, plain, throttled
+from lastpage_sandbox.replies import Asked, Refusal, Reply, plain, throttled, with_controls
 from lastpage_sandbox.routes import Route, find
 from lastpage_sandbox.server import Server, is_loopback
 from lastpage_sandbox.settings import Settings
@@ -225,6 +225,8 @@ class Sandbox:
     def _sent(
         self, asked: Asked, reply: Reply, headers: Mapping[str, str], words: tuple[str, ...]
     ) -> Wire:
+        if self.settings.texts == "controls":
+            reply = replace(reply, body=with_controls(reply.body))
         zipped = self.settings.gzip and "gzip" in asked.headers.get("accept-encoding", "")
         return wired(reply, headers, words, at=self.now(), zipped=zipped)
 

@@ -9,6 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: The keys of texts that people may come to read: of errors, jobs, organisations, lists.
+TEXTS = {
+    "message", "messageWithParams", "code", "contextId", "permissions", "error", "description",
+    "error_description", "errorMessage", "name",
+}  # fmt: skip
+#: A few commands to a terminal, and a line of somebody else; harmless, and easy to find.
+CONTROLS = "\x1b[7m\x1b[0m\x07\x9b0m\x85\u202e\u2066\u2028\r\nFORGED"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -31,6 +39,18 @@ class Reply:
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def with_controls(body: Any) -> Any:
+    """A body with control characters behind each of its texts."""
+    if isinstance(body, list):
+        return [with_controls(each) for each in body]
+    if not isinstance(body, dict):
+        return body
+    return {
+        key: value + CONTROLS if key in TEXTS and isinstance(value, str) else with_controls(value)
+        for key, value in body.items()
+    }
 
 
 class Refusal(Exception):

@@ -171,6 +171,9 @@ class Settings:
     #: Digits of a second in a record's times; those behind the third are nines, so that who rounds
     #: moves the last millisecond of a day into the next (5.1).
     fraction_digits: Digits = 3
+    #: What texts for people hold (messages, codes, why a job failed, names): with `controls` also
+    #: what a terminal would obey, and line breaks.
+    texts: Literal["plain", "controls"] = "plain"
     #: How often answers go wrong by themselves: never, now and then, often.
     profile: Literal["calm", "rough", "hostile"] = "calm"
 

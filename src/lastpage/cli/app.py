@@ -21,6 +21,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from lastpage.cli.output import DEFAULT_OUTPUT, OutputOptions, json_line, wants_json
 from lastpage.errors import LastpageError, UsageError
+from lastpage.outside import shown
 from lastpage.version import __version__
 
 #: Each verb: where it is, and what the help says of it. Its module is imported when it is used.
@@ -164,11 +165,12 @@ def _fault(problem: BaseException, output: OutputOptions | None) -> Ending:
 
 
 def _report(end: Ending, *, as_json: bool) -> int:
-    if end.sentence and as_json:
+    sentence = shown(end.sentence)
+    if sentence and as_json:
         facts = {"exit_code": end.code, **({"frames": end.frames} if end.frames else {})}
-        sys.stderr.write(json_line("error", end.sentence, **facts))
-    elif end.sentence:
-        sys.stderr.write(f"lastpage: {end.sentence}\n")
+        sys.stderr.write(json_line("error", sentence, **facts))
+    elif sentence:
+        sys.stderr.write(f"lastpage: {sentence}\n")
         sys.stderr.writelines(f"  at {frame}\n" for frame in end.frames)
     return end.code
 

@@ -21,9 +21,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 from cyclopts import Group, Parameter
 
+from lastpage.outside import shown
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import ProgressColumn
+    from rich.text import Text
 
     from lastpage.api.client import Client
     from lastpage.extraction.delivery import Summary
@@ -263,9 +266,15 @@ def styled(word: str, width: int = 0) -> Cell:
 
 def print_line(*cells: Cell, out: TextIO | None = None) -> None:
     """One line on stdout, or elsewhere; a terminal wraps it, nothing cuts it."""
+    console(out or sys.stdout).print(_text(*cells))
+
+
+def _text(*cells: Cell) -> Text:
+    """Cells as one text; what a destination has recorded is text from outside, too."""
     from rich.text import Text
 
-    console(out or sys.stdout).print(Text.assemble(*cells))
+    pairs = ((cell, "") if isinstance(cell, str) else cell for cell in cells)
+    return Text.assemble(*((shown(text), style) for text, style in pairs))
 
 
 def print_notes(meter: Meter, output: OutputOptions) -> None:
@@ -285,11 +294,10 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """As wide as it has to be: what a narrow terminal wraps can still be read."""
     from rich.measure import Measurement
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(*heads, box=None, header_style="bold")
     for row in rows:
-        table.add_row(*(Text.assemble(cell) for cell in row))
+        table.add_row(*map(_text, row))
     screen = console(sys.stdout)
     needed = Measurement.get(screen, screen.options.update(width=WIDTH_MAX), table).maximum
     console(sys.stdout, max(screen.width, needed)).print(table)

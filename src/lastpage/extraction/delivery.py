@@ -33,6 +33,7 @@ from lastpage.extraction.run import Fetching, Options, unknown_fields
 from lastpage.files import Disk
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
+from lastpage.outside import shown
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, Relative
 from lastpage.query.query import Query
@@ -261,7 +262,7 @@ class Extraction:
             seconds=round(self.client.clock.now() - self.baseline.at, 3),
             destination=self.destination.text,
             interval=str(runs[-1].run.interval),
-            notes=self.meter.notes + sorted(reasons),
+            notes=self.meter.notes + sorted(map(shown, reasons)),
         )
 
 

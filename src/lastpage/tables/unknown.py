@@ -17,6 +17,7 @@ import msgspec
 
 from lastpage.api.messages import UNREADABLE, Raw
 from lastpage.coverage.account import PATHS_MAX
+from lastpage.outside import shown
 from lastpage.tables.schema import CONVERSATION, Kind, Level
 
 #: Characters of a name that are shown.
@@ -64,18 +65,17 @@ def _unknown_in(level: Level, value: Any, path: str) -> Iterator[str]:
         child = children.get(name)
         if child is None:
             if name not in level.fields:
-                yield path + _shown(name)
+                yield path + _named(name)
         elif child.kind != "map":
             for each in below if isinstance(below, list) else [below]:
                 yield from _unknown_in(child, each, f"{path}{name}.")
 
 
-def _shown(name: str) -> str:
-    """A name as it is, or in quotes, without what could make a mess of a terminal."""
+def _named(name: str) -> str:
+    """A name as it is, or what can be shown of it, in quotes."""
     if NAME.fullmatch(name):
         return name
-    text = name[:NAME_CHARS_MAX].encode("ascii", "backslashreplace").decode()
-    return f'"{re.sub(r"[^ -~]", "?", text)[:NAME_CHARS_MAX]}"'
+    return f'"{shown(name[:NAME_CHARS_MAX])[:NAME_CHARS_MAX]}"'
 
 
 def _strict(level: Level) -> Any:
