@@ -10,18 +10,20 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from lastpage import errors
 from lastpage.api import auth, messages, shapes
 from lastpage.api.messages import Answer, Call, Fault, TransportError
-from lastpage.api.responses import RULES, Patience, Rule, error_for, rule_for, tokenless
+from lastpage.api.patience import REFUSALS_MAX, Patience
+from lastpage.api.responses import RULES, Rule, error_for, rule_for, tokenless
 from lastpage.errors import ApiError
 
 API = Path(__file__).with_name("api.md")
 QUERY = Call("POST", "/query", endpoint=f"POST {messages.QUERY}", reads=shapes.page)
+PAGE = replace(QUERY, rows=1)
 LOGIN = Call("POST", "/oauth/token", endpoint=auth.ENDPOINT)
 CORRELATION = "11111111-2222-3333-4444-555555555555"
 #: What stands in the place of a message in docs/api.md, 1.8, and is none.
@@ -44,7 +46,7 @@ class Row:
         """The row of an answer, or of none."""
         rule = rule_for(call, outcome)
         case = outcome.status if isinstance(outcome, Answer) else outcome.fault
-        tries = Patience().tries if rule.action == "retry" else 1
+        tries = {"retry": Patience().tries, "fewer rows": REFUSALS_MAX}.get(rule.action, 1)
         return cls(answered, case, rule, error_for(call, outcome, tries))
 
     def cells(self) -> tuple[str, ...]:
@@ -95,6 +97,8 @@ def elsewhere() -> Iterator[Row]:
         yield Row.of(f"login: 400 `invalid_client`, {said}", LOGIN, answer)
     answer = _answer(400, {"error": "unsupported_grant_type"})
     yield Row.of("login: 400, another word", LOGIN, answer)
+    large = TransportError("oversize", "the body is larger than 256 MiB")
+    yield Row.of("a page of one row: `oversize`, 413, or 400 `….entity.too.large`", PAGE, large)
     html = _answer(200, None)
     error = tokenless(LOGIN, html)
     yield Row("login: 200 without a token", 200, RULES["no token"], error)

@@ -9,7 +9,7 @@ import pytest
 
 from lastpage import Cloud, Credentials
 from lastpage.api.messages import Answer, Call, TransportError
-from lastpage.api.responses import SHORT_PATIENCE
+from lastpage.api.patience import SHORT_PATIENCE
 from lastpage.clock import SimClock
 from lastpage_sandbox import Settings
 from tests.inprocess import NOW, URL, InProcess, World, world

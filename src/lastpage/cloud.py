@@ -26,7 +26,7 @@ from lastpage.api.messages import Transport, decode_record
 from lastpage.api.names import Directory
 from lastpage.api.organization import JobWatermark, organization
 from lastpage.api.pace import Pace
-from lastpage.api.responses import SHORT_PATIENCE
+from lastpage.api.patience import SHORT_PATIENCE
 from lastpage.api.transport import Urllib3Transport
 from lastpage.checkup import Finding, examine
 from lastpage.clock import Clock, RealClock

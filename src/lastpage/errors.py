@@ -49,7 +49,8 @@ class ApiError(LastpageError):
 
     `endpoint` is the method and the path without ids, `status` the HTTP status (None when there was
     no answer), `code` the API's own word for the fault, `correlation_id` what the vendor's support
-    asks for, `permission` what the role lacks; each is empty where it is not known.
+    asks for, `permission` what the role lacks; each is empty where it is not known. `too_large`
+    says that a page with fewer rows might come.
     """
 
     exit_code = 5
@@ -63,6 +64,7 @@ class ApiError(LastpageError):
         code: str = "",
         correlation_id: str = "",
         permission: str = "",
+        too_large: bool = False,
     ) -> None:
         super().__init__(message)
         self.endpoint = endpoint
@@ -70,6 +72,7 @@ class ApiError(LastpageError):
         self.code = shown(code)
         self.correlation_id = shown(correlation_id)
         self.permission = shown(permission)
+        self.too_large = too_large
 
 
 class RejectedError(ApiError):

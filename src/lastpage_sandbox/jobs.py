@@ -29,6 +29,7 @@ from lastpage_sandbox.moments import DAY_MS, stamp
 from lastpage_sandbox.record.names import uuid_of
 from lastpage_sandbox.replies import Asked, Refusal, Reply, bad_request, not_found, plain
 from lastpage_sandbox.skeleton import LIFE_MS_MAX, Skeleton
+from lastpage_sandbox.toolarge import held_to_size
 
 Json = dict[str, Any]
 #: What a job body must not have: these belong to the synchronous query (1.4).
@@ -199,7 +200,8 @@ class Jobs:
             more = {"cursor": None} | more
         tail = msgspec.json.encode(more)
         if rows:
-            return Reply(200, self._library.page(rows, job.watermark_ms, tail[1:-1]))
+            page = Reply(200, self._library.page(rows, job.watermark_ms, tail[1:-1]))
+            return held_to_size(page, len(rows), self._settings)
         return Reply(
             200,
             tail if self._settings.empty_answer == "absent" else b'{"conversations":[],' + tail[1:],

@@ -28,6 +28,7 @@ from lastpage_sandbox.record.voice import BEFORE_MS
 from lastpage_sandbox.replies import Asked, Reply, bad_request
 from lastpage_sandbox.settings import Settings
 from lastpage_sandbox.skeleton import Skeleton
+from lastpage_sandbox.toolarge import held_to_size
 
 Json = dict[str, Any]
 PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 25, 100
@@ -101,7 +102,8 @@ class DetailsQuery:
         more["totalHits"] = SPELT[self._settings.total_hits_as](hits)
         if self._settings.dialect == "next-page-token" and at + size < len(found):
             more["nextPageToken"] = self._token_of(at + size)
-        return Reply(200, envelope(parts, self._settings, more))
+        page = Reply(200, envelope(parts, self._settings, more))
+        return held_to_size(page, len(parts), self._settings)
 
     def _counts(self, asked: list[Json], found: list[Skeleton], now_ms: int) -> list[Json]:
         if not asked:

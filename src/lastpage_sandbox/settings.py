@@ -62,6 +62,12 @@ class Settings:
     #: Days back from now that a synchronous interval may begin; None: any; 35 was once announced
     #: (row 4).
     sync_age_days_max: Positive | None = None
+    #: Rows, and bytes of JSON, above which a page of conversations is too large, on either way of
+    #: reading; None: no limit is known (row 26).
+    page_rows_max: Number | None = None
+    page_bytes_max: Number | None = None
+    #: What a page that is too large is answered with: an error, or 270 MB of JSON.
+    page_too_large: Literal["504", "413", "400", "huge"] = "504"
     #: What keys that nobody knows lead to in a query's body (row 17).
     unknown_fields: Literal["ignore", "reject"] = "ignore"
     #: Days an interval may have without and with a filter (2); 32 has been seen (row 13).

@@ -4,15 +4,16 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
-from tests.inprocess import InProcess, world
+from tests.inprocess import InProcess, talk, world
 
 from lastpage.api.auth import ClientCredentials, StaticToken
 from lastpage.api.client import Client
 from lastpage.api.messages import Answer, Call, Fault, TransportError
 from lastpage.api.pace import Pace
-from lastpage.api.responses import BACKOFF_S_MAX, SHORT_PATIENCE, Patience
+from lastpage.api.patience import BACKOFF_S_MAX, SHORT_PATIENCE, Patience
 from lastpage.clock import SimClock
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError, UsageError
 from lastpage.query.environment import Credentials, parse_environment
@@ -237,6 +238,62 @@ def test_final_faults(fault: Fault) -> None:
     with pytest.raises(UnavailableError):
         client(script).send(CALL)
     assert len(script.sent) == 1
+
+
+PAGE = replace(CALL, rows=100, passes=frozenset({400, 404}))
+TOO_LARGE = [
+    error(504),
+    error(413, "request.entity.too.large"),
+    error(400, "response.entity.too.large"),
+    error(400, "entity.too.large"),
+    "timeout",
+    "oversize",
+]
+
+
+@pytest.mark.parametrize("first", TOO_LARGE)
+@pytest.mark.parametrize("second", TOO_LARGE)
+def test_a_page_that_is_too_large(first: Answer | Fault, second: Answer | Fault) -> None:
+    """Two refusals that its size may explain are enough for a page; other trouble between them is waited out."""
+    script = Script(first, error(503), second)
+    cloud = client(script)
+    with pytest.raises(UnavailableError) as refused:
+        cloud.send(PAGE)
+    assert refused.value.too_large
+    assert "--page-size" not in str(refused.value)
+    assert cloud.clock.now() - NOW < 10
+    assert client(Script(first, OK)).send(PAGE) is OK
+
+
+@pytest.mark.parametrize(
+    ("outcome", "tries"), [(error(504), 8), ("timeout", 8), (error(413), 2), ("oversize", 2)]
+)
+def test_a_page_of_one_row(outcome: Answer | Fault, tries: int) -> None:
+    """A row that is too large for sure is asked for twice; one that may only be slow, as any other request."""
+    script = Script(*[outcome] * 99)
+    with pytest.raises(UnavailableError) as refused:
+        client(script).send(replace(PAGE, rows=1))
+    assert refused.value.too_large
+    assert len(script.sent) == tries if tries == 2 else len(script.sent) >= tries
+
+
+@pytest.mark.parametrize("outcome", [error(503), error(502), "reset", "truncated", error(408)])
+def test_what_the_size_does_not_explain(outcome: Answer | Fault) -> None:
+    """Other trouble is waited out at the same size, and is an error in the end."""
+    script = Script(error(504), *[outcome] * 99)
+    with pytest.raises(UnavailableError) as refused:
+        client(script).send(PAGE)
+    assert not refused.value.too_large
+    assert len(script.sent) > 8
+
+
+def test_a_body_of_270_megabytes() -> None:
+    """A page above the bound is a page that is too large, not a proxy."""
+    made = world(per_day=0, page_rows_max=1, page_too_large="huge")
+    start = datetime(2023, 10, 10, tzinfo=UTC)
+    made.sandbox.world.add(*(talk(number, start) for number in range(3)))
+    assert len(made.cloud().fetch_all("2023-10-10", page_size=3)) == 3
+    assert len(made.sandbox.log) < 25
 
 
 def test_passed_statuses() -> None:

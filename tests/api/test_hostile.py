@@ -27,7 +27,7 @@ from lastpage.api.auth import ClientCredentials, StaticToken
 from lastpage.api.client import Client
 from lastpage.api.messages import JOBS, MIB, Answer, Call, Transport, TransportError, decompress
 from lastpage.api.pace import Pace
-from lastpage.api.responses import Patience
+from lastpage.api.patience import Patience
 from lastpage.api.transport import Urllib3Transport
 from lastpage.clock import SimClock
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError

@@ -12,13 +12,11 @@ from tests.inprocess import URL, InProcess, world
 
 from lastpage import ApiError, Cloud, Credentials
 from lastpage.api.messages import Answer, Call, Fault, TransportError
+from lastpage.api.patience import BACKOFF_S_MAX, backoff_s, retry_after_s
 from lastpage.api.responses import (
-    BACKOFF_S_MAX,
     CODES,
     RULES,
-    backoff_s,
     error_for,
-    retry_after_s,
     rule_for,
 )
 

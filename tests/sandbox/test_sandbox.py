@@ -80,6 +80,38 @@ def test_a_page_size_above_100(switch: Any, status: int, rows: int | None) -> No
     assert rows is None or len(body["conversations"]) == rows
 
 
+@pytest.mark.parametrize(
+    ("switch", "status", "code"),
+    [
+        ("504", 504, "request.timeout"),
+        ("413", 413, "request.entity.too.large"),
+        ("400", 400, "response.entity.too.large"),
+    ],
+)
+def test_a_page_that_is_too_large(switch: Any, status: int, code: str) -> None:
+    """11, row 26: pages above so many rows or bytes are refused on both ways, smaller ones and counts are not."""
+    for limit in ({"page_rows_max": 10}, {"page_bytes_max": 200_000}):
+        client = Client(page_too_large=switch, **limit)
+        answered, body = client.query(size=100)
+        assert (answered, body["code"]) == (status, code)
+        assert client.query(size=10)[0] == client.query(size=1)[0] == 200
+        assert client.query(size=100, number=99)[0] == 200
+        results = f"{DETAILS}/jobs/{client.submitted()}/results"
+        answered, body, _ = client.ask("GET", results, pageSize=100)
+        assert (answered, body["code"]) == (status, code)
+        assert client.ask("GET", results, pageSize=10)[0] == 200
+
+
+def test_a_page_of_270_megabytes() -> None:
+    """11, row 26: or a page is as large as no client should be made to take, and still a page."""
+    client = Client(page_rows_max=2, page_too_large="huge")
+    body = json.dumps({"interval": DAY, "paging": {"pageSize": 3, "pageNumber": 1}}).encode()
+    headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json"}
+    status, _, raw = client.box.request("POST", f"{DETAILS}/query", None, headers, body)
+    assert (status, len(raw)) == (200, 270_000_000)
+    assert len(json.loads(raw)["conversations"]) == 3
+
+
 def test_the_wall() -> None:
     """1.8, 2: page number times size beyond the cap is a 400 with the known text."""
     client = Client(pagination_cap=1000)

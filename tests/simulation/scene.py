@@ -61,7 +61,7 @@ WORDS = {
 LATER = (
     ("token", "return-429-after:0"),
     ("details.query", "return-503-after:0"),
-    ("jobs.submit", "return-503-after:0"),
+    ("jobs.status", "return-503-after:0"),
     ("jobs.results", "return-429-after:0"),
     ("jobs.results", "return-503-after:0"),
 )
@@ -121,7 +121,7 @@ class Scene:
         return cls(
             seed,
             now,
-            _settings(rng, seed),
+            _settings(rng, seed) | _sizes(seed),
             tuple(_interval(rng, now) for _ in range(rng.choice((1, 1, 2, 3)))),
             {
                 "paginate": rng.choice(("auto", "auto", "auto", "pages", "cursor")),
@@ -191,6 +191,16 @@ def _interval(rng: random.Random, now: datetime) -> str:
         f"{(now - timedelta(hours=30)).date()}/{now.date() + timedelta(days=1)}",
     )
     return rng.choice(forms)
+
+
+def _sizes(seed: int) -> dict[str, Any]:
+    rng = random.Random(f"sizes {seed}")
+    if rng.random() < 0.7:
+        return {}
+    return {
+        "page_rows_max": rng.choice((1, 2, 5, 12)),
+        "page_too_large": rng.choice(("504", "413", "400")),
+    }
 
 
 def _later(seed: int) -> tuple[tuple[str, str], ...]:

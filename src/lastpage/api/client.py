@@ -25,14 +25,8 @@ from typing import Any
 from lastpage.api.auth import Auth, Grant, Steps
 from lastpage.api.messages import Answer, Call, Transport, TransportError
 from lastpage.api.pace import RATE, Pace, number
-from lastpage.api.responses import (
-    Patience,
-    Trouble,
-    correlation_id,
-    error_for,
-    retry_after_s,
-    rule_for,
-)
+from lastpage.api.patience import Patience, Trouble, retry_after_s
+from lastpage.api.responses import correlation_id, error_for, rule_for
 from lastpage.api.shapes import BLANKS, flaw, is_blank
 from lastpage.clock import Clock
 from lastpage.query.environment import Environment
@@ -107,7 +101,7 @@ class Client:
         return other
 
     def send(self, call: Call) -> Answer:
-        """Send to the API until it is well, or given up by the rules of `responses.py`."""
+        """Send to the API until it is well, or given up by the rules of `patience.py`."""
         return self._try(self.environment.api_url, call, None)
 
     def server_now(self) -> float:
@@ -117,7 +111,7 @@ class Client:
     def _try(self, base: str, call: Call, headers: Mapping[str, str] | None) -> Answer:
         """Send until there is an answer that is wanted, or final; `headers` are a login's own."""
         refreshed = False
-        trouble, blanks = Trouble(), 0
+        trouble, blanks = Trouble(call), 0
         while True:
             self.pace.wait()
             # The token is taken after the wait, since it may end during the wait.
@@ -137,8 +131,9 @@ class Client:
                     continue  # the request itself was not at fault, so this try does not count
             refreshed = False
             trouble.add(outcome, self.clock.now())
-            if action != "retry" or not self._wait_to_retry(call, outcome, trouble):
-                raise error_for(call, outcome, trouble.tries, str(self.environment))
+            if not self._wait_to_retry(outcome, trouble):
+                where, too_large = str(self.environment), trouble.is_too_large(outcome)
+                raise error_for(call, outcome, trouble.tries, where, too_large=too_large)
 
     def _send(
         self, base: str, call: Call, headers: Mapping[str, str], tries: int
@@ -168,15 +163,13 @@ class Client:
                 server_now = parsedate_to_datetime(date).timestamp() + 0.5
                 self._ahead_s = server_now - self.clock.now()
 
-    def _wait_to_retry(
-        self, call: Call, outcome: Answer | TransportError, trouble: Trouble
-    ) -> bool:
+    def _wait_to_retry(self, outcome: Answer | TransportError, trouble: Trouble) -> bool:
         """Wait before the next try; False where the request is given up."""
         announced_s = None
         if isinstance(outcome, Answer):
             announced_s = retry_after_s(outcome.headers.get("retry-after"), self.server_now())
         now = self.clock.now()
-        wait_s = trouble.wait_s(call, self._patience, announced_s or 0.0, now, self._rng)
+        wait_s = trouble.wait_s(outcome, self._patience, announced_s or 0.0, now, self._rng)
         if wait_s is None:
             return False
         if isinstance(outcome, Answer) and outcome.status == 429:
@@ -203,8 +196,9 @@ def _bearer(token: str, call: Call) -> Mapping[str, str]:
 
 
 def _is_wanted(call: Call, answer: Answer) -> bool:
-    is_good = 200 <= answer.status < 300 and not flaw(call, answer)
-    return is_good or answer.status in call.passes
+    if 200 <= answer.status < 300:
+        return not flaw(call, answer)
+    return answer.status in call.passes and rule_for(call, answer).action != "fewer rows"
 
 
 def _check_whole(answer: Answer) -> None:

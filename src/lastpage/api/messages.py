@@ -42,8 +42,7 @@ from isal import isal_zlib
 DETAILS = "/api/v2/analytics/conversations/details"
 QUERY, JOBS = f"{DETAILS}/query", f"{DETAILS}/jobs"
 MIB = 1024 * 1024
-#: No body of this API is larger. One that is comes from something else (a bomb, a proxy, a stream
-#: without end).
+#: A larger body is a page with too many rows, or not the API's (a bomb, a stream without end).
 BODY_BYTES_MAX = 256 * MIB
 #: Parts of a compressed body; servers send one.
 MEMBERS_MAX = 100
@@ -72,16 +71,16 @@ class Call:
     body: bytes | None = None
     #: Method and path without ids, for errors and counts: `GET /…/details/jobs/{jobId}`.
     endpoint: str = ""
-    #: Statuses that the caller wants as an answer, not as an error: a 404 in the middle of a
-    #: cursor.
+    #: Statuses that the caller wants as an answer: a 404 in the middle of a cursor.
     passes: frozenset[int] = frozenset()
-    #: How often its answer may get lost before it is given up; None: as often as any. A lost answer
-    #: to a submission may have left a job behind.
+    #: How often its answer may get lost, as a submission's may, which leaves a job; None: as any's.
     lost_max: int | None = None
     #: Reads its answer, or raises one of `UNREADABLE`; None where the answer is not read. See
     #: `shapes` for both.
     reads: Callable[[Answer], object] | None = None
     may_be_blank: bool = False
+    #: How many conversations a page has at most; 0 for all that is no page.
+    rows: int = 0
     #: What the role lacks where a 403 does not say it; empty where it is not known.
     permission: str = "analytics:conversationDetail:view"
 

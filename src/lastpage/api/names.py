@@ -26,7 +26,8 @@ import msgspec
 
 from lastpage.api.client import Client
 from lastpage.api.messages import UNREADABLE, Call
-from lastpage.api.responses import GRANT, Patience
+from lastpage.api.patience import Patience
+from lastpage.api.responses import GRANT
 from lastpage.api.shapes import body_as
 from lastpage.errors import ApiError, RejectedError, UnavailableError, UsageError
 from lastpage.query.query import is_id

@@ -3,9 +3,10 @@
 A rule says which action follows, why, and, should that answer be the last one, which error it
 becomes: what happened, and whose fault it is and what to do. `docs/errors.md` is made from it.
 
-    retry     the same request again, after a wait with jitter
-    refresh   once: a new token, then the same request; the second time it is final
-    give up   final
+    retry        the same request again, after a wait with jitter
+    refresh      once: a new token, then the same request; the second time it is final
+    fewer rows   once more the same; then final, and the walk asks for fewer rows (walks/sizes.py)
+    give up      final
 
 The rule is found by the API's own code where the status alone says too little, else by the status
 (docs/api.md, 1.8) or by the word for what went wrong below HTTP (`messages.Fault`). The statuses
@@ -15,11 +16,8 @@ that a call lets pass never come here, and 2xx only with a body that is not the 
 
 from __future__ import annotations
 
-import math
-import random
 import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import msgspec
@@ -29,7 +27,7 @@ from lastpage.api.shapes import flaw
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError
 from lastpage.query.environment import ENVIRONMENT, ID, SECRET
 
-Action = Literal["retry", "refresh", "give up"]
+Action = Literal["retry", "refresh", "fewer rows", "give up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,9 @@ class Rule:
     what: str
     advice: str
 
+
+#: What any request may be answered with, but a page also because it has too many rows.
+TOO_SLOW = frozenset({504, "timeout"})
 
 _REJECTED = "{endpoint} rejects the request{quote}"
 _FAILED = "{endpoint} failed{after}{quote}"
@@ -117,6 +118,9 @@ RULES: dict[int | str, Rule] = {
     "oversize": Rule("give up", "no answer of this API is so large", UnavailableError, _UNANSWERED,
                      "that is not the API: check the proxy"),
 
+    "too large": Rule("fewer rows", "a page may have more rows than the API can send at once",
+                      UnavailableError, "{endpoint} does not give a page of {rows}{after}{quote}",
+                      "the conversation is too large for the API: ask the vendor's support"),
     "unreadable": Rule("retry", "a gateway or a sign-in page may have answered, or an error in "
                        "disguise", UnavailableError,
                        "{endpoint} answers with something that is not this API's JSON{after} "
@@ -156,6 +160,8 @@ _OURS = re.compile(r"pagination may not exceed|search interval", re.IGNORECASE)
 
 def rule_for(call: Call, outcome: Answer | TransportError) -> Rule:
     """The rule for an answer that is not wanted, or for none."""
+    if call.rows and _is_too_large(outcome):
+        return RULES["too large"]
     if isinstance(outcome, TransportError):
         return RULES[outcome.fault]
     if 200 <= outcome.status < 300:
@@ -176,85 +182,18 @@ def rule_for(call: Call, outcome: Answer | TransportError) -> Rule:
     return RULES["another 5xx" if status >= 500 else "another status"]
 
 
-# How long to go on -----------------------------------------------------------------------------
-
-#: A wait between tries is at most this; an announced one (`Retry-After`) is obeyed up to the other.
-BACKOFF_S_MAX = 60.0
-RETRY_AFTER_S_MAX = 900.0
-#: Outcomes after which nothing can have been done: the request was refused unread, or never sent.
-NOTHING_DONE = frozenset({429, "connect"})
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """When a request is given up: after so many tries, but not before so many seconds of trouble.
-
-    Tries alone may be over in two seconds, where a server in trouble refuses at once. Seconds alone
-    may be over with the first try, where it is silent for minutes.
-    """
-
-    tries: int = 8
-    trouble_s: float = 300.0
-    #: The longest announced wait that is obeyed; a longer one is the end.
-    announced_s: float = RETRY_AFTER_S_MAX
+def _is_too_large(outcome: Answer | TransportError) -> bool:
+    if isinstance(outcome, TransportError):
+        return outcome.fault == "oversize"
+    is_refused = 400 <= outcome.status < 500
+    return outcome.status == 413 or (
+        is_refused and read_error(outcome).code.endswith("entity.too.large")
+    )
 
 
-#: For a user who waits at the terminal, as with the doctor.
-SHORT_PATIENCE = Patience(2, 10.0, 10.0)
-
-
-@dataclass(slots=True)
-class Trouble:
-    """What one request has met so far: how many tries failed, and since when (unix seconds)."""
-
-    tries: int = 0
-    since: float = 0.0
-    #: Tries after which the request may have been carried out, although no answer says so.
-    lost: int = 0
-
-    def add(self, outcome: Answer | TransportError, now: float) -> None:
-        """One more try failed."""
-        case = outcome.status if isinstance(outcome, Answer) else outcome.fault
-        self.since = self.since if self.tries else now
-        self.tries += 1
-        self.lost += case not in NOTHING_DONE
-
-    def wait_s(
-        self, call: Call, patience: Patience, announced_s: float, now: float, rng: random.Random
-    ) -> float | None:
-        """Seconds before the next try; None where there is no next one.
-
-        The announced wait is the least: a server in trouble may announce 0, again and again.
-        """
-        left_s = patience.trouble_s - (now - self.since)
-        lost_left = math.inf if call.lost_max is None else call.lost_max - self.lost
-        is_over = self.tries >= patience.tries and left_s <= 0
-        if is_over or lost_left <= 0 or announced_s > patience.announced_s:
-            return None
-        # The last answer that may get lost is not risked before the trouble has had time to pass.
-        least_s = max(announced_s, left_s if lost_left == 1 else 0.0)
-        return max(least_s, backoff_s(self.tries, rng))
-
-
-def backoff_s(tries: int, rng: random.Random) -> float:
-    """Seconds before the next try: full jitter under 1, 2, 4, 8 … 60."""
-    return rng.uniform(0.0, min(BACKOFF_S_MAX, 2.0 ** (tries - 1)))
-
-
-def retry_after_s(header: str | None, now: float) -> float | None:
-    """The announced wait, from seconds or an HTTP date; None where it is missing or unreadable."""
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-        # "nan" is a number to Python, but not a time to wait.
-        return max(seconds, 0.0) if math.isfinite(seconds) else None
-    except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(header).timestamp() - now, 0.0)
-    except ValueError:
-        return None
+def case_of(outcome: Answer | TransportError) -> int | str:
+    """The status, or the word for what went wrong below HTTP."""
+    return outcome.status if isinstance(outcome, Answer) else outcome.fault
 
 
 # The errors -------------------------------------------------------------------------------------
@@ -275,10 +214,17 @@ class ErrorBody:
 
 
 def error_for(
-    call: Call, outcome: Answer | TransportError, tries: int = 1, region: str = ""
+    call: Call,
+    outcome: Answer | TransportError,
+    tries: int = 1,
+    region: str = "",
+    *,
+    too_large: bool = False,
 ) -> ApiError:
     """The error for a final answer, or for none; `region` is where the login was tried."""
-    return _error(rule_for(call, outcome), call, outcome, tries, region=region)
+    problem = _error(rule_for(call, outcome), call, outcome, tries, region=region)
+    problem.too_large = too_large
+    return problem
 
 
 def tokenless(call: Call, answer: Answer) -> ApiError:
@@ -321,8 +267,8 @@ def _error(
 ) -> ApiError:
     """Everything that a bug report needs, in the sentence and beside it."""
     if isinstance(outcome, TransportError):
-        status, problem = None, str(outcome)
-        body, correlation = ErrorBody(code=outcome.fault), ""
+        problem = str(outcome)
+        status, body, correlation = None, ErrorBody(outcome.fault, problem), ""
     else:
         status, problem = outcome.status, ""
         # What should have been a token is not quoted.
@@ -336,6 +282,7 @@ def _error(
         quote=f" ({body.message.strip()})" if body.message else "",
         after=f" after {tries} tries" if tries > 1 else "",
         problem=problem,
+        rows=f"{call.rows:,} row{'s' * (call.rows != 1)}",
         region=f" in the region {region}" if region else "",
         permission=lacking or "a permission that the API does not name",
         ID=ID,

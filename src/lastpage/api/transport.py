@@ -12,7 +12,7 @@ What may go wrong, and the word for it; `responses.RULES` decides by that word:
     truncated   the body ended before its length or its last chunk
     tls         the certificate does not verify, or the host does not speak TLS
     proxy       the proxy refuses
-    oversize    a body larger than anything that this API sends
+    oversize    a body above the bound: a page with too many rows, or not the API
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@
     Done                  the tally decides (coverage/tally.py): accepted, read again, or cut
     Narrow                cut: the API will not give this slice as one
     Again                 read again, LOST_MAX times: the job failed, or its cursor is gone
+    Smaller               read again, with fewer rows a page
+    Stuck                 short at a row that does not come even alone (unless all the API is out)
     cut, and too small,   short: its rows are kept, with the reason
     or cut too often
 
@@ -37,6 +39,7 @@ from lastpage.query.interval import MS, Interval, floor_day, from_unix, iso
 from lastpage.query.query import Query
 from lastpage.trace import log_event
 from lastpage.walks import ROUTES
+from lastpage.walks.sizes import begin_with, rows_taught, was_asked_for
 from lastpage.walks.walk import (
     READS,
     Again,
@@ -45,7 +48,9 @@ from lastpage.walks.walk import (
     Narrow,
     Request,
     Sign,
+    Smaller,
     Step,
+    Stuck,
     Walk,
     drive,
 )
@@ -94,11 +99,11 @@ class Settler:
         seen = [id_ for id_, start in self.missing if start in slice_.interval]
         in_flight = self._jobs if ROUTES[slice_.route].is_job else nullcontext()
         ids: frozenset[bytes] | None = None
-        lost = rereads = 0
+        lost = rereads = rows = 0
         claims = self._claims(slice_)
         with in_flight, self.turns.walking(slice_.position):
             while True:
-                current = self._resume_or_begin(slice_)
+                current = self._resume_or_begin(slice_, rows)
                 end = drive(
                     current.walk,
                     current.step,
@@ -107,6 +112,7 @@ class Settler:
                     sleep=self.client.clock.sleep,
                     made=current.requests,
                 )
+                rows = rows_taught(current.requests) or rows
                 log_event("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
                 match end:
                     case Done(sign):
@@ -132,6 +138,10 @@ class Settler:
                         self.client.clock.sleep(PAUSES_S[min(rereads, len(PAUSES_S)) - 1])
                     case Narrow(reason):
                         return self._cut(planned, current, reason)
+                    case Smaller(rows, reason):
+                        current.abandon(reason, f"reading it again with {rows:,} rows a page")
+                    case Stuck(reason):
+                        return self._record_stuck(planned, current, reason)
                     case Again(reason):
                         lost += 1
                         if lost == LOST_MAX:
@@ -203,8 +213,16 @@ class Settler:
         current.abandon(reason, "taking smaller slices")
         return self.ledger.cut(self.run, planned, halves)
 
+    def _record_stuck(self, planned: Planned, current: OpenAttempt, why: str) -> list[Planned]:
+        """Raises `UnavailableError` where nothing else is answered either: no row is at fault."""
+        self.watermark.read()
+        row = current.account.fetched + 1
+        return self._record_short(planned, current, f"row {row:,} does not come even alone: {why}")
+
     def _record_short(self, planned: Planned, current: OpenAttempt, why: str) -> list[Planned]:
-        return self._record(planned, current, short(current.account, why, current.as_of))
+        self._record(planned, current, short(current.account, why, current.as_of))
+        current.clean_up()
+        return []
 
     def _record(self, planned: Planned, current: OpenAttempt, verdict: Verdict) -> list[Planned]:
         """The slice has its verdict: nothing of it is left to fetch."""
@@ -223,20 +241,35 @@ class Settler:
         self.meter.end_slice()
         return []
 
-    def _resume_or_begin(self, slice_: Slice) -> OpenAttempt:
-        """The attempt that an earlier process left, if it can be resumed; else a new one."""
+    def _resume_or_begin(self, slice_: Slice, rows: int) -> OpenAttempt:
+        """The attempt that an earlier process left, if it can be resumed; else a new one.
+
+        `rows` a page are all that refusals of earlier attempts allow, if it is not 0.
+        """
         walk = self._walk_of(slice_)
         attempt = self.ledger.open_attempt(self.run, slice_)
         if attempt is not None:
             entries = self.ledger.recover(attempt, slice_)
-            stale = self.client.server_now() - attempt.began > walk.resumable_s
-            if entries and not stale:
-                return OpenAttempt(self, slice_, walk, attempt, entries)
-            self.ledger.end_attempt(attempt, "lost", "left too long" if stale else "nothing stored")
+            is_stale = self.client.server_now() - attempt.began > walk.resumable_s
+            is_other = self._is_other_size(entries, walk)
+            # A cursor goes on with any page size.
+            if entries and not is_stale and (walk.is_job or not is_other):
+                anew = walk.page_size if is_other else 0
+                return OpenAttempt(self, slice_, walk, attempt, entries, anew)
+            why = "left too long" if is_stale else "begun with another page size"
+            self.ledger.end_attempt(attempt, "lost", why if entries else "nothing stored")
+            if not is_other:
+                rows = rows or rows_taught([entry.request for entry in entries])
         watermark = self.watermark.read() if walk.needs_watermark else None
         now = self.client.server_now()
         attempt = self.ledger.begin_attempt(self.run, slice_, now, watermark)
-        return OpenAttempt(self, slice_, walk, attempt)
+        return OpenAttempt(self, slice_, walk, attempt, rows=rows)
+
+    def _is_other_size(self, entries: Sequence[Entry], walk: Walk) -> bool:
+        """Whether the command names a page size that an attempt of its run was not begun with."""
+        if self.page_size is None or not entries:
+            return False
+        return not was_asked_for(entries[0].request, walk.page_size)
 
     def _walk_of(self, slice_: Slice) -> Walk:
         """The route's walk, with the page size asked for as far as the API takes it."""
@@ -260,8 +293,12 @@ class OpenAttempt:
         walk: Walk,
         attempt: Attempt,
         entries: Iterable[Entry] = (),
+        rows: int = 0,
     ) -> None:
-        """Begin, or take in what an earlier process stored: the next step follows from its last."""
+        """Begin, or take in what an earlier process stored: the next step follows from its last.
+
+        The next page has so many `rows`; 0: as many as the walk says.
+        """
         self.attempt = attempt
         self.account = Account(slice_, from_unix(attempt.began), settler.unknown)
         self.walk = walk
@@ -272,6 +309,8 @@ class OpenAttempt:
             answer = settler.ledger.answer(attempt, entry)
             self._enter(entry.request, answer)
             self.step = walk.after(entry.request, answer)
+        if rows and isinstance(self.step, Request):
+            self.step = begin_with(self.step, rows)
 
     @property
     def watermark(self) -> datetime | None:
@@ -300,9 +339,13 @@ class OpenAttempt:
         settler = self._settler
         settler.meter.note(f"{self.account.slice}: {reason}; {then}")
         settler.ledger.end_attempt(self.attempt, "lost", reason)
+        self.clean_up()
+
+    def clean_up(self) -> None:
+        """Delete what an attempt that is not at its end leaves at the API: a job."""
         if request := self.walk.cleanup(self.requests):
             with suppress(ApiError):  # a job expires by itself
-                settler.client.send(self.walk.call(request))
+                self._settler.client.send(self.walk.call(request))
 
     def send(self, request: Request) -> Answer:
         """Before a page is asked for, slices before this one go first, while not all can."""

@@ -36,6 +36,7 @@ from lastpage.planning.slices import (
 )
 from lastpage.query.interval import floor_day, iso
 from lastpage.query.query import Query
+from lastpage.walks.sizes import fewer_rows, next_page
 from lastpage.walks.walk import Again, Count, Counted, Done, Narrow, Request, Sign, Step, next_count
 
 #: A page's body, decoded; pages grow or shrink towards it.
@@ -164,14 +165,20 @@ class CursorWalk:
         page = answer.page
         if not page.cursor:
             return replace(request, kind="delete", ordinal=0, cursor="")
-        size = request.page_size
-        if page.heads:
-            # By the bytes of a row on this page: how many rows the next page may have.
-            fitting = int(PAGE_BYTES / (len(answer.body) / len(page.heads)))
-            smallest = min(JOB_PAGE_ROWS_MIN, self.page_size)
-            size = max(smallest, min(self.page_size, fitting))
-        ordinal = request.ordinal + 1
-        return replace(request, ordinal=ordinal, cursor=page.cursor, page_size=size)
+        following = next_page(replace(request, cursor=page.cursor), self.page_size)
+        if not page.heads:
+            return following
+        # By the bytes of a row on this page: how many rows the next page may have.
+        fitting = int(PAGE_BYTES / (len(answer.body) / len(page.heads)))
+        smallest = min(JOB_PAGE_ROWS_MIN, self.page_size)
+        size = max(smallest, min(self.page_size, fitting))
+        return replace(
+            following, page_size=min(size, following.page_size) if following.bouts else size
+        )
+
+    def fewer_rows(self, request: Request, why: str) -> Step:
+        """The same cursor with fewer rows."""
+        return fewer_rows(request, self.page_size, why)
 
     def _submit(self, request: Request) -> Call:
         slice_ = request.slice
@@ -228,7 +235,7 @@ def _results(request: Request) -> Call:
     # A 400 on the first page passes, too: some deployments limit what a job gives as a whole.
     call = _job_call("GET", request.job, "/results", passes=VANISHED | {400}, reads=shapes.results)
     # `{}` passes, too: it may be how a job says that it found nothing. The counts decide.
-    return replace(call, query=tuple(query), may_be_blank=True)
+    return replace(call, query=tuple(query), may_be_blank=True, rows=request.page_size)
 
 
 def _job_call(

@@ -40,6 +40,7 @@ from lastpage.planning.planner import COUNT_REFUSED, count_call
 from lastpage.planning.slices import PAGE_ROWS_MAX, WALL_ROWS, Probe, Slice, from_midnight
 from lastpage.query.interval import Interval, iso
 from lastpage.query.query import Query
+from lastpage.walks.sizes import fewer_rows, next_page
 from lastpage.walks.walk import Count, Counted, Done, Narrow, Request, Sign, Step, next_count
 
 
@@ -84,12 +85,17 @@ class PagesWalk:
         ordered = request.ordered and in_order
         if ordered and starts and self._is_beyond(starts, request.slice.interval):
             return self._count(request, "beyond")
-        ordinal = request.ordinal + 1
-        if ordinal * request.page_size > WALL_ROWS:
-            return Narrow(f"page {ordinal} would be beyond the {WALL_ROWS:,} rows of a query")
         top = iso(starts[0]) if starts else request.top
-        token = page.token or ""
-        return replace(request, ordinal=ordinal, top=top, ordered=ordered, token=token)
+        came = replace(request, top=top, ordered=ordered, token=page.token or "")
+        following = next_page(came, self.page_size)
+        ordinal = following.ordinal
+        if ordinal * following.page_size > WALL_ROWS:
+            return Narrow(f"page {ordinal} would be beyond the {WALL_ROWS:,} rows of a query")
+        return following
+
+    def fewer_rows(self, request: Request, why: str) -> Step:
+        """The same place with fewer rows, if its page number can say it."""
+        return fewer_rows(request, self.page_size, why)
 
     def call(self, request: Request) -> Call:
         """One page of the details query, or a count (docs/api.md, 1.3)."""
@@ -114,6 +120,7 @@ class PagesWalk:
             reads=shapes.page,
             # The same of `{}`: before any page came, there is no count that could decide.
             may_be_blank=request.ordinal > 1,
+            rows=request.page_size,
         )
 
     @staticmethod

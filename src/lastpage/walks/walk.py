@@ -1,10 +1,13 @@
-"""A walk: how a route goes from its first request to its last page. Two pure questions, no I/O.
+"""A walk: how a route goes from its first request to its last page. Pure questions, no I/O.
 
     first(slice)           the first request
     after(request, answer) the next request, or how the walk ends:
                            Done    its true end
                            Narrow  the slice is too large, take smaller ones
                            Again   this attempt is lost, begin another
+    fewer_rows(request, …) what follows a page that was refused for its size (sizes.py):
+                           Smaller begin another attempt, with fewer rows a page
+                           Stuck   one row does not come, nor what is behind it
 
 All state is in the request, so the ledger can store it, and a crash costs nothing: the next request
 is computed again from the last one and its answer. An asynchronous job (count, submit, poll, read,
@@ -42,6 +45,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
 from lastpage.api.messages import Answer, Call, Page
+from lastpage.errors import ApiError
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval
 
@@ -68,6 +72,9 @@ class Request:
     job: str = ""
     cursor: str = ""
     token: str = ""
+    #: Bouts of refusals that made pages smaller, and pages that came since the last change.
+    bouts: int = 0
+    calm: int = 0
     #: `page`: the first start of the page before, and whether all pages so far were in order.
     top: str = ""
     ordered: bool = True
@@ -113,7 +120,23 @@ class Again:
     reason: str
 
 
-Step = Request | Done | Narrow | Again
+@dataclass(frozen=True, slots=True)
+class Smaller:
+    """The API gives fewer rows a page; page numbers cannot go on with so few, a new attempt can."""
+
+    rows: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A row does not come, although it is asked for alone; nothing behind it can be read."""
+
+    reason: str
+
+
+End = Done | Narrow | Again | Smaller | Stuck
+Step = Request | End
 
 #: What a count counts; how much of it is certain, the table in coverage/tally.py says.
 Of = Literal["hits", "moved", "living", "starts", "held"]
@@ -182,11 +205,18 @@ class Walk(Protocol):
     #: The signs that it can end with, and what each of them proves.
     signs: ClassVar[Mapping[Sign, str]]
 
+    @property
+    def page_size(self) -> int:
+        """Rows a page, as they were asked for."""
+
     def first(self, slice_: Slice) -> Request:
         """The first request."""
 
     def after(self, request: Request, answer: Answer) -> Step:
         """What follows."""
+
+    def fewer_rows(self, request: Request, why: str) -> Step:
+        """What follows a page that was refused, as one that is too large may be (sizes.py)."""
 
     def call(self, request: Request) -> Call:
         """The request as the API takes it."""
@@ -234,8 +264,11 @@ def drive(
     keep: Callable[[Request, Answer], None],
     sleep: Callable[[float], None],
     made: Iterable[Request] = (),
-) -> Done | Narrow | Again:
-    """Go from `step` to the end of the walk; `made` are the requests of an earlier process."""
+) -> End:
+    """Go from `step` to the end of the walk; `made` are the requests of an earlier process.
+
+    Raises what `send` raises, unless fewer rows a page may help.
+    """
     seen = {_identity(request) for request in made}
     for _ in range(STEPS_MAX):
         if not isinstance(step, Request):
@@ -245,7 +278,14 @@ def drive(
             return Again(reason)
         seen.add(_identity(step))
         sleep(step.wait_s)
-        answer = send(step)
+        try:
+            answer = send(step)
+        except ApiError as problem:
+            if not problem.too_large:
+                raise
+            seen.discard(_identity(step))  # it is asked for again, with fewer rows
+            step = walk.fewer_rows(step, str(problem))
+            continue
         following = walk.after(step, answer)
         polls_on = isinstance(following, Request) and step.kind == following.kind == "poll"
         if not polls_on:  # a poll that another one follows proved nothing
@@ -263,6 +303,13 @@ def next_count(request: Request, intervals: Sequence[Interval]) -> Request | Non
 
 
 def _identity(request: Request) -> tuple[str, str, str, str, int]:
-    """What makes two requests the same on the wire; a cursor or token says all of a position."""
-    ordinal = 0 if request.cursor or request.token else request.ordinal
-    return request.kind, request.job, request.cursor, request.token, ordinal
+    """What makes two requests the same; a cursor or a token says all of a place.
+
+    A page number says it together with the page size.
+    """
+    place = request.ordinal
+    if request.cursor or request.token:
+        place = 0
+    elif request.kind == "page":
+        place = (request.ordinal - 1) * request.page_size
+    return request.kind, request.job, request.cursor, request.token, place
