@@ -358,6 +358,18 @@ def test_truncated_json_is_no_answer(raw: bytes) -> None:
     assert client(script).send(CALL) is OK
 
 
+def test_a_refusal_that_is_cut_short() -> None:
+    """A 400 whose body is damaged says nothing yet: it may be that a page is too large."""
+    whole = error(400, "response.entity.too.large")
+    for raw, more in ((whole.raw[:-9], {}), (b"\x1f\x8b no", {"content-encoding": "gzip"})):
+        cut = Answer(400, {**whole.headers, **more}, raw)
+        script = Script(cut, whole, cut, whole)
+        with pytest.raises(UnavailableError) as refused:
+            client(script).send(PAGE)
+        assert refused.value.too_large
+        assert not script.answers
+
+
 def test_a_gateway_page_is_an_error_in_words() -> None:
     """HTML where JSON should be never breaks the error itself."""
     with pytest.raises(UnavailableError, match="HTTP 502"):
