@@ -33,6 +33,19 @@ def test_fewer_ids_a_call() -> None:
     }
 
 
+@pytest.mark.parametrize("word", ["return-504", "return-413"])
+def test_an_answer_that_is_too_large(word: str) -> None:
+    """A call whose answer does not come is cut in two, as one that names too many."""
+    made = world(per_day=0)
+    talks = [talk(number, HOUR_AGO) for number in range(3)]
+    made.sandbox.world.add(*talks)
+    made.sandbox.faults.put("details.ids", word, word)
+    began = made.clock.now()
+    starts = starts_by_id(made.cloud().client, [each.id for each in talks])
+    assert starts == {each.id: HOUR_AGO for each in talks}
+    assert made.clock.now() - began < 10
+
+
 @pytest.mark.parametrize("word", ["return-403", "return-400"])
 def test_a_refusal_says_nothing(word: str) -> None:
     """Where the API would not tell, a conversation is not called gone."""

@@ -25,8 +25,9 @@ from datetime import datetime
 from itertools import islice
 
 from lastpage.api.client import Client
-from lastpage.api.messages import DETAILS, Call, is_safe_id, read_head, read_page
+from lastpage.api.messages import DETAILS, Answer, Call, is_safe_id, read_head, read_page
 from lastpage.api.shapes import body_as, record
+from lastpage.errors import ApiError
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Run
@@ -103,7 +104,7 @@ def starts_by_id(client: Client, ids: Sequence[str]) -> dict[str, datetime | Non
 
 
 def _ask_together(client: Client, ids: Sequence[str]) -> Iterator[Sighting]:
-    """The starts of those that the API answers for; a call that is refused is cut in two."""
+    """The starts of those that the API answers for; a call that asks for too many is cut in two."""
     call = Call(
         "GET",
         DETAILS,
@@ -112,8 +113,14 @@ def _ask_together(client: Client, ids: Sequence[str]) -> Iterator[Sighting]:
         passes=REFUSED,
         # Ids that nobody knows may be all: then it may have no key at all.
         reads=body_as(read_page),
+        rows=len(ids),
     )
-    answer = client.send(call)
+    try:
+        answer = client.send(call)
+    except ApiError as problem:
+        if not problem.too_large or len(ids) == 1:
+            raise
+        answer = Answer(400)
     if answer.status == 400 and len(ids) > 1:
         middle = len(ids) // 2
         yield from _ask_together(client, ids[:middle])
