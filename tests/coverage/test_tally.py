@@ -139,6 +139,15 @@ def test_what_is_certain_of_a_count(of: Any, vague: int, coverage: str) -> None:
     assert judge(sums, own=counts, **facts, vague=vague).coverage == coverage
 
 
+def test_a_moment_that_counts_more_than_the_slice() -> None:
+    """What a moment of the last day counts by now may be more than all that the plan counted: then nothing is certain of that."""
+    sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
+    facts: Any = {"doubt": "", "proof": "", "as_of": LATER, "settled": LATER}
+    counts = [Count("starts", 3, 2), Count("hits", 2, 2)]
+    claims = [Count("starts", 2, 2)]
+    assert judge(sums, own=counts, **facts, claims=claims, vague=3).coverage == "complete"
+
+
 def test_a_job_that_asked_past_the_watermark() -> None:
     """A filter on segments looks a day further: a job proves nothing unless the watermark has passed that, too."""
     ahead = Slice(1, DAY, Interval(DAY.start, DAY.end + timedelta(days=1)), "cursor", "test", 3)

@@ -121,7 +121,7 @@ def certain(count: Count, vague: int) -> int:
     `vague` is what a moment of the slice's last day counts.
     """
     less = {"moved": count.counted, "living": count.counted, "starts": vague}
-    return count.counted - less.get(count.of, 0)
+    return max(count.counted - less.get(count.of, 0), 0)
 
 
 def weigh_count(count: Count, vague: int) -> Coverage:
