@@ -1,11 +1,14 @@
 """`lastpage verify` as typed: what it prints of each state, and how it ends."""
 
 import json
+from pathlib import Path
 
 import pytest
+from tests.inprocess import NOW
+from tests.served import served
 
 from lastpage.cli.app import run
-from lastpage_sandbox import Sandbox
+from lastpage_sandbox import Sandbox, Settings
 
 PART = "2023-10-10T00:00Z/2023-10-10T12:00Z"
 
@@ -47,8 +50,7 @@ def test_holes(held: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert [line[3] for line in lines] == ["same", "hole", "same", "same", "hole", "same"]
     assert int(lines[4][2]) > 0
     assert " ".join(conclusion) == (
-        "4 of 4 days are as the API has them; "
-        "holes, never fetched: 2 (fetch their intervals to fill them)"
+        "4 of 4 days are as the API has them; holes: 2 (fetch their intervals to fill them)"
     )
     assert run(["fetch", lines[4][0], "--quiet", "--no-names"]) == 0
     assert run(["fetch", lines[1][0], "--quiet", "--no-names"]) == 0
@@ -79,6 +81,25 @@ def test_lines_have_no_content_to_look_at(box: Sandbox, capsys: pytest.CaptureFi
     assert run(["verify", "x.jsonl"]) == 0
     assert " ".join(printed(capsys)[-1]) == (
         "0 of 1 days are as the API has them; near, within the counts' error: 1"
+    )
+
+
+def test_nothing_is_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where all is older than the retention, nothing is advised that cannot be done any more."""
+    settings = Settings(seed=7, per_day=20, job_polls=0, retention_days=90)
+    with served(settings, NOW, monkeypatch, tmp_path) as box:
+        for interval in ("2023-10-11", "2023-10-13"):
+            assert run(["fetch", interval, "--quiet", "--no-names"]) == 0
+        box.clock.advance(200 * 86_400)
+        capsys.readouterr()
+        assert run(["verify"]) == 0
+    _, *lines, conclusion = printed(capsys)
+    assert [line[3] for line in lines] == ["kept", "hole", "kept"]
+    assert " ".join(conclusion) == (
+        "older than the organisation keeps, and not counted: 2; "
+        "holes that can no longer be filled: 1"
     )
 
 

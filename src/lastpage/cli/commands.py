@@ -218,15 +218,17 @@ def _typed(interval: str) -> str:
 def _conclusion(verification: Verification, *, closer: bool) -> str:
     count = Counter(proof.state for proof in verification.proofs)
     days = len(verification.proofs) - count["kept"]
+    gone = sum(hole.counted is None for hole in verification.holes)
     remarks = (
         (len(verification.changed), "not as it has them", "--repair reads them again"),
         (count["near"], "near, within the counts' error", closer and "--content looks closer"),
         (count["unproven"], "not proved", ""),
         (count["kept"], "older than the organisation keeps, and not counted", ""),
-        (len(verification.holes), "holes, never fetched", "fetch their intervals to fill them"),
+        (len(verification.holes) - gone, "holes", "fetch their intervals to fill them"),
+        (gone, "holes that can no longer be filled", ""),
         (len(verification.repaired), "intervals read again", ""),
     )
-    parts = [f"{count['same']:,} of {days:,} days are as the API has them"]
+    parts = [f"{count['same']:,} of {days:,} days are as the API has them"] if days else []
     for number, what, advice in remarks:
         if number:
             parts.append(f"{what}: {number:,}" + (f" ({advice})" if advice else ""))
