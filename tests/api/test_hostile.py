@@ -328,7 +328,9 @@ def test_a_cursor_that_cycles_ends(tmp_path: Path) -> None:
         return body
 
     wire = hostile(made, "/results", lead_back)
-    summary = made.cloud(transport=wire).fetch("2023-10-10", tmp_path / "out", page_size=5)
+    summary = made.cloud(transport=wire).fetch(
+        "2023-10-10", tmp_path / "out", page_size=5, paginate="cursor"
+    )
     assert summary.coverage == "short"
     assert any("led back" in note for note in summary.notes), summary.notes
     assert summary.requests < 100

@@ -106,8 +106,9 @@ class Play:
             if self.rng.random() < 0.6:
                 # A token that ends as soon as it was issued is not worth another login; here it does not happen.
                 after = ["pass"] if word == "expire-token" else []
-                # A server that announces no wait refuses many times in a row.
-                times = self.rng.randrange(1, 12) if word.endswith("-after:0") else 1
+                # A server that announces no wait refuses many times in a row; a job is submitted three times.
+                most = 2 if endpoint == "jobs.submit" else 11
+                times = self.rng.randint(1, most) if word.endswith("-after:0") else 1
                 self.world.sandbox.faults.put(
                     endpoint, *["pass"] * self.rng.randrange(4), *[word] * times, *after
                 )
