@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from types import ModuleType
 
-from lastpage.coverage import ranges, tally, verification
+from lastpage.coverage import ranges, tally, verification, weighing
 from lastpage.extraction import otherwise
 from lastpage.walks import pages
 
@@ -19,17 +19,17 @@ RULE = re.compile(r"^ +-+(  +-+)+$")
 
 def evidence() -> str:
     """Which counts there are, and what is certain of them."""
-    return _table(tally, 0)
+    return _table(weighing, 0)
 
 
 def readings() -> str:
     """When a slice is read again, and until when."""
-    return _table(tally, 1)
+    return _table(tally, 0)
 
 
 def verdict() -> str:
     """What did not come, and the coverage that follows."""
-    return _table(tally, 2)
+    return _table(tally, 1)
 
 
 def gaps() -> str:
@@ -44,7 +44,7 @@ def gaps() -> str:
                 str(max(gap.rows, int(100 * gap.share))),
                 f"{max(gap.rows, int(100_000 * gap.share)):,}",
             ]
-            for name, gap in tally.GAPS.items()
+            for name, gap in weighing.GAPS.items()
         ),
     ]
     return _drawn(rows)

@@ -15,8 +15,9 @@ from lastpage.api.messages import Fault
 from lastpage.checkup import State as Found
 from lastpage.cli.app import run
 from lastpage.cli.debugging import Writer, debugging
-from lastpage.coverage.tally import Coverage, Finality
+from lastpage.coverage.tally import Finality
 from lastpage.coverage.verification import State as Proved
+from lastpage.coverage.weighing import Coverage
 from lastpage.planning.slices import Route
 from lastpage.trace import CODES, EVENTS, FAULTS, WORDS, log_event, safe
 from lastpage.walks.walk import Again, Done, Narrow

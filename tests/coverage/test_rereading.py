@@ -6,6 +6,7 @@ import pytest
 
 from lastpage.coverage.account import Account
 from lastpage.coverage.tally import REREADS_MAX, decide
+from lastpage.coverage.weighing import Counts
 from lastpage.ledger.ids import Log, digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval
@@ -24,8 +25,8 @@ def account(*ids: str, hits: int) -> Account:
     return Account(FIRST, START, fetched=len(ids), log=log, hits=[hits])
 
 
-def own(sums: Account) -> list[Count]:
-    return ROUTES["pages"].counts("absent", sums)
+def own(sums: Account, *claims: Count, vague: int = 0) -> Counts:
+    return Counts(ROUTES["pages"].counts("absent", sums), claims, vague)
 
 
 def seen(*ids: str) -> frozenset[bytes]:
@@ -67,15 +68,15 @@ def test_the_decision(
 def test_what_another_slice_saw() -> None:
     """An id that another slice saw is waited for through one more reading; the same rows again end it."""
     complete = account("a", "b", hits=2)
-    assert decide(complete, [], None, 0, ["a"]) == "accept"
-    assert decide(complete, [], None, 0, ["c"]) == "again"
-    assert decide(complete, [], seen("a", "b"), 1, ["c"]) == "accept"
+    assert decide(complete, Counts(), None, 0, ["a"]) == "accept"
+    assert decide(complete, Counts(), None, 0, ["c"]) == "again"
+    assert decide(complete, Counts(), seen("a", "b"), 1, ["c"]) == "accept"
 
 
 def test_what_a_claim_does() -> None:
     """A claim is waited for, also while the same ids come; one that may be of a whole day is not."""
-    sums, claims = account("a", "b", hits=2), [Count("starts", 5, 2)]
-    assert decide(sums, own(sums), None, 0, claims=claims) == "again"
-    assert decide(sums, own(sums), seen("a", "b"), 2, claims=claims) == "again"
-    assert decide(sums, own(sums), seen("a", "b"), REREADS_MAX, claims=claims) == "accept"
-    assert decide(sums, own(sums), None, 0, claims=claims, vague=5) == "accept"
+    sums, claim = account("a", "b", hits=2), Count("starts", 5, 2)
+    assert decide(sums, own(sums, claim), None, 0) == "again"
+    assert decide(sums, own(sums, claim), seen("a", "b"), 2) == "again"
+    assert decide(sums, own(sums, claim), seen("a", "b"), REREADS_MAX) == "accept"
+    assert decide(sums, own(sums, claim, vague=5), None, 0) == "accept"

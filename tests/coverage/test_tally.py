@@ -8,7 +8,8 @@ import pytest
 
 from lastpage.api.messages import Answer
 from lastpage.coverage.account import Account
-from lastpage.coverage.tally import Claim, Verdict, judge, short, tolerance
+from lastpage.coverage.tally import Verdict, judge, short
+from lastpage.coverage.weighing import Claim, Counts
 from lastpage.ledger.ids import digest
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval, iso
@@ -20,9 +21,9 @@ DAY = Interval(START, START + timedelta(days=1))
 LATER = START + timedelta(days=3)
 JOB = Slice(1, DAY, DAY, "cursor", "test", 3)
 PAGES = Slice(1, DAY, DAY, "pages", "test", 3)
+OWN = [Count("hits", 2, 2)]
 #: What `judge` is told of a reading whose own counts agree with it.
 AGREED: dict[str, Any] = {
-    "own": [Count("hits", 2, 2)],
     "doubt": "",
     "proof": "",
     "as_of": LATER,
@@ -61,11 +62,10 @@ def verdict(
 ) -> Verdict:
     walk = ROUTES[sums.slice.route]
     facts = {
-        "own": walk.counts(sign, sums),
         "doubt": walk.doubt(sums.slice, mark),
         "proof": walk.signs[sign],
     }
-    return judge(sums, as_of=LATER, settled=settled, **facts)
+    return judge(sums, Counts(walk.counts(sign, sums)), as_of=LATER, settled=settled, **facts)
 
 
 def test_a_job_whose_counts_agree() -> None:
@@ -136,7 +136,7 @@ def test_what_is_certain_of_a_count(of: Any, vague: int, coverage: str) -> None:
     sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
     facts: Any = {"doubt": "", "proof": "", "as_of": LATER, "settled": LATER}
     counts = [Count(of, 30, 2), Count("hits", 2, 2)]
-    assert judge(sums, own=counts, **facts, vague=vague).coverage == coverage
+    assert judge(sums, Counts(counts, vague=vague), **facts).coverage == coverage
 
 
 def test_a_moment_that_counts_more_than_the_slice() -> None:
@@ -145,7 +145,7 @@ def test_a_moment_that_counts_more_than_the_slice() -> None:
     facts: Any = {"doubt": "", "proof": "", "as_of": LATER, "settled": LATER}
     counts = [Count("starts", 3, 2), Count("hits", 2, 2)]
     claims = [Count("starts", 2, 2)]
-    assert judge(sums, own=counts, **facts, claims=claims, vague=3).coverage == "complete"
+    assert judge(sums, Counts(counts, claims, vague=3), **facts).coverage == "complete"
 
 
 def test_a_job_that_asked_past_the_watermark() -> None:
@@ -163,7 +163,7 @@ def test_a_job_that_asked_past_the_watermark() -> None:
 def test_what_the_plan_counted(claimed: int, coverage: str) -> None:
     """The plan's count is held against what came, though the walk's own counts agree."""
     sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
-    assert judge(sums, **AGREED, claims=[Count("starts", claimed, 2)]).coverage == coverage
+    assert judge(sums, Counts(OWN, [Count("starts", claimed, 2)]), **AGREED).coverage == coverage
 
 
 def test_a_claim_of_what_is_held() -> None:
@@ -185,11 +185,6 @@ def test_a_claim_that_is_contradicted() -> None:
     assert not claim.hold_against(sums, agreed, 459.0)
     assert "5 were counted" in claim.hold_against(sums, agreed, 460.0)
     assert claim.count(sums).missing == 0
-
-
-def test_tolerance() -> None:
-    """Two, or one in a thousand."""
-    assert [tolerance(count) for count in (0, 100, 3000, 100_000)] == [2, 2, 3, 100]
 
 
 @pytest.mark.invariant("Truthful")
@@ -368,8 +363,8 @@ def test_finality_of_a_verdict_of_an_older_version() -> None:
 def test_what_another_slice_saw() -> None:
     """An id that another slice saw and that did not come makes it short, however well the counts agree."""
     sums = account(JOB, {"conversations": [row("a"), row("b")]}, counts=(2, 2))
-    assert judge(sums, **AGREED, seen=["a"]).coverage == "complete"
-    result = judge(sums, **AGREED, seen=["a", "c"])
+    assert judge(sums, Counts(OWN), **AGREED, seen=["a"]).coverage == "complete"
+    result = judge(sums, Counts(OWN), **AGREED, seen=["a", "c"])
     assert (result.coverage, result.finality) == ("short", "provisional")
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from lastpage.coverage.tally import WORST
+from lastpage.coverage.weighing import WORST
 from lastpage.errors import UsageError
 from lastpage.query.interval import Interval, iso, parse_iso
 from lastpage.walks import ROUTES

@@ -1,20 +1,5 @@
 """A slice's account, and what it proves: read again or not, coverage, finality. Pure.
 
-Evidence. Each count is held only against the rows that it counts, and some may count too much:
-
-    count    made by                              held against         certain of it
-    -------  -----------------------------------  -------------------  --------------------------
-    hits     `totalHits` of a walk's pages        all ids it saw       all
-    moved    pages whose rows slid                the owned ids        nothing
-    living   before and after a job that begins   ids of the slice's   nothing: rows that the job
-             in the middle of a day               days                 need not give
-    starts   the plan; before and after a job;    the owned ids        all, less what a moment of
-             after page numbers                                        the slice's last day counts
-    held     the destination, of complete ranges  the owned ids        all
-
-A count from midnight to the middle of a day may be one of the whole day (docs/api.md, 11, row 5).
-If it is, the day's first millisecond counts as much; so that count is taken off.
-
 Where something is missing the slice is read again, after a pause that grows, up to three times:
 
     what is missing                        read again until
@@ -38,9 +23,8 @@ Other ids at each reading: smaller slices. Else the verdict; the first line that
     less                                                               complete, the gap is told
     nothing                                                            complete
 
-The gaps are `GAPS`, below; shares are of what was counted, not of what came. Complete always means:
-as visible to this client's divisions. A small gap is accepted because counts are officially
-approximate (docs/api.md, 3.2); none of two, or half of an index, are more than an approximation.
+Which count is certain, and which gap goes with which word, `weighing` says. Complete always means:
+as visible to this client's divisions.
 
 Coverage is a fact about a slice, finality about each of its days, whatever else was read with it:
 
@@ -54,7 +38,7 @@ Coverage is a fact about a slice, finality about each of its days, whatever else
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -62,73 +46,17 @@ from typing import Literal
 import msgspec
 
 from lastpage.coverage.account import PATHS_MAX, Account
+from lastpage.coverage.weighing import Counts, Coverage
 from lastpage.ledger.ids import digest
 from lastpage.query.interval import iso
 from lastpage.walks.walk import Count
 
-Coverage = Literal["complete", "unproven", "short"]
 Finality = Literal["final", "provisional"]
 Decision = Literal["accept", "again", "narrow"]
-#: Best to worst.
-WORST: tuple[Coverage, ...] = ("complete", "unproven", "short")
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """How many of what was counted may be missing: so many rows or this share, the larger; and
-    never more than `most`, a share.
-    """
-
-    rows: int
-    share: float
-    most: float
-
-    def takes(self, missing: int, counted: int) -> bool:
-        """Whether so many missing of so many counted are within it."""
-        return missing <= max(self.rows, int(counted * self.share)) and (
-            missing <= counted * self.most
-        )
-
-
-#: The gap that each coverage allows; what is within neither is short.
-GAPS: Mapping[Coverage, Gap] = {
-    "complete": Gap(rows=2, share=0.001, most=0.5),
-    "unproven": Gap(rows=20, share=0.01, most=0.25),
-}
 #: Walks of a slice after the first, to fill a gap.
 REREADS_MAX = 3
 #: Attempts of a slice that may be lost to jobs that failed or vanished.
 LOST_MAX = 4
-#: Seconds between two readings whose own counts contradict a claim.
-CLAIM_APART_S = 60.0
-
-
-def tolerance(count: int) -> int:
-    """The gap that is within the counts' own error."""
-    gap = GAPS["complete"]
-    return max(gap.rows, int(count * gap.share))
-
-
-def weigh(counted: int, came: int) -> Coverage:
-    """What a count proves, if it is certain."""
-    missing = max(counted - came, 0)
-    return next((name for name, gap in GAPS.items() if gap.takes(missing, counted)), "short")
-
-
-def certain(count: Count, vague: int) -> int:
-    """What is certain of a count: the last column of the first table.
-
-    `vague` is what a moment of the slice's last day counts.
-    """
-    less = {"moved": count.counted, "living": count.counted, "starts": vague}
-    return max(count.counted - less.get(count.of, 0), 0)
-
-
-def weigh_count(count: Count, vague: int) -> Coverage:
-    """What a count proves."""
-    if weigh(certain(count, vague), count.came) == "short":
-        return "short"
-    return "complete" if weigh(count.counted, count.came) == "complete" else "unproven"
 
 
 def lacking(account: Account, seen: Collection[str]) -> list[str]:
@@ -137,68 +65,26 @@ def lacking(account: Account, seen: Collection[str]) -> list[str]:
     return [text for text in seen if digest(text) not in owned]
 
 
-@dataclass(slots=True)
-class Claim:
-    """What was counted in a slice before it was read, as a whole ("") or by start day.
-
-    Conversations may have been deleted since. Then the reading's own counts agree with what came,
-    and so do those of two later readings, at least `CLAIM_APART_S` apart: they contradict it.
-    """
-
-    of: Literal["starts", "held"]
-    counted: Mapping[str, int]
-    _agreed_at: list[float] = field(default_factory=list)
-
-    def count(self, account: Account) -> Count:
-        """Held against an account: a day that has more makes up for no other day."""
-        days, came = account.days, account.owns
-        missing = sum(
-            max(counted - (days.get(day, 0) if day else came), 0)
-            for day, counted in self.counted.items()
-        )
-        return Count(self.of, came + missing, came)
-
-    def hold_against(self, account: Account, own: Iterable[Count], now: float) -> str:
-        """Enter one more reading and its own counts; a sentence if it contradicts the claim."""
-        claimed = self.count(account)
-        own = list(own)
-        if claimed.missing <= 0 or not own or any(count.missing > 0 for count in own):
-            return ""
-        self._agreed_at.append(now)
-        # The reading itself, and two later ones that are far enough apart.
-        if len(self._agreed_at) < 3 or now - self._agreed_at[1] < CLAIM_APART_S:
-            return ""
-        self.counted = {}
-        before = {"starts": "were counted before it was read", "held": "are in the destination"}
-        return (
-            f"{claimed.counted:,} {before[self.of]}; three readings over more than a minute "
-            f"brought {claimed.came:,}, as the API counts now"
-        )
-
-
 def decide(
     account: Account,
-    own: Sequence[Count],
+    counts: Counts,
     earlier: frozenset[bytes] | None,
     rereads: int,
     seen: Collection[str] = (),
-    claims: Iterable[Count] = (),
-    vague: int = 0,
 ) -> Decision:
     """Whether an attempt is accepted, or the slice read again, or cut into smaller ones.
 
-    `own` are the reading's own counts, `earlier` the ids that all attempts before it brought (None
-    for the first), `seen` are ids of the slice that other slices saw, `claims` what was counted
-    before it was read.
+    `earlier` are the ids that all attempts before it brought (None for the first), `seen` are ids
+    of the slice that other slices saw.
     """
     digests = account.digests
-    claim_is_open = any(certain(claim, vague) > claim.came for claim in claims)
+    claim_is_open = any(counts.certain(claim) > claim.came for claim in counts.claims)
     lost = bool(earlier and earlier - digests) or bool(lacking(account, seen))
-    if not (lost or claim_is_open or any(count.missing > 0 for count in own)):
+    if not (lost or claim_is_open or any(count.missing > 0 for count in counts.own)):
         return "accept"
-    is_short = any(weigh_count(count, vague) == "short" for count in own)
-    passes = (claim_is_open or is_short) and rereads < REREADS_MAX
-    if digests == earlier and not passes:
+    is_short = any(counts.coverage(count) == "short" for count in counts.own)
+    may_pass = (claim_is_open or is_short) and rereads < REREADS_MAX
+    if digests == earlier and not may_pass:
         # Another reading would bring the same rows, so it is not rows that slid.
         return "accept"
     return "again" if rereads < REREADS_MAX else "narrow"
@@ -251,15 +137,13 @@ class Verdict:
 
 def judge(
     account: Account,
+    counts: Counts,
     *,
-    own: Sequence[Count],
     doubt: str,
     proof: str,
     as_of: datetime,
     settled: datetime | None,
     seen: Collection[str] = (),
-    claims: Iterable[Count] = (),
-    vague: int = 0,
 ) -> Verdict:
     """Coverage and finality of an account that `decide` accepted.
 
@@ -267,17 +151,9 @@ def judge(
     proves. Days that end by `settled` have all their data, as was known before the reading: what
     the watermark reached meanwhile says nothing of rows that were read earlier.
     """
-    counts = [*own, *claims]
-    worst = max(
-        counts,
-        key=lambda count: (WORST.index(weigh_count(count, vague)), count.missing),
-        default=Count("starts", 0, 0),
-    )
-    lacks = len(lacking(account, seen))
-    coverage, why = _coverage(account, worst, vague, has_own=bool(own), doubt=doubt, lacks=lacks)
+    coverage, why = _coverage(account, counts, doubt, len(lacking(account, seen)))
     final = _settled_days(account, settled) if coverage == "complete" and settled else []
-    gap = max((count.missing for count in counts), default=0)
-    return _verdict(account, coverage, why or proof, as_of, max(gap, 0), final)
+    return _verdict(account, coverage, why or proof, as_of, max(counts.gap, 0), final)
 
 
 def short(account: Account, why: str, as_of: datetime) -> Verdict:
@@ -285,21 +161,20 @@ def short(account: Account, why: str, as_of: datetime) -> Verdict:
     return _verdict(account, "short", why, as_of, 0, [])
 
 
-def _coverage(
-    account: Account, worst: Count, vague: int, *, has_own: bool, doubt: str, lacks: int
-) -> tuple[Coverage, str]:
-    """The third table at the top of this file; without a reason where nothing is missing."""
+def _coverage(account: Account, counts: Counts, doubt: str, lacks: int) -> tuple[Coverage, str]:
+    """The second table at the top of this file; without a reason where nothing is missing."""
     if lacks:
         return "short", f"{lacks:,} conversations that another slice saw are not among its own"
     if doubt:
         return "unproven", doubt
-    coverage = weigh_count(worst, vague)
+    worst = counts.worst
+    coverage = counts.coverage(worst)
     if coverage == "short":
         return coverage, _missing(worst)
     if account.broken:
         count = len(account.broken)
         return "unproven", f"{count} records could not be read; they are kept as they came"
-    if not has_own:
+    if not counts.own:
         return "unproven", "the API gave no count to hold it against"
     if worst.missing <= 0:
         return "complete", ""

@@ -40,7 +40,7 @@ from itertools import chain, pairwise
 from typing import Literal
 
 from lastpage.coverage.ranges import Range
-from lastpage.coverage.tally import weigh
+from lastpage.coverage.weighing import weigh
 from lastpage.query.interval import DAY, Interval, floor_day
 
 State = Literal["same", "near", "unproven", "kept", "missing", "changed", "short"]

@@ -29,7 +29,8 @@ from lastpage.api.organization import JobWatermark
 from lastpage.api.pace import Turns
 from lastpage.coverage.account import Account
 from lastpage.coverage.evidence import Sighting
-from lastpage.coverage.tally import LOST_MAX, Claim, Verdict, decide, judge, short
+from lastpage.coverage.tally import LOST_MAX, Verdict, decide, judge, short
+from lastpage.coverage.weighing import Claim, Counts
 from lastpage.errors import ApiError, Interrupted, RefusedError, RejectedError
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Attempt, Entry, Planned, Run
@@ -116,20 +117,13 @@ class Settler:
                 log_event("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
                 match end:
                     case Done(sign):
-                        account = current.account
-                        own = current.walk.counts(sign, account)
-                        for claim in claims:
-                            now = self.client.clock.now()
-                            if contradicted := claim.hold_against(account, own, now):
-                                self.meter.note(f"{slice_}: {contradicted}")
-                        claimed = [claim.count(account) for claim in claims]
-                        vague = self._vague(slice_, [*own, *claimed])
-                        decision = decide(account, own, ids, rereads, seen, claimed, vague)
+                        counts = self._counts(current, sign, claims)
+                        decision = decide(current.account, counts, ids, rereads, seen)
                         # A job that is known to be partial is not read again for that.
                         if current.is_partial or decision == "accept":
-                            verdict = self._judge(current, sign, own, seen, claimed, vague)
+                            verdict = self._judge(current, sign, counts, seen)
                             return self._record(planned, current, verdict)
-                        ids = account.digests | (ids or frozenset())
+                        ids = current.account.digests | (ids or frozenset())
                         rereads += 1
                         if decision == "narrow":
                             reason = f"each of {rereads} readings brought other rows"
@@ -163,6 +157,16 @@ class Settler:
                 held[interval.start.date().isoformat()] += conversations
         return [*(Claim("starts", {"": each}) for each in counted), Claim("held", held)]
 
+    def _counts(self, current: OpenAttempt, sign: Sign, claims: Iterable[Claim]) -> Counts:
+        """What is held against a reading; a claim that it contradicts counts no longer."""
+        account, slice_ = current.account, current.account.slice
+        own = current.walk.counts(sign, account)
+        for claim in claims:
+            if contradicted := claim.hold_against(account, own, self.client.clock.now()):
+                self.meter.note(f"{slice_}: {contradicted}")
+        claimed = [claim.count(account) for claim in claims]
+        return Counts(own, claimed, self._vague(slice_, [*own, *claimed]))
+
     def _vague(self, slice_: Slice, counts: Sequence[Count]) -> int:
         """What a moment of the slice's last day counts, if more seem to have started in it.
 
@@ -177,13 +181,7 @@ class Settler:
             return max(each.counted for each in counts)  # so nothing of it is certain
 
     def _judge(
-        self,
-        current: OpenAttempt,
-        sign: Sign,
-        own: Sequence[Count],
-        seen: Collection[str],
-        claims: Iterable[Count],
-        vague: int,
+        self, current: OpenAttempt, sign: Sign, counts: Counts, seen: Collection[str]
     ) -> Verdict:
         walk, account = current.walk, current.account
         horizon = self.run.horizon
@@ -194,14 +192,12 @@ class Settler:
         settled = watermark and min(watermark, account.slice.asked.end) - look_ahead(self.query)
         return judge(
             account,
-            own=own,
+            counts,
             doubt=walk.doubt(account.slice, current.watermark),
             proof=walk.signs[sign],
             as_of=current.as_of,
             settled=settled,
             seen=seen,
-            claims=claims,
-            vague=vague,
         )
 
     def _cut(self, planned: Planned, current: OpenAttempt, reason: str) -> list[Planned]:

@@ -27,7 +27,8 @@ import msgspec
 from lastpage.api.client import Client
 from lastpage.api.names import Directory
 from lastpage.coverage.ranges import refuse_overlap
-from lastpage.coverage.tally import WORST, Coverage, Finality, Verdict
+from lastpage.coverage.tally import Finality, Verdict
+from lastpage.coverage.weighing import WORST, Coverage
 from lastpage.extraction.rows import Group, undelivered
 from lastpage.extraction.run import Fetching, Options, unknown_fields
 from lastpage.files import Disk

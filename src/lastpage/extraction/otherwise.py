@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from lastpage.coverage.tally import WORST, Coverage, Verdict
+from lastpage.coverage.tally import Verdict
+from lastpage.coverage.weighing import WORST, Coverage
 from lastpage.errors import RefusedError, RejectedError, UsageError
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Planned, Run
