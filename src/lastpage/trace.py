@@ -61,9 +61,9 @@ CODES = (
     "too.many.requests.retry.after", "unauthorized", "unsupported.media.type",
 )  # fmt: skip
 WORDS = frozenset((
-    *FAULTS, *CODES, "unreadable", "pages", "cursor", "Done", "Narrow", "Again", "complete",
-    "unproven", "short", "final", "provisional", "same", "near", "kept", "missing", "changed",
-    "ok", "warning", "failed",
+    *FAULTS, *CODES, "unreadable", "pages", "cursor", "Done", "Narrow", "Again", "Idle", "Smaller",
+    "Stuck", "complete", "unproven", "short", "final", "provisional", "same", "near", "kept",
+    "missing", "changed", "ok", "warning", "failed",
 ))  # fmt: skip
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]{0,60}"

@@ -70,6 +70,12 @@ WORDS = (
     Word("short-page", "short-page", "few rows; after a cursor, the rest comes later", PAGES),
     Word("repeat-page", "repeat-page", "rows that were sent before, once more", PAGES),
     Word(
+        "first-page",
+        "first-page",
+        "the first rows, whatever was asked for, and the walk goes on behind them",
+        PAGES,
+    ),
+    Word(
         "slide-rows",
         "slide-rows",
         "conversations arrive now, rows move to later pages",

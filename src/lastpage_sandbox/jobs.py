@@ -186,6 +186,8 @@ class Jobs:
         rows, following = job.rows[at : at + size], at + size
         if "repeat-page" in asked.words and at:
             rows, following = job.rows[max(at - size, 0) : at], at
+        if "first-page" in asked.words:
+            rows = job.rows[:size]
         if "short-page" in asked.words:
             rows = rows[: len(rows) // 3]
             following = at + len(rows)
@@ -194,7 +196,7 @@ class Jobs:
         if "loop-cursor" in asked.words:
             following = 0
         more: Json = {"dataAvailabilityDate": stamp(job.watermark_ms)}
-        if following < len(job.rows) or following == at:
+        if following < len(job.rows) or following == at or "first-page" in asked.words:
             more = {"cursor": cursor.following(following, now_ms)} | more
         elif self._settings.cursor_end == "null":
             more = {"cursor": None} | more

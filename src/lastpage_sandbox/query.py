@@ -91,7 +91,7 @@ class DetailsQuery:
         size, at = paging
         if "repeat-page" in asked.words:
             at = max(at - size, 0)
-        rows = found[at : at + size]
+        rows = found[:size] if "first-page" in asked.words else found[at : at + size]
         if "short-page" in asked.words:
             rows = rows[: max(len(rows) // 2, 1)]
         if "empty-page" in asked.words:
@@ -100,7 +100,8 @@ class DetailsQuery:
         more: Json = {"aggregations": counts} if counts else {}
         hits = self._hits(len(found)) * (2 if "counts-double" in asked.words else 1)
         more["totalHits"] = SPELT[self._settings.total_hits_as](hits)
-        if self._settings.dialect == "next-page-token" and at + size < len(found):
+        goes_on = at + size < len(found) or "first-page" in asked.words
+        if self._settings.dialect == "next-page-token" and goes_on:
             more["nextPageToken"] = self._token_of(at + size)
         page = Reply(200, envelope(parts, self._settings, more))
         return held_to_size(page, len(parts), self._settings)

@@ -20,7 +20,7 @@ from lastpage.coverage.verification import State as Proved
 from lastpage.coverage.weighing import Coverage
 from lastpage.planning.slices import Route
 from lastpage.trace import CODES, EVENTS, FAULTS, WORDS, log_event, safe
-from lastpage.walks.walk import Again, Done, Narrow
+from lastpage.walks.walk import End
 from lastpage_sandbox import Sandbox
 
 QUEUE = "ca0a12ca-0000-4000-8000-00000000cafe"
@@ -264,5 +264,5 @@ def test_the_words_that_are_known() -> None:
     assert set(CODES) == {row.error.code for row in listed()} | {"invalid_client"}
     assert get_args(Fault) == FAULTS
     ours = (Route, Coverage, Finality, Proved, Found)
-    ends = {each.__name__ for each in (Done, Narrow, Again)}
+    ends = {each.__name__ for each in get_args(End)}
     assert set(WORDS) == {*CODES, *FAULTS, *ends, "unreadable"}.union(*map(get_args, ours))

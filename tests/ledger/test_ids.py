@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastpage.ledger.ids import DIGEST_BYTES, Digests, digest, packed
+from lastpage.ledger.ids import DIGEST_BYTES, GONE, Digests, Log, digest, packed
 
 
 @given(st.sets(st.text(max_size=8), max_size=40), st.text(max_size=8))
@@ -24,3 +24,13 @@ def test_the_ends() -> None:
     assert high in Digests(low + high)
     assert high not in Digests(low)
     assert low not in Digests()
+
+
+@given(st.lists(st.lists(st.text(max_size=3), max_size=5), max_size=8))
+def test_whether_a_page_has_a_new_id(pages: list[list[str]]) -> None:
+    """A log knows whether one of a page's ids is new to it, wherever in the page it stands, also of ids that are gone."""
+    log, seen = Log(), set[str]()
+    for page in pages:
+        assert log.has_new(page) == bool(set(page) - seen)
+        log.extend(page, [GONE if len(text) > 1 else 2 for text in page])
+        seen |= set(page)

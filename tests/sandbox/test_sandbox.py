@@ -523,6 +523,26 @@ def test_tokens_between_pages() -> None:
     assert client.ask("POST", f"{DETAILS}/query", body, nextPageToken="mine")[0] == 400
 
 
+def test_page_one_again() -> None:
+    """11, row 12: `first-page` gives the first rows for any page, and a token or a cursor that was not seen before."""
+    client = Client(dialect="next-page-token")
+    client.box.faults.put("details.query", *["first-page"] * 9)
+    body = {"interval": DAY, "paging": {"pageSize": 100, "pageNumber": 1}}
+    pages = [client.query()[1]]
+    for _ in range(8):
+        token = pages[-1]["nextPageToken"]
+        pages.append(client.ask("POST", f"{DETAILS}/query", body, nextPageToken=token)[1])
+    assert all(page["conversations"] == pages[0]["conversations"] for page in pages)
+    assert len({page["nextPageToken"] for page in pages}) == 9
+    path = f"{DETAILS}/jobs/{client.submitted()}/results"
+    client.box.faults.put("jobs.results", *["first-page"] * 9)
+    rows = [client.ask("GET", path, pageSize=100)[1]]
+    for _ in range(8):
+        rows.append(client.ask("GET", path, pageSize=100, cursor=rows[-1]["cursor"])[1])
+    assert all(page["conversations"] == rows[0]["conversations"] for page in rows)
+    assert len({page["cursor"] for page in rows}) == 9
+
+
 def test_settings_that_are_none() -> None:
     """Nonsense is refused when the organisation is made."""
     with pytest.raises(ValueError, match="per_day"):

@@ -10,7 +10,7 @@ from typing import Any
 #: Words by endpoint that a correct client survives; each scene allows some of them.
 WORDS = {
     "token": ("return-503", "reset", "html-502", "truncate-json"),
-    "organization": ("return-500", "return-429", "expire-token", "html-200"),
+    "organization": ("return-500", "return-429", "expire-token"),
     "details.query": (
         *(
             "return-429-after:3",
@@ -22,16 +22,9 @@ WORDS = {
             "cut-after-1k",
         ),
         *("truncate-json", "bad-gzip", "expire-token", "slide-rows", "repeat-page"),
-        *("html-200", "error-200", "blank-200"),
     ),
-    "jobs.availability": ("return-503", "reset", "truncate-json", "blank-200"),
-    "jobs.submit": (
-        "return-429-after:2",
-        "return-503",
-        "cut-after-1k",
-        "expire-token",
-        "error-200",
-    ),
+    "jobs.availability": ("return-503", "reset", "truncate-json"),
+    "jobs.submit": ("return-429-after:2", "return-503", "cut-after-1k", "expire-token"),
     "jobs.status": (
         "fail-job",
         "cancel-job",
@@ -53,7 +46,6 @@ WORDS = {
             "reset",
         ),
         *("cut-after-1k", "truncate-json", "bad-gzip", "return-429", "return-503", "expire-token"),
-        *("html-200", "error-200", "blank-200"),
     ),
     "jobs.delete": ("return-500", "lose-job", "reset"),
 }
@@ -64,6 +56,11 @@ LATER = (
     ("jobs.status", "return-503-after:0"),
     ("jobs.results", "return-429-after:0"),
     ("jobs.results", "return-503-after:0"),
+    ("organization", "html-200"),
+    ("jobs.availability", "blank-200"),
+    ("jobs.submit", "error-200"),
+    *(("details.query", word) for word in ("html-200", "error-200", "blank-200", "first-page")),
+    *(("jobs.results", word) for word in ("html-200", "error-200", "blank-200", "first-page")),
 )
 #: What may leave a slice without a true end: only after these may a run say short.
 DEADLY = frozenset(
@@ -76,6 +73,7 @@ DEADLY = frozenset(
         "wall-400",
         "slide-rows",
         "repeat-page",
+        "first-page",
     }
 )
 #: Without headers nobody can know of a smaller allowance than the usual one.
@@ -205,7 +203,7 @@ def _sizes(seed: int) -> dict[str, Any]:
 
 def _later(seed: int) -> tuple[tuple[str, str], ...]:
     rng = random.Random(f"later {seed}")
-    return tuple(rng.sample(LATER, rng.choice((0, 0, 1, 2))))
+    return tuple(rng.sample(LATER, rng.choice((0, 0, 1, 2, 4))))
 
 
 def _swarm(rng: random.Random) -> tuple[tuple[str, str], ...]:

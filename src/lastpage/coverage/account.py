@@ -49,6 +49,9 @@ class Account:
     broken: list[int] = field(default_factory=list)
     #: Of each page: its owned rows by start day (ordinal); under 0 the other rows.
     spread: dict[int, Counter[int]] = field(default_factory=dict)
+    #: See `since_new`.
+    stale: int = 0
+    empty: int = 0
     #: `totalHits` of each page.
     hits: list[int] = field(default_factory=list)
     #: Counts before and after a walk, in the order of their requests (None: refused).
@@ -103,8 +106,19 @@ class Account:
             ids.append(head.id)
             facts.append(day << 1 | is_open)
             days[day] += 1
+        # Records without a readable id may be new ones.
+        if self.log.has_new(ids) or (heads and not ids):
+            self.stale = self.empty = 0
+        elif heads:
+            self.stale += 1
+        else:
+            self.empty += 1
         self.log.extend(ids, facts)
         return days
+
+    def since_new(self) -> tuple[int, int]:
+        """Pages since the last one that brought a new id: with rows, and without."""
+        return self.stale, self.empty
 
     @property
     def owned(self) -> dict[bytes, int]:

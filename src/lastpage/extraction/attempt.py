@@ -7,6 +7,7 @@
     Again                 read again, LOST_MAX times: the job failed, or its cursor is gone
     Smaller               read again, with fewer rows a page
     Stuck                 short at a row that does not come even alone (unless all the API is out)
+    Idle                  short: page after page brings nothing new
     cut, and too small,   short: its rows are kept, with the reason
     or cut too often
 
@@ -46,6 +47,7 @@ from lastpage.walks.walk import (
     Again,
     Count,
     Done,
+    Idle,
     Narrow,
     Request,
     Sign,
@@ -112,6 +114,7 @@ class Settler:
                     keep=current.store,
                     sleep=self.client.clock.sleep,
                     made=current.requests,
+                    since_new=current.account.since_new,
                 )
                 rows = rows_taught(current.requests) or rows
                 log_event("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
@@ -136,6 +139,8 @@ class Settler:
                         current.abandon(reason, f"reading it again with {rows:,} rows a page")
                     case Stuck(reason):
                         return self._record_stuck(planned, current, reason)
+                    case Idle(reason):
+                        return self._record_short(planned, current, reason)
                     case Again(reason):
                         lost += 1
                         if lost == LOST_MAX:

@@ -72,6 +72,18 @@ class Log:
         self._facts.extend(facts)
         self._latest = None
 
+    def has_new(self, ids: Sequence[str]) -> bool:
+        """Whether one of these ids has no entry, not even one that is gone.
+
+        Of most pages the first id is new. That is looked for in the bytes as they are; a set of all
+        entries is made only where it is not.
+        """
+        if not ids:
+            return False
+        if self._digests.find(digest(ids[0])) < 0:
+            return True
+        return not set(_apart(bytes(self._digests))).issuperset(map(digest, ids))
+
     def latest(self) -> dict[bytes, int]:
         """The last fact of each id, of those that are not gone."""
         if self._latest is None:

@@ -5,6 +5,7 @@
                            Done    its true end
                            Narrow  the slice is too large, take smaller ones
                            Again   this attempt is lost, begin another
+                           Idle    it brings nothing new any more (the driver says so)
     fewer_rows(request, …) what follows a page that was refused for its size (sizes.py):
                            Smaller begin another attempt, with fewer rows a page
                            Stuck   one row does not come, nor what is behind it
@@ -31,9 +32,17 @@ The two routes differ in more than their requests. Each walk answers for its rou
     continuation       a page number or a token       a cursor
     cleanup            nothing                        the job is deleted
 
-`drive` goes along any walk. It is the one home of the guards: no walk is endless, and none goes in
-circles. A step is: wait if the request says so, send, ask the walk what follows, keep request and
-answer. An answer that is not the endpoint's never comes here: the client asks again (`api.shapes`).
+`drive` goes along any walk. A step is: wait if the request says so, send, ask the walk what
+follows, keep request and answer. An answer that is not the endpoint's never comes here: the client
+asks again (`api.shapes`). And `drive` is the one home of the guards, so that no walk is endless:
+
+    what happens                                    the walk
+    ----------------------------------------------  ----------------------------------------------
+    the API leads back to a request already made    Again
+    10 pages with rows, and twice as many as were   Idle: page numbers are ignored, or each cursor
+    expected, since the last new id                 is another. Fewer may be rows that slid
+    1,000 pages without rows since the last new id  Idle
+    20,000 requests                                 Again
 """
 
 from __future__ import annotations
@@ -52,6 +61,9 @@ from lastpage.query.interval import Interval
 #: Requests in one walk. The largest job of ours has some hundred pages; two hours of polling are
 #: 250 requests.
 STEPS_MAX = 20_000
+#: Pages since the last new id that end a walk: with rows, so many and so many times the pages that
+#: were expected; without rows.
+STALE_MIN, STALE_TIMES, EMPTY_MAX = 10, 2, 1_000
 
 Kind = Literal["page", "count", "submit", "poll", "results", "delete", "recount"]
 #: The kinds whose answers hold conversations.
@@ -121,6 +133,13 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Idle:
+    """The walk goes on and brings nothing new; another one would bring as little."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Smaller:
     """The API gives fewer rows a page; page numbers cannot go on with so few, a new attempt can."""
 
@@ -135,7 +154,7 @@ class Stuck:
     reason: str
 
 
-End = Done | Narrow | Again | Smaller | Stuck
+End = Done | Narrow | Again | Idle | Smaller | Stuck
 Step = Request | End
 
 #: What a count counts; how much of it is certain, the table in coverage/tally.py says.
@@ -264,10 +283,12 @@ def drive(
     keep: Callable[[Request, Answer], None],
     sleep: Callable[[float], None],
     made: Iterable[Request] = (),
+    since_new: Callable[[], tuple[int, int]] = lambda: (0, 0),
 ) -> End:
     """Go from `step` to the end of the walk; `made` are the requests of an earlier process.
 
-    Raises what `send` raises, unless fewer rows a page may help.
+    `since_new` says how many pages were kept since the last new id: with rows, and without. Raises
+    what `send` raises, unless fewer rows a page may help.
     """
     seen = {_identity(request) for request in made}
     for _ in range(STEPS_MAX):
@@ -290,9 +311,21 @@ def drive(
         polls_on = isinstance(following, Request) and step.kind == following.kind == "poll"
         if not polls_on:  # a poll that another one follows proved nothing
             keep(step, answer)
-        step = following
         del answer  # its memory is free before the next page comes
+        if isinstance(following, Request) and following.kind in READS:
+            following = _idle(following, *since_new()) or following
+        step = following
     return Again(f"no end after {STEPS_MAX:,} requests")
+
+
+def _idle(request: Request, stale: int, empty: int) -> Idle | None:
+    """The end of a walk that would go on with this request, if it brings nothing new."""
+    expected = (request.slice.expected or 0) / max(request.page_size, 1)
+    if stale >= max(STALE_MIN, STALE_TIMES * expected):
+        return Idle(f"{stale:,} pages in a row brought only conversations that had come before")
+    if empty >= EMPTY_MAX:
+        return Idle(f"{empty:,} pages in a row were empty, and each said that another follows")
+    return None
 
 
 def next_count(request: Request, intervals: Sequence[Interval]) -> Request | None:
