@@ -18,7 +18,7 @@ import msgspec
 
 from lastpage.api.messages import Answer
 from lastpage.api.pace import Pace, Turns
-from lastpage.extraction.attempt import JOBS_MAX
+from lastpage.extraction.settling import JOBS_MAX
 from lastpage.planning.slices import Horizon, Slice, plan
 from lastpage.query.interval import DAY, Interval
 from lastpage.query.query import Query

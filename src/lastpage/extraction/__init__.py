@@ -2,7 +2,8 @@
 
 Everything to the left of this package knows nothing of what follows it.
 
-    delivery ─▶ run ─▶ attempt (one slice to its verdict: walks, ledger, coverage)
-        ▲        └───▶ rows (settled slices, day by day) ─▶ sinks
+    delivery ─▶ run ─▶ settling (one slice to its verdict) ─▶ attempt (one walk of it)
+        ▲        ├───▶ otherwise (a job that lacks rows, by page numbers)
+        │        └───▶ rows (settled slices, day by day) ─▶ sinks
         └── Cloud.fetch         verifier: the same again, to compare
 """

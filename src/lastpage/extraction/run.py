@@ -21,9 +21,9 @@ from lastpage.api.organization import JobWatermark
 from lastpage.coverage.account import PATHS_MAX
 from lastpage.coverage.evidence import Evidence, Sighting
 from lastpage.coverage.tally import REREADS_MAX, Verdict
-from lastpage.extraction.attempt import Settler
 from lastpage.extraction.otherwise import OtherWay, is_short_job
 from lastpage.extraction.rows import Group, Rows, grouped
+from lastpage.extraction.settling import Settler
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Planned, Run
 from lastpage.planning.planner import Planner, log_plan
