@@ -3,5 +3,6 @@
     app ─▶ commands, sandbox ─▶ options (what is typed)  ─▶ Cloud
      └ errors: one sentence     output (what is printed) ◀─┘
 
-`debugging` writes the trace of `--debug FILE`.
+`debugging` writes the trace of `--debug FILE`; `streams` has the rule for a stdout or
+stderr that is lost.
 """

@@ -4,7 +4,8 @@
                       └ CycloptsError    └ exception ─▶ Ending: exit code, sentence on stderr
 
 Whatever happens, a user sees no traceback: an error of `lastpage.errors` is its own sentence, and
-every other one is a fault of lastpage, told by its class, because its text may hold anything.
+every other one is a fault of lastpage, told by its class, because its text may hold anything. A
+stream that is lost is no exception (`streams.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Any
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from lastpage.cli.output import DEFAULT_OUTPUT, OutputOptions, json_line, wants_json
-from lastpage.errors import LastpageError, UsageError
+from lastpage.cli.streams import leave, unprinted
+from lastpage.errors import DestinationError, LastpageError, UsageError
 from lastpage.outside import shown
 from lastpage.version import __version__
 
@@ -83,16 +85,7 @@ class Ending:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb, and leave with its exit code."""
     return_memory()
-    code = run(sys.argv[1:] if arguments is None else arguments)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError as problem:
-        # A text that was short enough to wait in the buffer meets the closed pipe only here.
-        code = code or ending(problem, None).code
-    sys.stderr.flush()
-    if code:
-        # Threads may still wait for the network; what they have fetched is safe, so we do not wait.
-        os._exit(code)
+    leave(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -118,9 +111,15 @@ def _what_is_wrong(problem: CycloptsError) -> str:
 
 def _call(verb: Any, bound: BoundArguments, output: OutputOptions) -> Ending:
     try:
-        return Ending(int(verb(*bound.args, **bound.kwargs) or 0))
+        return _done(int(verb(*bound.args, **bound.kwargs) or 0))
     except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - see the top
         return ending(problem, output if "output" in bound.signature.parameters else None)
+
+
+def _done(code: int) -> Ending:
+    """How a verb ends that has done its work; what it printed may not have arrived."""
+    sentence = unprinted()
+    return Ending(code or (DestinationError.exit_code if sentence else 0), sentence)
 
 
 def _call_with_trace(verb: Any, bound: BoundArguments, output: OutputOptions) -> Ending:
@@ -140,10 +139,6 @@ def ending(problem: BaseException, output: OutputOptions | None) -> Ending:
     match problem:
         case KeyboardInterrupt():
             return Ending(130, STOPPED, problem=problem)
-        case BrokenPipeError():
-            # The reader of our output has seen enough. Python would complain once more at its exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return Ending(0, problem=problem)
         case LastpageError():
             return Ending(problem.exit_code, str(problem), problem=problem)
     return _fault(problem, output)

@@ -35,6 +35,8 @@ GZIP_LEVEL = 6
 ZSTD_LEVEL = 3
 #: The version of what is recorded beside a file.
 VERSION = 1
+#: What to do about a stdout that cannot be had to the end.
+GIVE_A_FILE = "give a file with --to"
 #: What reading raises for a record that is JSON of another shape.
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
@@ -184,7 +186,10 @@ class Stdout:
     @contextmanager
     def open(cls, _path: Path, _state: Path, _disk: Disk) -> Iterator[Self]:
         """Write to this process's stdout; nothing of it stays behind."""
-        yield cls(sys.stdout.buffer)
+        out = getattr(sys.stdout, "buffer", None)
+        if out is None:
+            raise DestinationError(f"this process has no stdout that takes bytes; {GIVE_A_FILE}")
+        yield cls(out)
 
     def claim(self, identity: Identity) -> None:
         """Remember whose data go out."""
@@ -213,8 +218,18 @@ class Stdout:
 
     def _write(self, pages: Pages) -> None:
         for text in lines(pages):
+            self._put(text)
+
+    def _put(self, text: bytes) -> None:
+        try:
             self._out.write(text)
-        self._out.flush()
+            self._out.flush()
+        except OSError as problem:
+            left = isinstance(problem, BrokenPipeError)
+            raise DestinationError(
+                f"cannot write to stdout: {'its reader left' if left else problem.strerror}; "
+                f"it does not have all conversations, and cannot be resumed; {GIVE_A_FILE}"
+            ) from None
 
 
 def updated(ranges: Iterable[Range], new: Sequence[Range]) -> list[Range]:
