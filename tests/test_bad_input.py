@@ -395,7 +395,12 @@ LEDGERS = [
     place("x.jsonl", "cannot be read", 6, there=file("x.jsonl.lastpage/jsonl.json", "[" * 100_000)),
     place("x.jsonl", "shorter than", 6, there=fetched("x.jsonl", file("x.jsonl", "{}"))),
     # What lines there are already shows once the interval is known, before a count is asked for.
-    place("x.jsonl", "cannot replace; give another file", there=fetched("x.jsonl"), asked=WHEN),
+    Case(
+        "fetch 2023-10-10/2023-10-12 --to x.jsonl",
+        "cannot replace; give another file",
+        there=fetched("x.jsonl"),
+        asked=WHEN,
+    ),
     Case(
         "fetch 2023-10-09/2023-10-10T00:00:00.001Z --to x.jsonl",
         "cannot replace",

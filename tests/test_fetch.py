@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lastpage import UsageError
 from lastpage.extraction.delivery import Summary
 from tests.inprocess import NOW, World, talk, world
 from tests.readback import ids, lines, ranges, table
@@ -290,6 +291,35 @@ def test_json_lines(tmp_path: Path, name: str) -> None:
     found = {record["conversationId"]: record for record in lines(path)}
     assert found == box.sandbox.truth(DAY, DAY + 3 * DAYS)
     assert len(lines(path)) == len(found)
+
+
+@pytest.mark.invariant("Crash-safe")
+def test_json_lines_again(tmp_path: Path) -> None:
+    """Killed once everything is recorded and before anybody was told: the same command says so, and asks for nothing."""
+    box = world(per_day=60)
+    path = tmp_path / "x.jsonl"
+    first = box.cloud().fetch("2023-10-10/2023-10-12", path)
+    there = path.read_bytes()
+    box.sandbox.counters.clear()
+    for interval, days in (("2023-10-10/2023-10-12", 2), ("2023-10-11", 1)):
+        again = box.cloud().fetch(interval, path)
+        assert (again.coverage, again.finality) == (first.coverage, first.finality)
+        assert again.conversations == len(box.truth(DAY + (2 - days) * DAYS, DAY + 2 * DAYS))
+        assert any("nothing was fetched" in note for note in again.notes)
+    assert set(box.sandbox.counters) == {"token", "organization"}
+    for in_part in ("2023-10-10/2023-10-13", "2023-10-10T06:00Z/2023-10-12"):
+        with pytest.raises(UsageError, match="cannot replace"):
+            box.cloud().fetch(in_part, path)
+    assert path.read_bytes() == there
+
+
+@pytest.mark.invariant("Truthful")
+def test_unproven_json_lines_again(tmp_path: Path) -> None:
+    """What is recorded is told as what it is: unproven stays unproven, and provisional stays provisional."""
+    box = world(per_day=60, availability="403")
+    for _ in range(2):
+        summary = box.cloud().fetch("2023-10-10", tmp_path / "x.jsonl")
+        assert (summary.coverage, summary.finality) == ("unproven", "provisional")
 
 
 def test_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

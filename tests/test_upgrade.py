@@ -92,11 +92,7 @@ def test_a_finished_destination(tmp_path: Path, case: Case, sink: str) -> None:
     for neighbour in ("2023-10-17/2023-10-18", "2023-10-20T12:00Z/2023-10-20T14:00Z"):
         assert made.cloud().fetch(neighbour, place).coverage == "complete"
     assert carried(before, held(place)) == carried(before, before)
-    if ".jsonl" in sink:
-        with pytest.raises(UsageError, match="JSON lines cannot replace"):
-            again(case, made, place)
-    else:
-        assert again(case, made, place).coverage == "complete"
+    assert again(case, made, place).coverage == "complete"
     start, end = case.span
     assert ids(place) == sorted(made.truth(start - timedelta(days=1), end + timedelta(hours=2)))
     assert states(made, place) == {"same"}

@@ -21,6 +21,11 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
+
 
 @dataclass(frozen=True, slots=True)
 class Disk:
@@ -66,6 +71,28 @@ class Disk:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def lock(path: Path) -> int | None:
+    """Lock a file itself, whatever other names it has; closing the descriptor ends that.
+
+    Raises `BlockingIOError` where another process has it. None where the file cannot be written to,
+    or where system or file system have no such locks.
+    """
+    if fcntl is None:
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        os.close(descriptor)
+        if isinstance(problem, BlockingIOError):
+            raise
+        return None
+    return descriptor
 
 
 def make_private_folder(path: Path) -> None:

@@ -153,6 +153,12 @@ def _without(whole: Interval, other: Interval) -> list[Interval]:
     return [Interval(start, end) for start, end in ends if start < end]
 
 
+def exactly(held: Iterable[Range], interval: Interval) -> list[Range]:
+    """The ranges that together are an interval, no more and no less; none where there are none."""
+    inside = [each for each in held if each.interval.clip(interval) == each.interval]
+    return [] if minus(interval, [each.interval for each in inside]) else inside
+
+
 def refuse_overlap(held: Iterable[Range], interval: Interval, destination: object) -> None:
     """Raises `UsageError` where a destination that cannot replace has some of these hours."""
     for version in held:

@@ -5,8 +5,8 @@
 The same command again finishes what a crash left. What the two contracts of sinks make different:
 
                         tables                                 lines
-    an interval that    replaces it, where what is there is    is refused before anything is
-    is there already    neither fresher nor complete           fetched
+    an interval that    replaces it, where what is there is    is done; one that is there in part
+    is there already    neither fresher nor complete           is refused before it is fetched
     rows found late     the range is replaced                  are appended
     names               in the overview, and lists beside      none: lines hold ids
     time went on since  what the command means by now is       nothing: it cannot be given the
@@ -19,14 +19,15 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from functools import partial, reduce
 from itertools import chain
+from typing import cast
 
 import msgspec
 
 from lastpage.api.client import Client
 from lastpage.api.names import Directory
-from lastpage.coverage.ranges import refuse_overlap
+from lastpage.coverage.ranges import Range, exactly, refuse_overlap
 from lastpage.coverage.tally import Finality, Verdict
 from lastpage.coverage.weighing import WORST, Coverage
 from lastpage.extraction.rows import Group, undelivered
@@ -160,6 +161,8 @@ class Extraction:
         identity = self._identity(sink, self._selection(sink.known))
         ledger.identify(organization=identity.organization)
         sink.claim(identity)
+        if recorded := self._recorded(sink, ledger):
+            return self._summary_of(recorded)
 
         def check(interval: Interval) -> None:
             refuse_overlap(chain(*sink.committed().values()), interval, self.destination.text)
@@ -180,6 +183,17 @@ class Extraction:
         run = self._fetching(ledger, check, held_ids)
         self._deliver(run, write)
         return self._summary([run])
+
+    def _recorded(self, sink: LineSink, ledger: Ledger) -> list[Range]:
+        """The ranges of what was asked for, where a run that ended has recorded all of it.
+
+        It may have been stopped after that, and before anybody was told.
+        """
+        asked = self.query.interval
+        if isinstance(asked, Relative) or ledger.unfinished(self._command):
+            return []
+        ranges = exactly(chain(*sink.committed().values()), asked)
+        return [] if any(each.coverage == "short" for each in ranges) else ranges
 
     def _selection(self, known: Identity | None) -> Selection:
         """What was given; else what the destination was made with; else everything."""
@@ -237,6 +251,30 @@ class Extraction:
         # range by then.
         if _coverage(fetching.verdicts()) != "short" or isinstance(self.query.interval, Relative):
             fetching.finish()
+
+    def _summary_of(self, ranges: Sequence[Range]) -> Summary:
+        """What a file of lines has recorded, where nothing was left to do."""
+        whole = reduce(Range.joined, ranges)
+        self.meter.note(
+            f"{self.destination.text} has recorded all of it, as {whole.coverage}, by an earlier "
+            "run; lines are not replaced, so nothing was fetched",
+            of_run=False,
+        )
+        return Summary(
+            coverage=cast("Coverage", whole.coverage),
+            finality=cast("Finality", whole.finality),
+            conversations=whole.conversations,
+            slices=0,
+            pages=0,
+            requests=self.client.counts.requests - self.baseline.requests,
+            retries=self.client.counts.retries - self.baseline.retries,
+            duplicates=0,
+            unknown_fields=[],
+            seconds=round(self.client.clock.now() - self.baseline.at, 3),
+            destination=self.destination.text,
+            interval=str(self.query.interval),
+            notes=self.meter.notes,
+        )
 
     def _summary(self, runs: Sequence[Fetching]) -> Summary:
         """What was done, and how far it can be trusted.

@@ -6,6 +6,7 @@ documents, and add it to the kinds of tests/contract. A module is loaded when it
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import tempfile
 import unicodedata
@@ -71,6 +72,8 @@ class Destination:
     """A destination as it was given."""
 
     text: str
+    #: What it names, with every link followed: as it was given where there is none.
+    path: Path
     kind: Kind
     #: The folder of its ledger, spool and lock; None where nothing outlives the run.
     state: Path | None
@@ -83,23 +86,30 @@ class Destination:
         `UsageError` for what cannot be a destination.
         """
         _check_name(text)
-        path = Path(text)
-        file = next((kind for ending, kind in FILES.items() if text.endswith(ending)), None)
+        ending = _ending_of(text)
+        file = FILES.get(ending)
         if form and (file or text in STREAMS):
             raise UsageError(
                 f"--format {form} is how a folder's files are; {text!r} is not a folder"
             )
         if text in STREAMS:
-            return cls(text, STREAMS[text], None)
+            return cls(text, Path(text), STREAMS[text], None)
         if not text.strip() or "://" in text:
             raise UsageError(f"{text!r} is not a destination; {ADVICE}")
+        path = _followed(text)
+        if _ending_of(path.name) != ending:
+            raise UsageError(
+                f"{text!r} is a link to {str(path)!r}, and its ending says something else than "
+                "that of the link; give what it links to"
+            )
         if file:
-            return cls(text, file, path.with_name(path.name + ".lastpage"))
+            return cls(text, path, file, path.with_name(path.name + ".lastpage"))
         if path.suffix in EXPECTED:
             raise UsageError(f"{text!r} is not a destination; {ADVICE}")
         if path.exists() and not path.is_dir():
             raise UsageError(f"{text!r} is a file, and none that lastpage makes; {ADVICE}")
-        return cls(text, FOLDERS[form or _format_of(path) or "parquet"], path / ".lastpage")
+        kind = FOLDERS[form or _format_of(path) or "parquet"]
+        return cls(text, path, kind, path / ".lastpage")
 
     @property
     def is_append_only(self) -> bool:
@@ -164,7 +174,21 @@ class Destination:
     def sink(self, state: Path, disk: Disk) -> AbstractContextManager[TableSink | LineSink]:
         """The sink, open; it has to be claimed before anything is written."""
         opener: Opener = pkgutil.resolve_name(f"lastpage.sinks.{self.kind.opener}")
-        return opener(Path(self.text), state, disk)
+        return opener(self.path, state, disk)
+
+
+def _ending_of(name: str) -> str:
+    """The ending that makes a name that of a file; empty where it is none of these."""
+    return next((ending for ending in FILES if name.endswith(ending)), "")
+
+
+def _followed(text: str) -> Path:
+    """What a name names: state and lock belong to that, so every link to it has the same ones.
+
+    A link may lead to what is not there yet; then that is made, and the link stays.
+    """
+    real = os.path.realpath(text)
+    return Path(text) if real == os.path.abspath(text) else Path(real)  # noqa: PTH100
 
 
 def _format_of(folder: Path) -> str | None:

@@ -1,5 +1,7 @@
 """JSON lines: the API's own records, one a line, plain or compressed, into a file or to stdout.
 
+The file itself is locked while it is open, since one file may have several names.
+
 A range is appended whole, and the file's length is recorded beside it afterwards. When the file is
 opened it is cut to the recorded length, so that half a range never stays. Each append is a gzip
 member or a zstd frame of its own; readers take them for one stream. What was appended is never
@@ -14,6 +16,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -27,8 +30,8 @@ import zstandard
 
 from lastpage.api.messages import Raw, read_head
 from lastpage.coverage.ranges import Range, refuse_overlap
-from lastpage.errors import DestinationError, ForeignError
-from lastpage.files import Disk
+from lastpage.errors import DestinationError, ForeignError, InUseError
+from lastpage.files import Disk, lock
 from lastpage.sinks.sink import Identity, Pages, by_day, explained, refuse_newer
 
 GZIP_LEVEL = 6
@@ -53,26 +56,48 @@ class JsonLines:
         self._ranges: list[Range] = []
         #: What was appended late to a day, last, as a digest: by it the same rows are known again.
         self._late: dict[str, str] = {}
+        #: The descriptor that locks the file, once it is there.
+        self._lock: int | None = None
 
     @classmethod
     @contextmanager
     def open(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:
         """Cut off what was not recorded; refuse a file that is not ours, or lacks something."""
         sink = cls(path, state, disk)
-        sink._load()
-        size = path.stat().st_size if path.exists() else 0
-        if sink.known is None and size:
+        try:
+            sink._hold()
+            sink._load()
+            sink._settle()
+            yield sink
+        finally:
+            if sink._lock is not None:
+                os.close(sink._lock)
+
+    def _hold(self) -> None:
+        """Lock the file once it is there: the lock of its state is that of one of its names."""
+        if self._lock is not None or not self.path.exists():
+            return
+        try:
+            self._lock = lock(self.path)
+        except BlockingIOError:
+            raise InUseError(
+                f"another run is writing to {self.path}, perhaps by another name of it; "
+                "wait for it, or give another destination with --to"
+            ) from None
+
+    def _settle(self) -> None:
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if self.known is None and size:
             raise ForeignError(
-                f"{path} was not written by lastpage", "move it, or give another file"
+                f"{self.path} was not written by lastpage", "move it, or give another file"
             )
-        if size < sink._length:
+        if size < self._length:
             raise DestinationError(
-                f"{path} is shorter than what was written to it; "
-                f"remove it together with {sink._record.parent}, or put it back"
+                f"{self.path} is shorter than what was written to it; "
+                f"remove it together with {self._record.parent}, or put it back"
             )
-        if size > sink._length:
-            sink._cut(sink._length)
-        yield sink
+        if size > self._length:
+            self._cut(self._length)
 
     def claim(self, identity: Identity) -> None:
         """Refuse a file of another organisation or of other filters."""
@@ -129,9 +154,11 @@ class JsonLines:
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not self.path.exists()
-            with self.path.open("ab") as file, compressed(file, self.path.name) as out:
-                for text in texts:
-                    out.write(text)
+            with self.path.open("ab") as file:
+                self._hold()
+                with compressed(file, self.path.name) as out:
+                    for text in texts:
+                        out.write(text)
             self._disk.sync(self.path)
             if is_new:
                 self._disk.sync(self.path.parent)
