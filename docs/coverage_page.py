@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from types import ModuleType
 
-from lastpage.coverage import ranges, tally, verification, weighing
+from lastpage.coverage import ranges, replacement, tally, verification, weighing
 from lastpage.extraction import otherwise
 from lastpage.walks import pages
 
@@ -63,6 +63,21 @@ def other_way() -> str:
 def versions() -> str:
     """Which of two versions of the same hours stays."""
     return _table(ranges, 0)
+
+
+def outcomes() -> str:
+    """What is written of two versions, and what is said of them."""
+    return _table(ranges, 1)
+
+
+def missing() -> str:
+    """What becomes of rows that did not come again, by how many there are."""
+    return _table(replacement, 0)
+
+
+def by_id() -> str:
+    """The same, one by one."""
+    return _table(replacement, 1)
 
 
 def proofs() -> str:

@@ -155,11 +155,11 @@ def test_a_spool_that_the_disk_damaged(tmp_path: Path) -> None:
     """Pages that the disk has damaged are fetched anew by the same command."""
     made = world()
 
-    def full(_day: object, _ranges: object, _pages: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lastpage.sinks.folder.Folder.replace", lambda _self, *rest: full(*rest))
+        patch.setattr("lastpage.sinks.folder.Folder.replace", full)
         with pytest.raises(OSError, match="space"):
             made.cloud().fetch("2023-10-10", tmp_path)
     segment = next((tmp_path / ".lastpage" / "spool").glob("*.pages"))
@@ -320,6 +320,19 @@ def test_an_unfinished_run_that_ends_short(tmp_path: Path) -> None:
     assert any("by now" in note for note in summary.notes)
     assert (summary.coverage, summary.finality) == ("short", "provisional")
     assert any("attempts were lost" in note for note in summary.notes)
+
+
+def test_a_day_that_was_not_over_and_short(tmp_path: Path) -> None:
+    """What was short of a day that was not over is read again with the whole day, which then counts alone."""
+    made = world(per_day=60)
+    with made.outage("jobs.results"):
+        made.cloud().fetch("2023-10-20", tmp_path, paginate="cursor")
+    made.sandbox.faults.put("jobs.status", *["fail-job"] * LOST_MAX)
+    made.clock.sleep(5 * 86_400)
+    summary = made.cloud().fetch("2023-10-20", tmp_path, paginate="cursor")
+    assert any("by now" in note for note in summary.notes)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == sorted(_truth_of(made, 20))
 
 
 def test_a_day_that_was_not_over(tmp_path: Path) -> None:

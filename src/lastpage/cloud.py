@@ -207,8 +207,8 @@ class Cloud:
         counts' error), `missing`, `changed`, `short`, `unproven`, or `kept` (older than what the
         organisation keeps); `Verification.holes` has what lies between the intervals that were
         fetched. With `content`, everything is read a second time and all tables are compared; with
-        `repair`, days that are missing rows, changed or short are read again, and
-        `Verification.repaired` says which.
+        `repair`, days that are missing rows, changed or short are read again;
+        `Verification.repaired` says which, and `Verification.notes` what these readings noted.
 
         Raises as `fetch` does; `UsageError` where there is nothing to verify.
 

@@ -108,7 +108,7 @@ def test_json(held: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     remove(held, "2023-10-12", 5)
     assert run(["verify", "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"proofs", "holes", "repaired"}
+    assert set(found) == {"proofs", "holes", "repaired", "notes"}
     assert [(proof["day"], proof["state"]) for proof in found["proofs"]] == [
         ("2023-10-10", "same"),
         ("2023-10-11", "same"),

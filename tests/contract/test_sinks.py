@@ -15,6 +15,7 @@ from tests.contract.kinds import SINKS, Kind
 from tests.readback import everything
 
 from lastpage.coverage.ranges import Range
+from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, LastpageError, UsageError
 from lastpage.files import Disk
 from lastpage.query.interval import Interval
@@ -242,20 +243,79 @@ def test_fresher_stays(replacing: Kind, tmp_path: Path) -> None:
 
 
 @pytest.mark.invariant("Destinations")
-def test_short_never_replaces_complete(replacing: Kind, tmp_path: Path) -> None:
-    """Rows that are known to be incomplete never replace complete ones, however fresh they are."""
-    write(replacing, tmp_path, [hours(0, 24)], [[record(1), record(2)]])
-    write(
-        replacing,
-        tmp_path,
-        [hours(0, 24, coverage="short", as_of=AS_OF + timedelta(days=1))],
-        [[record(1, "two")]],
-    )
-    assert stored(replacing, tmp_path) == {"h1-0": "one", "h2-0": "one"}
-    write(
-        replacing, tmp_path, [hours(0, 24, as_of=AS_OF + timedelta(days=2))], [[record(2, "two")]]
-    )
-    assert stored(replacing, tmp_path) == {"h2-0": "two"}
+@pytest.mark.parametrize("coverage", ["short", "unproven"])
+def test_incomplete_rows_join_complete_ones(replacing: Kind, tmp_path: Path, coverage: str) -> None:
+    """Rows that are known to be incomplete are written into complete ones, which stay complete as of then."""
+    write(replacing, tmp_path, [hours(0, 12)], [[record(1), record(2)]])
+    later = AS_OF + timedelta(days=1)
+    other = hours(0, 24, coverage=coverage, finality="provisional", as_of=later)
+    with opened(replacing, tmp_path) as sink:
+        ruling = Ruling({"h2-0": START + timedelta(hours=2)})
+        sink.replace(DAY, [other], [[record(1, "two"), record(13, "two")]], ruling)
+    assert stored(replacing, tmp_path) == {"h1-0": "two", "h2-0": "one", "h13-0": "two"}
+    assert held(replacing, tmp_path)[DAY] == [
+        hours(0, 12, finality="provisional", conversations=2),
+        replace(other, interval=hours(12, 24).interval, conversations=1),
+    ]
+
+
+@pytest.mark.invariant("Destinations")
+def test_rows_that_stay(replacing: Kind, tmp_path: Path) -> None:
+    """Rows that are named as staying stay in every table beside what comes; their hours are provisional."""
+    write(replacing, tmp_path, [hours(0, 24)], [[record(1), record(2), record(13)]])
+    later = {"as_of": AS_OF + timedelta(days=1)}
+    with opened(replacing, tmp_path) as sink:
+        ruling = Ruling({"h2-0": START + timedelta(hours=2)})
+        sink.replace(DAY, [hours(0, 12, **later), hours(12, 24, **later)], [[record(3)]], ruling)
+        assert sink.held(DAY) == [
+            hours(0, 12, finality="provisional", conversations=2, **later),
+            hours(12, 24, **later),
+        ]
+        assert sink.held(DAY - timedelta(days=1)) == []
+    for table in ("conversations", "participants", "sessions", "conversation_overview"):
+        found = [row["conversation_id"] for row in replacing.read(tmp_path, table)]
+        assert found == ["h2-0", "h3-0"], table
+
+
+@pytest.mark.invariant("Destinations")
+def test_rows_are_added_to_a_job(replacing: Kind, tmp_path: Path) -> None:
+    """To what a job has read as complete, page numbers add rows, and replace none; without any, nothing is changed."""
+    write(replacing, tmp_path, [hours(0, 12), hours(12, 24)], [[record(1), record(2), record(13)]])
+    before = held(replacing, tmp_path)[DAY]
+    pages = hours(0, 24, route="pages", finality="provisional", as_of=AS_OF + timedelta(days=1))
+    there = {f"h{hour}-0": START + timedelta(hours=hour) for hour in (1, 2, 13)}
+    with opened(replacing, tmp_path) as sink:
+        written = sink.replace(DAY, [pages], [[record(1, "two")]], Ruling(there))
+        assert written.unchanged == [each.interval for each in before]
+        assert sink.held(DAY) == before
+        written = sink.replace(DAY, [pages], [[record(2, "two"), record(3, "two")]], Ruling(there))
+        assert written.unchanged == [hours(12, 24).interval]
+        assert [(each.finality, each.conversations) for each in sink.held(DAY)] == [
+            ("provisional", 3),
+            ("final", 1),
+        ]
+    assert stored(replacing, tmp_path) == {
+        "h1-0": "one",
+        "h2-0": "one",
+        "h3-0": "two",
+        "h13-0": "one",
+    }
+
+
+def test_a_claim_that_was_wrong(replacing: Kind, tmp_path: Path) -> None:
+    """Hours in which a conversation is known to start that is not there are short, and give way to what is not."""
+    write(replacing, tmp_path, [hours(0, 12), hours(12, 24)], [[record(1)]])
+    short = hours(0, 24, coverage="short", finality="provisional")
+    pages = hours(0, 24, route="pages", finality="provisional")
+    gone = [START + timedelta(hours=2)]
+    with opened(replacing, tmp_path) as sink:
+        sink.replace(DAY, [short], [], Ruling({"h1-0": START + timedelta(hours=1)}, gone))
+        found = [(each.coverage, each.finality) for each in sink.held(DAY)]
+        assert found == [("short", "provisional"), ("complete", "provisional")]
+        sink.replace(DAY, [pages], [[record(1, "two"), record(2, "two")]], Ruling({}, gone))
+        found = [(each.coverage, each.route) for each in sink.held(DAY)]
+        assert found == [("complete", "pages"), ("complete", "cursor")]
+    assert stored(replacing, tmp_path) == {"h1-0": "two", "h2-0": "two"}
 
 
 def test_broken_records_come_once(replacing: Kind, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from tests.inprocess import NOW, talk, world
 
-from lastpage.coverage.evidence import starts_by_id
+from lastpage.coverage.lookup import matched_by_id, starts_by_id
+from lastpage.query.interval import Interval
+from lastpage.query.query import Query
 
 HOUR_AGO = NOW - timedelta(hours=1)
 ONE, TWO, NOBODY = (talk(number, HOUR_AGO).id for number in (1, 2, 3))
@@ -68,3 +70,45 @@ def test_ids_that_are_none() -> None:
     made = world(per_day=0)
     assert starts_by_id(made.cloud().client, ["../../x", "a,b", ""]) == {}
     assert made.sandbox.counters["details.ids"] == 0
+
+
+TODAY = Interval(NOW.replace(hour=0, minute=0, second=0), NOW)
+INBOUND = Query(TODAY, direction="inbound")
+
+
+def test_what_the_filters_match() -> None:
+    """A conversation is matched, or is there and not matched; of one that is not there nothing is said."""
+    made = world(per_day=0)
+    made.sandbox.world.add(talk(1, HOUR_AGO), talk(2, HOUR_AGO, direction="outbound"))
+    client = made.cloud().client
+    assert matched_by_id(client, INBOUND, TODAY, [ONE, TWO, NOBODY]) == {ONE: True, TWO: False}
+    assert made.sandbox.counters["details.query"] == 2
+
+
+def test_filters_of_the_same_array() -> None:
+    """The ids are one more filter beside those that there are, and have to be met as well."""
+    made = world(per_day=0)
+    made.sandbox.world.add(talk(1, HOUR_AGO), talk(3, HOUR_AGO))
+    assert matched_by_id(made.cloud().client, INBOUND, TODAY, [ONE]) == {ONE: True}
+    body = made.sandbox.log[-1].json
+    assert body
+    assert [len(each["predicates"]) for each in body["conversationFilters"]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["return-400"], [ONE, TWO]),  # without the filter: in two halves
+        (["pass", "return-400"], [ONE, TWO]),
+        (["pass", "return-400", "return-400"], [TWO]),
+        (["pass", "return-403"], []),
+        (["return-403"], [ONE, TWO]),  # what the filter matches is there
+    ],
+)
+def test_a_query_that_is_refused(words: list[str], told: list[str]) -> None:
+    """A query with ids that is refused is cut in two; of an id for which it stays refused nothing is said."""
+    made = world(per_day=0)
+    made.sandbox.world.add(talk(1, HOUR_AGO), talk(2, HOUR_AGO))
+    made.sandbox.faults.put("details.query", *words)
+    matched = matched_by_id(made.cloud().client, INBOUND, TODAY, [ONE, TWO])
+    assert matched == dict.fromkeys(told, True)

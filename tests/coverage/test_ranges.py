@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastpage.coverage.ranges import Range, accepted, merged, stays
+from lastpage.coverage.ranges import Range, accepted, merged, outcome
 from lastpage.query.interval import Interval
 
 START = datetime(2023, 10, 10, tzinfo=UTC)
@@ -35,7 +35,7 @@ def at(ranges: list[Range], hour: float) -> Range | None:
 
 @given(st.lists(VERSIONS, max_size=8))
 def test_any_history(versions: list[Range]) -> None:
-    """After any sequence of writes each moment has at most one version, and it is one that no earlier one could keep out."""
+    """After any sequence of writes each moment has at most one version, whose facts are the old or the new ones, as the table says."""
     held: list[Range] = []
     for new in versions:
         before = held
@@ -47,9 +47,12 @@ def test_any_history(versions: list[Range]) -> None:
                 assert (old is None) == (now is None)
                 continue
             assert now is not None
-            kept = old is not None and stays(old, new)
-            assert now.as_of == (old.as_of if kept and old else new.as_of)
-            assert now.coverage == (old.coverage if kept and old else new.coverage)
+            what = outcome(old, new) if old else "new"
+            facts = new if what == "new" or old is None else old
+            finality = "provisional" if what == "joined" else facts.finality
+            assert what != "added"  # all of them are of one route
+            assert (now.as_of, now.coverage) == (facts.as_of, facts.coverage)
+            assert now.finality == finality
 
 
 @given(st.lists(VERSIONS, max_size=4), VERSIONS)
@@ -65,55 +68,51 @@ def test_accepted_parts_are_the_new_ones(old: list[Range], new: Range) -> None:
 
 @pytest.mark.invariant("Destinations")
 @pytest.mark.parametrize(
-    ("old", "new", "old_stays"),
+    ("old", "new", "stands"),
     [
-        (("cursor", "complete", "final", 9), ("cursor", "short", "provisional", 5), True),
-        (
-            ("pages", "short", "provisional", 5),
-            ("cursor", "complete", "final", 9),
-            False,
-        ),  # although it is fresher
-        (
-            ("cursor", "complete", "final", 9),
-            ("cursor", "unproven", "provisional", 5),
-            True,
-        ),  # known to lack some
-        (
-            ("cursor", "complete", "provisional", 9),
-            ("cursor", "unproven", "provisional", 9),
-            True,
-        ),  # fresher
-        (
-            ("pages", "complete", "provisional", 9),
-            ("cursor", "complete", "final", 9),
-            False,
-        ),  # settled since
-        (
-            ("cursor", "complete", "final", 9),
-            ("pages", "complete", "provisional", 9),
-            True,
-        ),  # it has attributes
+        (("cursor", "complete", "final"), ("cursor", "short", "provisional"), "old"),
+        # Although it is fresher.
+        (("pages", "short", "provisional"), ("cursor", "complete", "final"), "new"),
+        (("cursor", "complete", "provisional"), ("cursor", "unproven", "provisional"), "old"),
+        # Settled since.
+        (("pages", "complete", "provisional"), ("cursor", "complete", "final"), "new"),
+        # It has attributes.
+        (("cursor", "complete", "final"), ("pages", "complete", "provisional"), "old"),
     ],
 )
 def test_which_version_stays(
-    old: tuple[str, str, str, int], new: tuple[str, str, str, int], old_stays: bool
+    old: tuple[str, str, str], new: tuple[str, str, str], stands: str
 ) -> None:
     """Incomplete rows lose, final rows of a job win over provisional ones, else fresher ones."""
-    assert stays(told(old, 5), told(new, 4)) is old_stays
+    assert outcome(told(old, 5), told(new, 4)) == stands
 
 
 @pytest.mark.invariant("Destinations")
-@pytest.mark.parametrize("rows", [9, 10])
-def test_a_later_job_is_believed(rows: int) -> None:
+@pytest.mark.parametrize("coverage", ["short", "unproven"])
+@pytest.mark.parametrize(
+    ("old", "new", "stands"),
+    [
+        ("cursor", "cursor", "joined"),
+        ("pages", "pages", "joined"),
+        ("pages", "cursor", "joined"),
+        ("cursor", "pages", "added"),  # those that are there would lose attributes
+    ],
+)
+def test_what_is_complete_stays_complete(coverage: str, old: str, new: str, stands: str) -> None:
+    """Fresher rows that are not complete are written into complete ones, which stay what they are."""
+    complete, other = (old, "complete", "final"), (new, coverage, "provisional")
+    assert outcome(told(complete, 4), told(other, 5)) == stands
+
+
+@pytest.mark.invariant("Destinations")
+def test_a_later_job_is_believed() -> None:
     """A later job is believed, also where a thread that had ended is open again."""
-    assert not stays(
-        told(("cursor", "complete", "final", 9), 4),
-        told(("cursor", "complete", "provisional", rows), 5),
-    )
+    final, provisional = ("cursor", "complete", "final"), ("cursor", "complete", "provisional")
+    assert outcome(told(final, 4), told(provisional, 5)) == "new"
 
 
-def told(facts: tuple[str, str, str, int], as_of: int) -> Range:
+def told(facts: tuple[str, str, str], as_of: int) -> Range:
     """A version of one hour, as fresh as the hour says."""
-    route, coverage, finality, rows = facts
+    route, coverage, finality = facts
     hour = Interval(START, START + timedelta(hours=1))
-    return Range(hour, START + timedelta(hours=as_of), route, coverage, finality, rows)
+    return Range(hour, START + timedelta(hours=as_of), route, coverage, finality, 0)

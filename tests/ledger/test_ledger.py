@@ -10,7 +10,7 @@ from lastpage.api.messages import Answer
 from lastpage.errors import DestinationError, UsageError
 from lastpage.ledger.database import VERSION
 from lastpage.ledger.ledger import Ledger
-from lastpage.ledger.records import Run
+from lastpage.ledger.records import Absence, Run
 from lastpage.planning.slices import Horizon, Slice, halves_of
 from lastpage.query.interval import Interval
 from lastpage.walks.walk import Request
@@ -128,19 +128,36 @@ def test_notes_that_were_told(tmp_path: Path) -> None:
     assert again.told(run) == frozenset()
 
 
-def test_an_older_ledger(tmp_path: Path) -> None:
-    """A ledger of version 2, which did not know which notes were told, is brought up to date with all that it holds."""
+@pytest.mark.parametrize(("version", "new"), [(2, ("told", "absence")), (3, ("absence",))])
+def test_an_older_ledger(tmp_path: Path, version: int, new: tuple[str, ...]) -> None:
+    """A ledger of an older version, which did not have all tables, is brought up to date with all that it holds."""
     first = Ledger(tmp_path)
     run = begun(first)
     first.close()
     db = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
-    db.execute("drop table told")
-    db.execute("pragma user_version = 2")
+    for table in new:
+        db.execute(f"drop table {table}")
+    db.execute(f"pragma user_version = {version}")
     db.close()
     again = Ledger(tmp_path)
     assert again.unfinished("2023-10") == run
     again.tell(run, "one")
     assert again.told(run) == {"one"}
+    assert again.absences(DAYS.start.date()) == {}
+
+
+def test_what_seems_to_be_gone(tmp_path: Path) -> None:
+    """It is remembered by day, from one process to the next, until something else is remembered of that day."""
+    day, other, absence = DAYS.start.date(), DAYS.end.date(), Absence("gone", 1.5)
+    first = Ledger(tmp_path)
+    begun(first)
+    first.remember_absences(day, {"a": absence, "b": absence})
+    first.remember_absences(other, {"a": absence})
+    first.remember_absences(day, {"b": absence})
+    first.close()
+    again = Ledger(tmp_path)
+    assert again.absences(day) == {"b": absence}
+    assert again.absences(other) == {"a": absence}
 
 
 def test_a_newer_ledger(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ class Scene:
     crashes: int
     #: What goes wrong for a while after the plan.
     whiles: tuple[str, ...] = ()
+    #: Conversations that are deleted before each command after the first.
+    deletions: int = 0
 
     @classmethod
     def draw(cls, seed: int) -> Scene:
@@ -130,6 +132,7 @@ class Scene:
             place=rng.choice(("out", "out", "out.jsonl", "out.jsonl.gz")),
             words=_swarm(rng) + _later(seed),
             crashes=rng.choice((0, 0, 1, 2, 5)),
+            deletions=random.Random(f"deletions {seed}").choice((0, 0, 1, 3, 12)),
         )._with_lies()
 
     def _with_lies(self) -> Scene:

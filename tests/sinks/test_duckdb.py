@@ -367,6 +367,8 @@ def test_verify(tmp_path: Path) -> None:
     made.clock.sleep(3600)
     same, changed_day = ("2023-10-10", "same"), ("2023-10-11", "changed")
     assert verified(made, path, content=True) == [same, changed_day]
+    verified(made, path, content=True, repair=True)
+    made.clock.sleep(3600)
     assert verified(made, path, content=True, repair=True) == [same, ("2023-10-11", "same")]
     ids = {row["conversation_id"] for row in database(path)["conversations"]}
     assert ids == made.truth(datetime(2023, 10, 10, tzinfo=UTC), datetime(2023, 10, 12, tzinfo=UTC))

@@ -170,6 +170,8 @@ def verify(
     cloud = rate.cloud()
     with showing_requests(output):
         verification = cloud.verify(dest, content=content, repair=repair)
+    for note in verification.notes:
+        output.write("note", f"note: {note}")
     if json:
         print_json(verification)
     else:

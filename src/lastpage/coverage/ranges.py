@@ -1,32 +1,46 @@
-"""What a destination holds of a day, by start ranges; which of two versions stays. Pure.
+"""What a destination holds of a day, by start ranges; what becomes of two versions. Pure.
 
 Of an old and a new version of the same hours, the first line that fits decides:
 
-    old                                 new                                     stays
-    ----------------------------------  --------------------------------------  -----
-    complete                            short, or unproven and smaller          old
+    old                                 new                                     outcome
+    ----------------------------------  --------------------------------------  -------
+    complete, and fresher (`as_of`)     not complete, or by page numbers        old
+    complete, with attributes (by job)  without attributes (by page numbers)    added
+    complete                            not complete                            joined
     short                               not short                               new
     provisional, or by page numbers     final, with attributes (by job)         new
-    complete, with attributes           without attributes (by page numbers)    old
-    fresher (`as_of`)                   -                                       old
+    fresher                             -                                       old
     -                                   as fresh, or fresher                    new
 
-So rows that are known to be incomplete never replace complete ones, and participant attributes,
+    outcome    is written                and the destination says of these hours
+    ---------  ------------------------  ----------------------------------------------------
+    old        nothing                   what it said
+    added      of the rows that came,    what it said; but provisional, where rows were added:
+               those that are not there  they have no attributes until a job has them
+    joined     the rows that came, into  what it said, and provisional: they are complete as
+               those that are there      of the older moment, and the next run may know more
+    new        the rows that came        what the new version says
+
+Which rows leave that are there and did not come, coverage/replacement.py decides.
+
+So what is known to lack rows never takes the place of what is complete, and participant attributes,
 which only jobs bring, are not lost once a job had them all. The last line also lets a later job win
 that found a thread open again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from lastpage.coverage.weighing import WORST
 from lastpage.errors import UsageError
 from lastpage.query.interval import Interval, iso, parse_iso
 from lastpage.walks import ROUTES
+
+Outcome = Literal["old", "added", "joined", "new"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +105,32 @@ class Range:
         )
 
 
-def stays(old: Range, new: Range) -> bool:
-    """Whether the old version stays: the table at the top of this file."""
-    smaller = new.interval == old.interval and new.conversations < old.conversations
-    lacks = new.coverage == "short" or (new.coverage == "unproven" and smaller)
-    if old.coverage == "complete" and lacks:
-        return True
+def outcome(old: Range, new: Range) -> Outcome:
+    """What becomes of two versions: the tables at the top of this file."""
+    is_older = old.as_of > new.as_of
+    loses_attributes = old.has_attributes and not new.has_attributes
+    if old.coverage == "complete" and (loses_attributes or new.coverage != "complete"):
+        return "old" if is_older else "added" if loses_attributes else "joined"
     if old.coverage == "short" and new.coverage != "short":
-        return False
+        return "new"
     old_is_settled, new_is_settled = (
         each.finality == "final" and each.has_attributes for each in (old, new)
     )
     if new_is_settled and not old_is_settled:
-        return False
-    if old.coverage == "complete" and old.has_attributes and not new.has_attributes:
-        return True
-    return old.as_of > new.as_of
+        return "new"
+    return "old" if is_older else "new"
+
+
+def disproved(held: Iterable[Range], starts: Collection[datetime]) -> list[Range]:
+    """Ranges, of which those are short in which one of these starts lies: it is known to be missing
+    there, whatever was said before.
+    """
+    return [
+        replace(each, coverage="short", finality="provisional")
+        if any(start in each.interval for start in starts)
+        else each
+        for each in held
+    ]
 
 
 def accepted(old: Iterable[Range], new: Iterable[Range]) -> list[Interval]:
@@ -114,9 +138,21 @@ def accepted(old: Iterable[Range], new: Iterable[Range]) -> list[Interval]:
     held = list(old)
     parts: list[Interval] = []
     for version in new:
-        staying = [other.interval for other in held if stays(other, version)]
+        staying = [other.interval for other in held if outcome(other, version) == "old"]
         parts += minus(version.interval, staying)
     return sorted(parts)
+
+
+def added(old: Iterable[Range], new: Iterable[Range]) -> list[Interval]:
+    """The parts of those in which what is there stays, and only what is not there is written."""
+    new = list(new)
+    return [
+        part
+        for other in old
+        for version in new
+        if outcome(other, version) == "added"
+        and (part := other.interval.clip(version.interval)) is not None
+    ]
 
 
 def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:
@@ -128,12 +164,22 @@ def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:
         for version in old
         for part in minus(version.interval, taken)
     ]
-    ranges += [
-        replace(version, interval=part)
-        for version in new
-        for accepted_part in taken
-        if (part := version.interval.clip(accepted_part)) is not None
-    ]
+    for version in new:
+        kept = [
+            replace(other, interval=part)
+            if outcome(other, version) == "added"
+            else replace(other, interval=part, finality="provisional")
+            for other in old
+            if outcome(other, version) in ("added", "joined")
+            and (part := other.interval.clip(version.interval)) is not None
+        ]
+        held = [other.interval for other in kept]
+        ranges += kept
+        ranges += [
+            replace(version, interval=rest)
+            for part in accepted(old, [version])
+            for rest in minus(part, held)
+        ]
     return sorted(ranges, key=lambda version: version.interval)
 
 

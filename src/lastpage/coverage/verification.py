@@ -33,7 +33,7 @@ named and counted, and is no reason for exit code 3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import reduce
 from itertools import chain, pairwise
@@ -124,6 +124,8 @@ class Verification:
     repaired: list[str]
     #: What lies between the held intervals, in order.
     holes: list[Hole]
+    #: What the readings that repaired have to say: which rows stay, for instance, and why.
+    notes: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> list[Proof]:

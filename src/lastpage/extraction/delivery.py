@@ -6,7 +6,9 @@ The same command again finishes what a crash left. What the two contracts of sin
 
                         tables                                 lines
     an interval that    replaces it, where what is there is    is done; one that is there in part
-    is there already    neither fresher nor complete           is refused before it is fetched
+    is there already    neither fresher nor complete; rows     is refused before it is fetched
+                        that did not come leave by a rule of
+                        their own (`replacing.py`)
     rows found late     the range is replaced                  are appended
     names               in the overview, and lists beside      none: lines hold ids
     time went on since  what the command means by now is       nothing: it cannot be given the
@@ -18,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import partial, reduce
 from itertools import chain
 from typing import cast
@@ -30,6 +31,7 @@ from lastpage.api.names import Directory
 from lastpage.coverage.ranges import Range, exactly, refuse_overlap
 from lastpage.coverage.tally import Finality, Verdict
 from lastpage.coverage.weighing import WORST, Coverage
+from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.rows import Group, undelivered
 from lastpage.extraction.run import Fetching, Options, unknown_fields
 from lastpage.files import Disk
@@ -43,8 +45,8 @@ from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, LineSink, TableSink
 from lastpage.tables.selection import EVERYTHING, Selection
 
-#: Writes a day of a group into a sink.
-Write = Callable[[Fetching, Group, date], None]
+#: Writes a group into a sink; False where it has to come again when all slices are settled.
+Write = Callable[[Group], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +136,20 @@ class Extraction:
             shredder = replace(shredder, names=names_of(lists))
         sink.claim(identity, shredder)
 
-        def write(fetching: Fetching, group: Group, day: date) -> None:
-            written = sink.replace(day, group.ranges(day), group.pages(day))
-            for part in written.unchanged:
-                self.meter.note(
-                    f"{part} stays as it was: what is there is fresher, or complete; "
-                    "fetch it again when the watermark has passed"
-                )
-            fetching.note_unread(group, written.unread)
+        def deliver(fetching: Fetching) -> None:
+            self._deliver(fetching, Replacing(fetching, sink, self.destination.text).write)
 
         runs = [self._fetching(ledger, held=_complete(sink))]
-        self._deliver(runs[0], write)
-        # A run of yesterday that was resumed has the `24h` of yesterday; today they are others.
-        if runs[0].outgrown() and ledger.unfinished(self._command) is None:
+        deliver(runs[0])
+        # A run of yesterday that was resumed has the `24h` of yesterday; today they are others. So
+        # it is done, also where it is short: else what is new would wait for what is missing.
+        if runs[0].outgrown():
+            runs[0].finish()
             self.meter.note(
                 "the unfinished run is done; going on with what the command means by now"
             )
             runs.append(self._fetching(ledger, held=_complete(sink)))
-            self._deliver(runs[1], write)
+            deliver(runs[1])
         if shredder.names.lists:
             # Only those that came: a list that could not be had today leaves yesterday's.
             sink.refresh(shredder.names)
@@ -167,12 +165,14 @@ class Extraction:
         def check(interval: Interval) -> None:
             refuse_overlap(chain(*sink.committed().values()), interval, self.destination.text)
 
-        def write(_fetching: Fetching, group: Group, day: date) -> None:
-            if group.delivered is None:
-                sink.append(group.ranges(day), group.pages(day))
-            else:
-                late = (undelivered(group, page) for page in group.pages(day))
-                sink.append_late(group.ranges(day), late)
+        def write(group: Group) -> bool:
+            for day in group.days:
+                if group.delivered is None:
+                    sink.append(group.ranges(day), group.pages(day))
+                else:
+                    late = (undelivered(group, page) for page in group.pages(day))
+                    sink.append_late(group.ranges(day), late)
+            return True
 
         def held_ids(interval: Interval) -> frozenset[bytes] | None:
             held = chain(*sink.committed().values())
@@ -244,9 +244,10 @@ class Extraction:
     def _deliver(self, fetching: Fetching, write: Write) -> None:
         """Run to the end, day by day into a sink."""
         for group in fetching.groups():
-            for day in group.days:
-                write(fetching, group, day)
-            fetching.commit(group)
+            if write(group):
+                fetching.commit(group)
+            else:
+                fetching.postpone()
         # What is short is not done, so the same command tries it again; but `24h` means another
         # range by then.
         if _coverage(fetching.verdicts()) != "short" or isinstance(self.query.interval, Relative):
@@ -280,10 +281,12 @@ class Extraction:
         """What was done, and how far it can be trusted.
 
         Numbers and interval are the last run's. An unfinished one that was done before it counts
-        for what is claimed.
+        for what is claimed, unless its hours were all read again.
         """
-        verdicts = runs[-1].verdicts()
-        of_all = [verdict for run in runs for verdict in run.verdicts()]
+        last = runs[-1]
+        verdicts = last.verdicts()
+        claimed = [run for run in runs if run is last or not last.covers(run)]
+        of_all = [verdict for run in claimed for verdict in run.verdicts()]
         is_final = all(verdict.finality == "final" for verdict in of_all)
         reasons = {each.why for each in of_all if each.coverage != "complete" or each.gap}
         fields = unknown_fields(of_all, self.meter.note)

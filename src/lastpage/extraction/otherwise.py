@@ -94,10 +94,10 @@ class OtherWay:
 
 
 def is_short_job(planned: Planned) -> bool:
-    """Whether it was read by a job, and evidence says that rows are missing."""
-    if planned.state == "cut" or planned.verdict is None or not ROUTES[planned.slice.route].is_job:
+    """Whether it was read by a job, is not handed over, and evidence says that rows are missing."""
+    if planned.state != "settled" or not ROUTES[planned.slice.route].is_job:
         return False
-    return Verdict.load(planned.verdict).coverage == "short"
+    return Verdict.load(planned.verdict or "").coverage == "short"
 
 
 def _provisional(parts: Iterable[Planned]) -> dict[int, str]:

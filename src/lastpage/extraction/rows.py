@@ -47,6 +47,11 @@ class Rows:
         """What the slice owns."""
         return self.planned.slice.interval
 
+    @property
+    def days(self) -> list[date]:
+        """The UTC days that it touches, in order."""
+        return [day for day, _ in self.interval.days()]
+
     def range_of(self, part: Interval) -> Range:
         """What a destination should know of a part of one day."""
         day = part.start.date().isoformat()
@@ -136,7 +141,7 @@ class Group:
     @property
     def days(self) -> list[date]:
         """The UTC days that the slices touch, in order."""
-        return sorted({day for rows in self.rows for day, _ in rows.interval.days()})
+        return sorted({day for rows in self.rows for day in rows.days})
 
     def ranges(self, day: date) -> list[Range]:
         """What the destination should know of this day."""

@@ -12,15 +12,19 @@ slices.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
 from lastpage.coverage.account import PATHS_MAX
 from lastpage.coverage.evidence import Evidence, Sighting
+from lastpage.coverage.replacement import APART_S
 from lastpage.coverage.tally import REREADS_MAX, Verdict
+from lastpage.coverage.weighing import Coverage
 from lastpage.extraction.otherwise import OtherWay, is_short_job
 from lastpage.extraction.rows import Group, Rows, grouped
 from lastpage.extraction.settling import Settler
@@ -31,11 +35,8 @@ from lastpage.planning.slices import Paginate, Slice
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso
 from lastpage.query.query import Query
-from lastpage.sinks.sink import Unread
 from lastpage.tables import unknown
 
-#: Records that could not be read are named one by one up to so many.
-UNREAD_NAMED_MAX = 10
 #: Bytes of the spool above which fetching waits for the destination.
 SPOOL_BYTES_MAX = 20 * 1024**3
 
@@ -131,7 +132,7 @@ class Fetching:
             self._all_decided = True
             yield from self._ready_groups()
             self._all_decided = False
-            self._reopen_short()
+            self._reopen_doubtful()
             slices = self._current()
             self.meter.expected = sum(each.slice.expected or 0 for each in slices)
             self.meter.slices = len(slices)
@@ -151,24 +152,28 @@ class Fetching:
         self._handed_over -= 1
         self.ledger.commit(self.run, [rows.planned for rows in group.rows])
 
-    def note_unread(self, group: Group, records: Sequence[Unread]) -> None:
-        """The tables could not take these records: a slice that lacks one is not proved whole.
+    def postpone(self) -> None:
+        """The consumer cannot write a group yet: it comes again when all slices are settled."""
+        self._handed_over -= 1
 
-        Its other days are what they were.
-        """
-        for record in records[:UNREAD_NAMED_MAX]:
-            name, error = record.conversation_id or "(no id)", record.error or "it cannot be read"
-            self.meter.note(f"conversation {name} is in no table but `broken`: {error}")
-        for rows in group.rows:
-            starts = [record.start for record in records if record.start is not None]
-            count = sum(start in rows.interval for start in starts)
-            rows.unread += count
-            if count and rows.verdict.coverage == "complete":
-                why = (
-                    f"{rows.unread} conversations could not be read into tables; "
-                    "they are in the table broken as they came"
-                )
-                self._rejudge(rows, replace(rows.verdict, coverage="unproven", why=why))
+    def owner(self, start: datetime) -> Planned | None:
+        """The slice that owns a moment, if the run has it."""
+        return next((each for each in self._current() if start in each.slice.interval), None)
+
+    def is_to_be_read(self, planned: Planned) -> bool:
+        """Whether other rows may still come in the place of a slice's."""
+        return planned.state == "todo" or self._is_held_back(planned)
+
+    def rejudge(self, rows: Rows, coverage: Coverage, why: str) -> None:
+        """Later evidence speaks against a verdict, so no day of it is final either."""
+        verdict = replace(rows.verdict, coverage=coverage, why=why).provisional
+        self.ledger.rejudge(self.run, rows.planned.slice.number, verdict.dump())
+
+    def unsettle(self, rows: Rows, days: Collection[str]) -> None:
+        """These days of a slice (ISO dates) may still change, whatever was said of them."""
+        left = [day for day in rows.verdict.final_days if day not in days]
+        verdict = replace(rows.verdict, finality="provisional", final_days=left)
+        self.ledger.rejudge(self.run, rows.planned.slice.number, verdict.dump())
 
     def stop(self) -> None:
         """Let the threads end at their next step; what they have stored stays."""
@@ -182,6 +187,10 @@ class Fetching:
         # Only asked: what is noted of an interval belongs to the run that reads it.
         now, _ = replace(self.planner, meter=Meter()).resolve()
         return now.clip(self.run.interval) != now
+
+    def covers(self, other: Fetching) -> bool:
+        """Whether it reads all hours of another one."""
+        return self.run.interval.clip(other.run.interval) == other.run.interval
 
     def finish(self) -> None:
         """End the run: the same command begins a new one from now on."""
@@ -231,29 +240,45 @@ class Fetching:
                 return
             self.client.clock.sleep(1.0)
 
-    def _reopen_short(self) -> None:
-        """What an earlier process found to be short is settled again."""
+    def _reopen_doubtful(self) -> None:
+        """What an earlier process found to be short is settled again, or to have lost rows that may
+        leave by now.
+        """
         for planned in self._current():
-            if planned.verdict and Verdict.load(planned.verdict).coverage == "short":
+            is_short = planned.verdict and Verdict.load(planned.verdict).coverage == "short"
+            if is_short or (planned.state == "committed" and self._may_let_leave(planned)):
                 self.ledger.reopen(self.run, planned.slice.number)
 
+    def _may_let_leave(self, planned: Planned) -> bool:
+        """Whether rows of its days seemed to be gone long enough ago."""
+        since = self.client.server_now() - APART_S
+        absences = (self.ledger.absences(day) for day, _ in planned.slice.interval.days())
+        return any(each.since <= since for known in absences for each in known.values())
+
     def _read_again(self) -> None:
-        """Settle again the owners of rows that other slices saw and they lack."""
+        """Settle again the owners of rows that other slices saw and they lack.
+
+        Each is read again up to `REREADS_MAX` times, also one that only the last readings convict:
+        what was written of it as complete is written anew.
+        """
+        rereads: Counter[int] = Counter()
         missing = self._missing()
-        for _ in range(REREADS_MAX):
-            if not missing:
-                break
+        while again := {n: ids for n, ids in missing.items() if rereads[n] < REREADS_MAX}:
             for planned in self._current():
-                if lacking := missing.get(planned.slice.number):
+                if lacking := again.get(planned.slice.number):
                     self.meter.note(
                         f"{planned.slice} lacks {len(lacking):,} that others saw; reading it again"
                     )
                     self.ledger.reopen(self.run, planned.slice.number)
+            rereads.update(again.keys())
             for _ in self._settle_all(missing):
                 pass
             missing = self._missing()
-        # Also of slices that were not read again: the last readings may have seen theirs.
-        self._mark_short(missing)
+        for planned in self._current():
+            if lacking := missing.get(planned.slice.number):
+                rows = Rows.of_slice(self.ledger, planned)
+                why = f"{len(lacking):,} conversations that another slice saw are still missing"
+                self.rejudge(rows, "short", why)
 
     def _read_the_other_way(self) -> None:
         """Settle what is read by page numbers since a job lacks it, and decide which stays."""
@@ -261,15 +286,9 @@ class Fetching:
             return
         for _ in self._settle_all():
             pass
-        self._mark_short(self._missing())
+        # Those pages may have seen what other slices lack, too.
+        self._read_again()
         self._other_way.decide()
-
-    def _mark_short(self, missing: Mapping[int, list[Sighting]]) -> None:
-        for planned in self._current():
-            if lacking := missing.get(planned.slice.number):
-                rows = Rows.of_slice(self.ledger, planned)
-                why = f"{len(lacking):,} conversations that another slice saw are still missing"
-                self._rejudge(rows, replace(rows.verdict, coverage="short", why=why))
 
     def _missing(self) -> dict[int, list[Sighting]]:
         """What slices lack that others saw, of those that are not known to be short already."""
@@ -316,10 +335,6 @@ class Fetching:
             ids for part in parts if (ids := self.ledger.delivered(self.run, part)) is not None
         ]
         return Group(rows, frozenset().union(*known) if known else None)
-
-    def _rejudge(self, rows: Rows, verdict: Verdict) -> None:
-        verdict = verdict.provisional
-        self.ledger.rejudge(self.run, rows.planned.slice.number, verdict.dump())
 
 
 def unknown_fields(verdicts: Iterable[Verdict], note: Callable[[str], None]) -> list[str]:

@@ -32,6 +32,7 @@ from lastpage.coverage.verification import (
 )
 from lastpage.errors import ForeignError, UsageError
 from lastpage.extraction.counting import Counting
+from lastpage.extraction.delivery import Summary
 from lastpage.files import Disk
 from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
@@ -79,7 +80,7 @@ class Verifier:
     client: Client
     disk: Disk
     organization: Callable[[], str]
-    fetch: Callable[..., object]
+    fetch: Callable[..., Summary]
 
     def verify(self, *, content: bool, repair: bool) -> Verification:
         """Count every day; with `content` read it again and compare; with `repair` fetch it again.
@@ -93,10 +94,11 @@ class Verifier:
         again = intervals(extract, found.changed)
         if not (repair and again):
             return found
+        notes: list[str] = []
         for interval in again:
-            self.fetch(interval, self.destination.text, query=extract.filters)
+            notes += self.fetch(interval, self.destination.text, query=extract.filters).notes
         repaired = [str(interval) for interval in again]
-        return replace(self._count(self._open()), repaired=repaired)
+        return replace(self._count(self._open()), repaired=repaired, notes=notes)
 
     def _open(self) -> Extract:
         """Read what the destination holds; the API is asked whose it is once it holds anything."""

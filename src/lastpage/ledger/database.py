@@ -26,14 +26,14 @@ from lastpage.errors import DestinationError, UsageError
 from lastpage.files import make_private, named_statements
 
 #: The schema's version, and the mark that tells our file from other SQLite files ("lpag").
-VERSION = 3
+VERSION = 4
 APPLICATION = 0x6C706167
 #: Every statement of `ledger.sql`, by its name.
 SQL = named_statements("lastpage.ledger", "ledger.sql")
 #: The versions that are known, each with the columns that it had and this one has not, and with
-#: those that it had not.
-COLUMNS_GONE: dict[int, set[str]] = {1: {"slice.direction"}, 2: set(), VERSION: set()}
-COLUMNS_NEW = {1: {"told.run", "told.note"}, 2: {"told.run", "told.note"}, VERSION: set[str]()}
+#: the tables that it had not.
+COLUMNS_GONE: dict[int, set[str]] = {1: {"slice.direction"}, 2: set(), 3: set(), VERSION: set()}
+TABLES_NEW = {1: {"told", "absence"}, 2: {"told", "absence"}, 3: {"absence"}, VERSION: set[str]()}
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -98,7 +98,9 @@ def _columns_of(version: int) -> set[str]:
     """The columns of a ledger of a version that is known."""
     with closing(sqlite3.connect(":memory:")) as db:
         db.executescript(SQL["schema"])
-        return _columns(db) - COLUMNS_NEW[version] | COLUMNS_GONE[version]
+        columns = _columns(db)
+    new = {each for each in columns if each.partition(".")[0] in TABLES_NEW[version]}
+    return columns - new | COLUMNS_GONE[version]
 
 
 class Transactions:

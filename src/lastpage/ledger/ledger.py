@@ -23,7 +23,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from lastpage.api.messages import Answer
@@ -31,7 +31,7 @@ from lastpage.errors import DestinationError, UsageError
 from lastpage.files import make_private_folder
 from lastpage.ledger.database import Transactions
 from lastpage.ledger.ids import Digests, packed
-from lastpage.ledger.records import Attempt, Entry, Planned, Run
+from lastpage.ledger.records import Absence, Attempt, Entry, Planned, Run
 from lastpage.ledger.spool import Spool
 from lastpage.planning.slices import Horizon, Slice
 from lastpage.query.interval import Interval, iso, parse_iso
@@ -263,6 +263,18 @@ class Ledger(Transactions):
         with self._transaction("forget"):
             for text in ids:
                 self._do("forget_sighting", run.id, text)
+
+    def absences(self, day: date) -> dict[str, Absence]:
+        """The rows of a day of the destination that seemed to be gone, by id; all runs share it."""
+        rows = self._all("absences", day.isoformat())
+        return {row["id"]: Absence(row["finding"], row["since"]) for row in rows}
+
+    def remember_absences(self, day: date, absences: Mapping[str, Absence]) -> None:
+        """Put these in the place of what was remembered of a day."""
+        with self._transaction("absences"):
+            self._do("forget_absences", day.isoformat())
+            for text, absence in absences.items():
+                self._do("add_absence", day.isoformat(), text, absence.finding, absence.since)
 
     # Attempts and answers ---------------------------------------------------------------------
 

@@ -57,6 +57,12 @@ create table delivered (
 create table told (run integer not null, note text not null, primary key (run, note)) strict,
 without rowid;
 
+-- Rows of the destination that seem to be gone, and when that was found first. All runs share it.
+create table absence (
+  day text not null, id text not null, finding text not null, since real not null,
+  primary key (day, id)
+) strict, without rowid;
+
 -- name: columns
 select t.name || '.' || c.name from sqlite_schema as t, pragma_table_info(t.name) as c
 where t.type = 'table';
@@ -91,6 +97,13 @@ alter table slice drop column direction;
 -- name: upgrade_2
 create table told (run integer not null, note text not null, primary key (run, note)) strict,
 without rowid;
+
+-- Version 3 did not remember what seems to be gone.
+-- name: upgrade_3
+create table absence (
+  day text not null, id text not null, finding text not null, since real not null,
+  primary key (day, id)
+) strict, without rowid;
 
 -- name: all_meta
 select key, value from meta;
@@ -214,3 +227,12 @@ delete from told where run = ?;
 
 -- name: forget_sighting
 delete from sighting where run = ? and id = ?;
+
+-- name: absences
+select id, finding, since from absence where day = ?;
+
+-- name: forget_absences
+delete from absence where day = ?;
+
+-- name: add_absence
+insert into absence (day, id, finding, since) values (?, ?, ?, ?);

@@ -1,4 +1,6 @@
-"""The ledger's rows as values: a run, its slices, their attempts, and the answers they brought."""
+"""The ledger's rows as values: a run, its slices, their attempts, and the answers they brought; and
+what is remembered from one run to the next of rows that did not come again.
+"""
 
 from __future__ import annotations
 
@@ -86,6 +88,16 @@ class Entry:
     def from_row(cls, row: Row, slice_: Slice) -> Self:
         request = Request.from_record(slice_, json.loads(row["request"]))
         return cls(request, row["status"], row["encoding"], Frame(row["offset"], row["length"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Why a row that a destination has seems to be gone, and since when (unix seconds, by the API's
+    clock); coverage/replacement.py has the rule.
+    """
+
+    finding: str
+    since: float
 
 
 def _interval(start: str, end: str) -> Interval:

@@ -1,12 +1,20 @@
 """One change of a day, for every table sink: which rows come and go, what the day holds then.
 
     a row that is there                 stays unless
-    of a conversation                   it started in a part that is written
+    of a conversation                   it started in a part that is written, and is not named as
+                                        staying (`coverage/replacement.py`)
     in `broken`, with a start           it started in a part that is written
     in `broken`, without a start        the same record has come again
 
-A part of a new range is written unless something stronger is there (`coverage/ranges.py`). Tables
+A row that comes is not written where one that is there is named as staying. A part of a new range
+is written unless something stronger is there (`coverage/ranges.py`). Tables
 are made ahead of the writer, in threads, and small pages are put together to batches.
+
+    what the day says of a range        because of
+    provisional                         a row that stays though it did not come: a later run may
+                                        show that it is gone
+    provisional                         a row that was added to those of a job
+    unproven, provisional               a record that no table could take
 """
 
 from __future__ import annotations
@@ -15,13 +23,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lastpage.api.messages import Raw, read_head
-from lastpage.coverage.ranges import Range, accepted, merged, minus
+from lastpage.api.messages import Head, Raw, read_head
+from lastpage.coverage.ranges import Range, accepted, added, disproved, merged, minus
+from lastpage.coverage.replacement import Ruling
 from lastpage.query.interval import Interval
 from lastpage.sinks.sink import Pages, Unread, Written
 from lastpage.tables.build import Shredder
@@ -45,15 +55,22 @@ class Change:
     before: Sequence[Range]
     ranges: Sequence[Range]
     shredder: Shredder
+    ruling: Ruling
     #: The parts of the new ranges that are written.
     parts: list[Interval] = field(init=False)
+    #: Those of them in which all that is there stays.
+    added: list[Interval] = field(init=False)
     #: What the day holds afterwards; its counts are not taken yet.
     after: list[Range] = field(init=False)
     _unread: list[Unread] = field(default_factory=list)
+    #: The starts of the rows that were added.
+    _new: list[datetime] = field(default_factory=list)
     _without_start: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.before = disproved(self.before, self.ruling.disproved)
         self.parts = accepted(self.before, self.ranges)
+        self.added = added(self.before, self.ranges)
         self.after = merged(self.before, self.ranges)
 
     def tables(self, pages: Pages) -> Iterator[Tables]:
@@ -65,48 +82,70 @@ class Change:
                 self._unread.append(Unread(row[KEY], row[START], row["error"] or ""))
             yield tables
 
-    def stays(self, starts: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Which conversations that are there stay, by their starts."""
-        stays = pc.is_valid(starts)
-        for part in self.parts:
-            stays = pc.and_(stays, pc.invert(within(starts, part)))
-        return stays
+    def stays(self, conversations: pa.Table) -> pa.ChunkedArray:
+        """Which conversations that are there stay."""
+        staying = pa.array(list(self.ruling.staying), pa.string())
+        named = pc.is_in(conversations.column(KEY), value_set=staying)
+        return pc.or_(self._outside(conversations.column(START)), named)
 
     def broken_stays(self, broken: pa.Table) -> pa.ChunkedArray:
         """Which records in `broken` stay; to be asked once all the rows have come."""
         came = pa.array(sorted(self._without_start), pa.string())
         came_again = pc.is_in(broken.column("record"), value_set=came)
         without_start = pc.is_null(broken.column(START))
-        return pc.if_else(without_start, pc.invert(came_again), self.stays(broken.column(START)))
+        return pc.if_else(without_start, pc.invert(came_again), self._outside(broken.column(START)))
 
     def holds(self, counts: Sequence[int]) -> list[Range]:
         """What the day holds now, given the number of conversations in each range of `after`.
 
-        A range that lacks a record which no table could take is neither complete nor final.
+        The second table at the top of this file.
         """
+        unread = [each.start for each in self._unread if each.start is not None]
         ranges = []
         for range_, count in zip(self.after, counts, strict=True):
-            starts = (each.start for each in self._unread if each.start is not None)
-            if range_.coverage == "complete" and any(each in range_.interval for each in starts):
-                range_ = replace(range_, coverage="unproven", finality="provisional")  # noqa: PLW2901
-            ranges.append(replace(range_, conversations=count))
+            coverage = range_.coverage
+            if coverage == "complete" and _any_in(range_, unread):
+                coverage = "unproven"
+            is_added = any(part.clip(range_.interval) for part in self.added)
+            doubtful = self._new if is_added else self.ruling.staying.values()
+            is_sure = coverage == range_.coverage and not _any_in(range_, doubtful)
+            finality = range_.finality if is_sure else "provisional"
+            ranges.append(
+                replace(range_, coverage=coverage, finality=finality, conversations=count)
+            )
         return ranges
 
     def written(self) -> Written:
         """What came of it; to be asked once all the rows have come."""
         unchanged = [part for each in self.ranges for part in minus(each.interval, self.parts)]
-        return Written(self._unread, unchanged)
+        unchanged += [part for part in self.added if not any(start in part for start in self._new)]
+        return Written(self._unread, sorted(unchanged))
+
+    def _outside(self, starts: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Which starts lie in no part that is written."""
+        outside = pc.is_valid(starts)
+        for part in self.parts:
+            outside = pc.and_(outside, pc.invert(within(starts, part)))
+        return outside
 
     def _chosen(self, page: Sequence[Raw]) -> Sequence[Raw]:
         """The records of a page that are written; mostly these are all, and none is looked at."""
-        if not any(minus(each.interval, self.parts) for each in self.ranges):
+        if not self.added and not any(minus(each.interval, self.parts) for each in self.ranges):
             return page
-        heads = (read_head(raw) for raw in page)
-        return [
-            raw
-            for raw, head in zip(page, heads, strict=True)
-            if head is None or any(head.start in part for part in self.parts)
-        ]
+        return [raw for raw in page if self._is_written(read_head(raw))]
+
+    def _is_written(self, head: Head | None) -> bool:
+        if head is None:
+            return True
+        if head.id in self.ruling.staying or not any(head.start in part for part in self.parts):
+            return False
+        if any(head.start in part for part in self.added):
+            self._new.append(head.start)
+        return True
+
+
+def _any_in(range_: Range, starts: Iterable[datetime]) -> bool:
+    return any(start in range_.interval for start in starts)
 
 
 def within(starts: pa.ChunkedArray, interval: Interval) -> pa.ChunkedArray:

@@ -5,7 +5,8 @@ hold is in `lastpage_ranges`, whose data they are in `lastpage_meta`. DuckDB has
 file is held from the first look to the end of the run. What a crash left, DuckDB settles itself.
 
     a change of a day, in one transaction
-    1. conversations that started in a part that is written go, from every table
+    1. conversations that started in a part that is written go, from every table, but those that
+       are named as staying
     2. the rows that come are inserted; those in `broken` wait in a table of their own
     3. broken records make room: by their start, or, without one, where the same record came again
     4. the rows of the day are counted, and compared with what was written
@@ -25,15 +26,16 @@ import duckdb
 import pyarrow as pa
 
 from lastpage.coverage.ranges import Range
+from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, ForeignError, InUseError, UsageError
 from lastpage.files import Disk, make_private_folder, named_statements
 from lastpage.query.interval import Interval
 from lastpage.sinks.day import Change, batched
-from lastpage.sinks.sink import Identity, Pages, Written, by_day, refuse_newer
+from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, by_day, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import arrow_schema
-from lastpage.tables.schema import Columns, Type
+from lastpage.tables.schema import KEY, Columns, Type
 
 SQL = named_statements("lastpage.sinks", "duckdb.sql")
 #: The version of what the database records of itself.
@@ -119,14 +121,21 @@ class DuckDB:
             ranges.append(Range(Interval(start, stop), as_of, **facts))
         return by_day(ranges)
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
+    def held(self, day: date) -> list[Range]:
+        """What the database has recorded of a day."""
+        return self.committed().get(day, [])
+
+    def replace(
+        self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
+    ) -> Written:
         """Replace exactly these start ranges of a day, in one transaction."""
         with _explained(self.path):
-            change = Change(self.committed().get(day, []), ranges, self._shredder)
+            change = Change(self.held(day), ranges, self._shredder, ruling)
             with self._transaction(), self._registered("parts", _parts(change)):
                 self._run("create_arrived_broken")
                 if change.before:
-                    self._run("leaving", day=day)
+                    with self._registered("staying", _staying(ruling)):
+                        self._run("leaving", day=day)
                     for name in self._shredder.schemas:
                         if name != "broken":
                             self._run("delete_leaving", _in_target(name), day=day)
@@ -330,6 +339,11 @@ def _parts(change: Change) -> pa.Table:
     """The parts that are written, for a statement to read."""
     rows = [{"start": part.start, "stop": part.end} for part in change.parts]
     return pa.Table.from_pylist(rows, arrow_schema({"start": "time", "stop": "time"}))
+
+
+def _staying(ruling: Ruling) -> pa.Table:
+    """The ids of the rows that stay, for a statement to read."""
+    return pa.table({KEY: pa.array(list(ruling.staying), pa.string())})
 
 
 def _in_target(table: str) -> str:

@@ -1,6 +1,6 @@
 -- What the DuckDB destination asks of its database, which is attached as `target`. Tables and
--- columns follow from the selection, and stand for {table} and {columns}. `parts`, `arriving` and
--- `list` are Arrow tables that a statement is given to read.
+-- columns follow from the selection, and stand for {table} and {columns}. `parts`, `staying`,
+-- `arriving` and `list` are Arrow tables that a statement is given to read.
 
 -- name: create_own_tables
 create table target.lastpage_meta (
@@ -54,13 +54,14 @@ insert into {table} by name select $day::date as day, * from arriving;
 -- name: replace_list
 create or replace table {table} as from list;
 
--- Conversations of the day that make room: those that started in a part that is written.
+-- Conversations of the day that make room: those that started in a part that is written, and are
+-- not named as staying.
 -- name: leaving
 create or replace temp table leaving as
 select conversation_id from target.conversations
 where day = $day and exists (
   select 1 from parts where conversation_start >= start and conversation_start < stop
-);
+) and conversation_id not in (from staying);
 
 -- name: delete_leaving
 delete from {table} where day = $day and conversation_id in (from leaving);

@@ -23,10 +23,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastpage.coverage.ranges import Range
+from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, ForeignError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.day import Change, batched, within
-from lastpage.sinks.sink import Identity, Pages, Written, explained, refuse_newer
+from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, explained, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
@@ -109,12 +110,18 @@ class Folder:
             for path in self._days()
         }
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
+    def held(self, day: date) -> list[Range]:
+        """What the day has recorded with its conversations."""
+        path = self.folder / self._file(CONVERSATIONS, day)
+        return self._ranges(path) if path.exists() else []
+
+    def replace(
+        self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
+    ) -> Written:
         """Write all tables of the day anew: what stays of them, then what comes."""
         file = self._file(CONVERSATIONS, day)
         with explained(self.folder, pa.ArrowException):
-            before = self._ranges(self.folder / file) if (self.folder / file).exists() else []
-            change = Change(before, ranges, self._shredder)
+            change = Change(self.held(day), ranges, self._shredder, ruling)
             with self._staging.change(f"day={day}") as staged:
                 rows = self._write(staged, day, change, pages)
                 found = self._format.rows(staged(file))
@@ -136,7 +143,9 @@ class Folder:
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
         """A day of a table, a part at a time, with the columns of the selection."""
         path = self.folder / self._file(table, day)
-        return self._format.read(path, self._shredder.schemas[table]) if path.exists() else iter(())
+        if path.exists():
+            with explained(self.folder, pa.ArrowException):
+                yield from self._format.read(path, self._shredder.schemas[table])
 
     def _write(self, staged: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
         """Write every table of a day; how many conversations it has."""
@@ -169,7 +178,7 @@ class Folder:
         if change.before:
             gone: list[pa.Array] = []
             for batch in self.read(CONVERSATIONS, day):
-                stays = change.stays(batch.column(START))
+                stays = change.stays(batch)
                 gone.append(batch.filter(pc.invert(stays)).column(KEY).combine_chunks())
                 yield {CONVERSATIONS: batch.filter(stays)}
             leaving = pa.chunked_array(gone, pa.string())

@@ -4,9 +4,10 @@ A sink is opened by a context manager, which a row of `destination.SINKS` names.
 what a crash left, refuses what lastpage did not write, and learns whose the data are; leaving it
 leaves the sink whole. Then it is claimed for one identity, and written to by one of two contracts:
 
-    contract    what is there already          rows that were found late
-    TableSink   is replaced, range by range    come with their range, which is replaced
-    LineSink    stays; an overlap is refused   are appended
+    contract    what is there already                       rows that were found late
+    TableSink   is replaced, range by range; rows of them   come with their range, which is replaced
+                that are named as staying stay
+    LineSink    stays; an overlap is refused                are appended
 
 A write is atomic: after a crash it is there whole or not at all. It is idempotent: what is written
 twice is there once. `pages` are raw records, page by page; they are consumed once.
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from lastpage.api.messages import Raw
 from lastpage.coverage.ranges import Range
+from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, UsageError
 from lastpage.query.interval import Interval
 from lastpage.query.query import other_filters
@@ -35,6 +37,8 @@ if TYPE_CHECKING:  # JSON lines need no Arrow, so it is not loaded for them
     from lastpage.tables.derived import Names
 
 Pages = Iterable[Sequence[Raw]]
+#: Of the ranges that are written, no row stays that does not come.
+NONE_STAYS = Ruling()
 
 #: What an identity consists of, as a sentence says that it is another one.
 ANOTHER = {
@@ -110,8 +114,16 @@ class TableSink(Sink, Protocol):
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Prepare it for the tables of this identity; raise `UsageError` where it has another."""
 
-    def replace(self, day: date, ranges: Sequence[Range], pages: Pages) -> Written:
-        """Replace these start ranges of a day, and nothing else, in every table."""
+    def held(self, day: date) -> list[Range]:
+        """What a day holds, in order."""
+
+    def replace(
+        self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
+    ) -> Written:
+        """Replace these start ranges of a day, and nothing else, in every table.
+
+        Rows of them that do not come leave, except those that the ruling names as staying.
+        """
 
     def refresh(self, names: Names) -> None:
         """Put the organisation's lists beside the tables, in place of older ones."""

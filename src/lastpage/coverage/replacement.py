@@ -1,0 +1,80 @@
+"""Which rows leave a destination when hours that it holds are read again. Pure.
+
+That a reading lacks a row is no evidence that the row is gone: an index may be out for a while, a
+role may lose a division, old data may reach the end of their retention. So new and changed rows are
+always written, but a row leaves only on evidence of its own. Of the rows that are there and did not
+come again, in the hours of a day that are written:
+
+    what did not come again                      then
+    -------------------------------------------  -----------------------------------------------
+    more than half of the day's rows             all stay, and none is asked for; the reading
+                                                 counts as `short`: exit code 3
+    more than 10, and more than 1 % of the day   the same
+    fewer                                        each is asked for by its id
+
+    the API answers                              finding     then the row
+    -------------------------------------------  ----------  -----------------------------------
+    it does not exist (404, asked for it alone)  gone        leaves, if that was so an hour or
+                                                             more ago as well; else it stays
+    it exists, and the filters match it no more  unmatched   the same
+    it starts at another time, and is there      moved       leaves
+    it starts at another time, and is not there  stranded    stays
+    it exists                                    there       stays
+    nothing, or it was not asked                 unanswered  stays, as does what is remembered
+
+Only `gone` and `unmatched` are remembered, with the time of the first answer (`Absence`); any other
+answer, or the row itself when it comes again, forgets it. To lose that memory costs another hour.
+
+Half and 1 %: rows are deleted one by one, or because one person asked for it; what takes more of a
+day at once is a role, a division or a retention, and to ask for thousands of ids would only confirm
+it. The number 10 keeps small days out of the second condition. An hour: an index that is out is
+back by then, and a run that is started again at once is no second opinion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from lastpage.ledger.records import Absence
+
+Finding = Literal["gone", "unmatched", "moved", "stranded", "there", "unanswered"]
+#: The findings that have to be made twice, so many seconds apart.
+REMEMBERED: frozenset[Finding] = frozenset({"gone", "unmatched"})
+APART_S = 3_600.0
+#: Rows of a day that may be missing before their share of it matters.
+MASS_ROWS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What else a sink has to know when it replaces hours of a day."""
+
+    #: The rows that stay as they are, whether they come or not: their starts, by id.
+    staying: Mapping[str, datetime] = field(default_factory=dict)
+    #: The starts of conversations that exist and are not there: what was said of these hours was
+    #: wrong.
+    disproved: Sequence[datetime] = ()
+
+
+def is_mass(missing: int, day: int) -> bool:
+    """Whether so many of a day's rows are too many to be gone one by one."""
+    return missing * 2 > day or (missing > MASS_ROWS and missing * 100 > day)
+
+
+def ruled(finding: Finding, before: Absence | None, now: float) -> tuple[bool, Absence | None]:
+    """Whether a row leaves, and what is remembered of it; `now` is in unix seconds.
+
+    `before` is what was remembered. A clock that went back begins the hour anew.
+    """
+    if finding == "moved":
+        return True, None
+    if finding == "unanswered":
+        return False, before
+    if finding not in REMEMBERED:
+        return False, None
+    if before is None or before.finding != finding or before.since > now:
+        return False, Absence(finding, now)
+    return (True, None) if now - before.since >= APART_S else (False, before)
