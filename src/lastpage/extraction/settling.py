@@ -118,8 +118,10 @@ class Settler:
                         if decision == "narrow":
                             reason = f"each of {rereads} readings brought other rows"
                             return self._cut(planned, current, reason)
-                        current.abandon("counts and rows disagree")
-                        self.client.clock.sleep(PAUSES_S[min(rereads, len(PAUSES_S)) - 1])
+                        pause_s = PAUSES_S[min(rereads, len(PAUSES_S)) - 1]
+                        then = f"reading it again in {pause_s:.0f} seconds"
+                        current.abandon("counts and rows disagree", then)
+                        self.client.clock.sleep(pause_s)
                     case Narrow(reason):
                         return self._cut(planned, current, reason)
                     case Smaller(rows, reason):
