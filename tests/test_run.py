@@ -90,6 +90,14 @@ def test_a_hole_that_stays(tmp_path: Path) -> None:
     assert any("another slice saw" in note for note in summary.notes)
 
 
+def test_a_hole_of_a_job_that_page_numbers_fill(tmp_path: Path) -> None:
+    """A row that no job brings is read by page numbers, at the end of the run."""
+    made = world()
+    summary = made.cloud(transport=Hidden(made.sandbox, _by_job)).fetch(ACROSS, tmp_path)
+    assert summary.coverage == "complete"
+    assert WITNESSED.id in ids(tmp_path)
+
+
 def test_a_hole_that_was_deleted(tmp_path: Path) -> None:
     """What was seen and then deleted is not missing: asked for by id it is gone, nothing is read again, and the run says so."""
     made = world()
