@@ -4,6 +4,7 @@ core, nothing overlapping.
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -14,13 +15,15 @@ import pyarrow as pa
 
 from benchmarks.replay import PAGE, moved, template
 from lastpage.api.messages import decompress, read_page, split_records
+from lastpage.api.records import Raw
 from lastpage.ledger.ids import digest
 from lastpage.sinks.formats import Parquet
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import overview
-from lastpage.tables.parse import parse, take_apart
+from lastpage.tables.parse import parse, shred, take_apart
 
 REPEATED = 3
+ODD_EVERY = 100
 
 
 def main() -> None:
@@ -45,6 +48,8 @@ def main() -> None:
     records = _told("slice the records out of a page", split_records, bodies)
     arrays = _told("parse (arrow-rs)", parse, records)
     tables = _told("take apart into tables", take_apart, arrays)
+    spoilt = [spoiled(page) for page in records]
+    _told(f"both, where one record in {ODD_EVERY} is odd", shred, spoilt)
     _told("the overview", overview, tables)
     _told(
         "write all tables as Parquet, zstd",
@@ -52,6 +57,16 @@ def main() -> None:
         _pairs([Shredder()(page) for page in records]),
     )
     print()
+
+
+def spoiled(page: list[Raw]) -> list[Raw]:
+    """A page in which some records have a metric of 12.5."""
+    return [
+        Raw(re.sub(rb'"value":\d+', b'"value":12.5', bytes(raw), count=1))
+        if number % ODD_EVERY == 0
+        else raw
+        for number, raw in enumerate(page)
+    ]
 
 
 def _told(

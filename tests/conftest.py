@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cheroot.server import HTTPServer
@@ -42,3 +43,19 @@ def nobody_waits() -> Iterator[None]:
         patch.setattr(RealClock, "sleep", pass_at_once)
         patch.setattr(HTTPServer, "expiration_interval", 0.02)
         yield
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A text; the parser refuses each record that has it, as it would for a reason that nobody foresaw."""
+    from lastpage.tables import parse
+
+    read, mark = parse.parse, "refused by the parser"
+
+    def refusing(page: Sequence[bytes], **how: Any) -> Any:
+        if any(mark.encode() in bytes(raw) for raw in page):
+            raise ValueError("for some reason")
+        return read(page, **how)
+
+    monkeypatch.setattr(parse, "parse", refusing)
+    return mark

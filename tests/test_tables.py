@@ -1,6 +1,8 @@
 """Arrow straight from the API, and what becomes of a record that no table can take."""
 
 import json
+import logging
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ from lastpage import UsageError
 from lastpage.api.messages import Answer, Call
 from lastpage.tables.build import Shredder
 from lastpage.tables.selection import ALL
+from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import World, talk, world
-from tests.readback import by_keys, everything, ranges
+from tests.readback import by_keys, everything, lines, ranges
 
 SPAN = "2023-10-10/2023-10-12"
 DAY = datetime(2023, 10, 10, tzinfo=UTC)
@@ -84,10 +87,11 @@ def test_starts_are_cut(tmp_path: Path, route: Any) -> None:
 
 
 class Spoiling:
-    """A transport behind which one record of a job's results has a value that no table can take."""
+    """A transport behind which one record of a job's results has another external tag."""
 
-    def __init__(self, made: World) -> None:
+    def __init__(self, made: World, tag: Any) -> None:
         self._send = made.cloud().client._transport.send
+        self._tag = tag
         self.spoilt = ""
 
     def send(self, base: str, call: Call, headers: Any) -> Answer:
@@ -96,19 +100,106 @@ class Spoiling:
             return answer
         page = json.loads(answer.body)
         self.spoilt = page["conversations"][3]["conversationId"]
-        page["conversations"][3]["participants"][0]["sessions"][0]["metrics"] = [
-            {"name": "tTalk", "value": "long"}
-        ]
+        page["conversations"][3]["externalTag"] = self._tag
         return Answer(
             answer.status, {"content-type": "application/json"}, json.dumps(page).encode()
         )
 
 
 @pytest.mark.invariant("Tables")
-def test_a_record_that_no_table_can_take(tmp_path: Path) -> None:
+@pytest.mark.parametrize("route", ["pages", "cursor"])
+def test_odd_values(tmp_path: Path, route: Any) -> None:
+    """Values that do not fit cost no conversation a table, and no run its coverage; they are counted, named and kept."""
+    made = world(per_day=40, odd_share=0.2)
+    summary = made.cloud().fetch("2023-10-10", tmp_path, paginate=route)
+    stored = everything(tmp_path)
+    ids = {row["conversation_id"] for row in stored["conversations"]}
+    assert ids == made.truth(DAY, DAY.replace(day=11))
+    assert (summary.coverage, stored["broken"]) == ("complete", [])
+    assert [version.coverage for version in ranges(tmp_path)] == ["complete"]
+    assert summary.oddities == len(stored["oddities"]) > 10
+    assert json.loads(summary.json())["oddities"] == summary.oddities
+    kinds = {re.sub(r"\[\d+\]", "", row["path"]): row["value"] for row in stored["oddities"]}
+    times = {
+        "participants.sessions.metrics.value": "12.5",
+        "participants.sessions.segments.segmentEnd": '""',
+    }
+    attributes = {
+        "participants.attributes.score": "5",
+        "participants.attributes.vip": "true",
+        "participants.attributes.address": '{"city":"Bonn"}',
+    }
+    assert kinds == (times if route == "pages" else times | attributes)
+    (note,) = [note for note in summary.notes if "did not fit their columns" in note]
+    assert all(kind in note for kind in kinds)
+    found = {row["value"] for row in stored["participant_attributes"]}
+    assert (found >= set(attributes.values())) == (route == "cursor")
+    odd = {row["conversation_id"] for row in stored["oddities"]}
+    assert len(odd) < len(ids)
+    assert {row["conversation_id"] for row in stored["metrics"] if row["value"] is None} <= odd
+
+
+def test_odd_values_of_the_interval(tmp_path: Path) -> None:
+    """A run counts those of its own interval, whatever else the day has, and none where there are none."""
+    made = world(per_day=40, odd_share=0.5)
+    whole = made.cloud().fetch("2023-10-10", tmp_path)
+    part = made.cloud().fetch("2023-10-10T10:00Z/2023-10-10T16:00Z", tmp_path)
+    starts = [row["conversation_start"].hour for row in everything(tmp_path)["oddities"]]
+    assert whole.oddities == len(starts)
+    assert 0 < part.oddities == sum(10 <= hour < 16 for hour in starts) < len(starts)
+    usual = world(per_day=40).cloud().fetch("2023-10-10", tmp_path / "usual")
+    assert usual.oddities == 0
+    assert not any("did not fit" in note for note in usual.notes)
+
+
+@pytest.mark.invariant("Tables")
+def test_a_resumed_run_counts_odd_values(tmp_path: Path) -> None:
+    """A run that was stopped, at any step, and resumed counts the odd values of the whole interval, each once."""
+    made = world(per_day=15, odd_share=0.5)
+    asked: dict[str, Any] = {"names": False, "tables": "metrics"}
+    span = "2023-10-10/2023-10-13"
+    steps = Steps()
+    whole = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk).fetch(
+        span, tmp_path / "whole", **asked
+    )
+    assert whole.oddities
+    for at in range(1, len(steps.names) + 1, 7):
+        crashing = Steps(at)
+        cloud = made.cloud(transport=Stepping(made.sandbox, crashing), disk=crashing.disk)
+        with pytest.raises(Crash):
+            cloud.fetch(span, tmp_path / str(at), **asked)
+        summary = made.cloud().fetch(span, tmp_path / str(at), **asked)
+        assert summary.oddities == whole.oddities, (at, crashing.names[-1])
+
+
+def test_odd_values_of_an_iteration(caplog: pytest.LogCaptureFixture) -> None:
+    """Tables in Python have the odd values, too, and one warning tells of them; whole records are as they came."""
+    made = world(per_day=30, odd_share=0.3)
+    with caplog.at_level(logging.WARNING, "lastpage"):
+        found = [batch for name, batch in made.cloud().tables("2023-10-10") if name == "oddities"]
+    rows = sum(batch.num_rows for batch in found)
+    assert [f"{rows:,} values did not fit" in text for text in caplog.messages] == [True]
+    (piece,) = made.cloud().plan("2023-10-10")
+    odd = [row for batch in made.cloud().read(piece, "oddities") for row in batch.to_pylist()]
+    assert len(odd) == rows
+    caplog.clear()
+    assert any("12.5" in json.dumps(each) for each in made.cloud().conversations("2023-10-10"))
+    assert not caplog.messages
+
+
+def test_odd_values_in_lines(tmp_path: Path) -> None:
+    """JSON lines have no columns, so nothing is odd in them: each record is as it came."""
+    made = world(per_day=30, odd_share=0.3)
+    summary = made.cloud().fetch("2023-10-10", tmp_path / "out.jsonl")
+    assert summary.oddities == 0
+    assert any("12.5" in json.dumps(each) for each in lines(tmp_path / "out.jsonl"))
+
+
+@pytest.mark.invariant("Tables")
+def test_a_record_that_no_table_can_take(tmp_path: Path, refused: str) -> None:
     """A record that no table can take is kept and named, and the run is `unproven`."""
     made = world(per_day=40)
-    transport = Spoiling(made)
+    transport = Spoiling(made, refused)
     summary = made.cloud(transport=transport).fetch("2023-10-10", tmp_path)
     assert summary.coverage == "unproven"
     assert any(transport.spoilt in note for note in summary.notes)
@@ -125,10 +216,11 @@ def test_a_record_that_no_table_can_take(tmp_path: Path) -> None:
 
 
 @pytest.mark.invariant("Tables")
-def test_the_days_beside_a_record_that_no_table_can_take(tmp_path: Path) -> None:
+def test_the_days_beside_a_record_that_no_table_can_take(tmp_path: Path, refused: str) -> None:
     """The other days of the same job are complete and final."""
     made = world(per_day=40, job_row_order="start")
-    summary = made.cloud(transport=Spoiling(made)).fetch("2023-10-10/2023-10-13", tmp_path)
+    cloud = made.cloud(transport=Spoiling(made, refused))
+    summary = cloud.fetch("2023-10-10/2023-10-13", tmp_path)
     assert (summary.coverage, summary.finality) == ("unproven", "provisional")
     assert [(version.coverage, version.finality) for version in ranges(tmp_path)] == [
         ("unproven", "provisional"),
@@ -138,10 +230,10 @@ def test_the_days_beside_a_record_that_no_table_can_take(tmp_path: Path) -> None
 
 
 @pytest.mark.invariant("Tables")
-def test_a_slice_read_without_a_record(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_slice_read_without_a_record(caplog: pytest.LogCaptureFixture, refused: str) -> None:
     """Reading one table of a slice warns of the conversations that it lacks."""
     made = world(per_day=40)
-    cloud = made.cloud(transport=Spoiling(made))
+    cloud = made.cloud(transport=Spoiling(made, refused))
     (piece,) = cloud.plan("2023-10-10")
     assert (
         sum(batch.num_rows for batch in cloud.read(piece))
@@ -151,28 +243,14 @@ def test_a_slice_read_without_a_record(caplog: pytest.LogCaptureFixture) -> None
     assert sum(batch.num_rows for batch in cloud.read(piece, "broken")) == 1
 
 
-class Surrogates(Spoiling):
-    """A transport behind which a record of a job's results has text that is not Unicode."""
-
-    def send(self, base: str, call: Call, headers: Any) -> Answer:
-        answer = self._send(base, call, headers)
-        if not call.endpoint.endswith("/results"):
-            return answer
-        page = json.loads(answer.body)
-        page["conversations"][3]["externalTag"] = "\ud800"
-        return Answer(
-            answer.status, {"content-type": "application/json"}, json.dumps(page).encode()
-        )
-
-
 @pytest.mark.invariant("Tables")
 def test_iterating_over_a_lone_surrogate() -> None:
     """A record with text that is not Unicode does not end an iteration; it comes as it is."""
     made = world(per_day=40)
-    found = made.cloud(transport=Surrogates(made)).fetch_all("2023-10-10")
+    found = made.cloud(transport=Spoiling(made, "\ud800")).fetch_all("2023-10-10")
     assert {each["conversationId"] for each in found} == made.truth(DAY, DAY.replace(day=11))
     assert [each["externalTag"] for each in found if each.get("externalTag") == "\ud800"] == [
         "\ud800"
     ]
-    pages = made.cloud(transport=Surrogates(made)).pages("2023-10-10")
+    pages = made.cloud(transport=Spoiling(made, "\ud800")).pages("2023-10-10")
     assert sum(len(page.conversations) for page in pages) == len(found)

@@ -98,6 +98,26 @@ def test_a_finished_destination(tmp_path: Path, case: Case, sink: str) -> None:
     assert states(made, place) == {"same"}
 
 
+@every(cases.FINISHED, sinks=("parquet", "csv", "out.duckdb"))
+def test_a_destination_without_odd_values(tmp_path: Path, case: Case, sink: str) -> None:
+    """One that has no table for odd values gets it with the first day that is fetched."""
+    place, made = unpacked(case, tmp_path, sink), case.world(LATER, odd_share=0.5)
+    before = held(place)
+    assert "oddities" not in (database(place) if sink == "out.duckdb" else everything(place))
+    assert states(made, place) == {"same"}
+    summary = made.cloud().fetch("2023-10-18", place)
+    odd = held(place)["oddities"]
+    assert (summary.coverage, summary.oddities) == ("complete", len(odd))
+    assert (
+        {row["conversation_id"] for row in odd}
+        < {*ids(place)}
+        == {row["conversation_id"] for row in before["conversations"]}
+    )
+    assert made.cloud().fetch("2023-10-19", place).oddities == len(held(place)["oddities"]) - len(
+        odd
+    )
+
+
 def carried(before: Tables, now: Tables) -> Tables:
     """Of the tables as they are now, the conversations and the columns that they had before."""
     there = {row["conversation_id"] for row in before["conversations"]}

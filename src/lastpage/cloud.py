@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from lastpage.api.auth import auth_of
 from lastpage.api.client import Client
-from lastpage.api.messages import Transport, decode_record
+from lastpage.api.messages import Transport
 from lastpage.api.names import Directory
 from lastpage.api.organization import JobWatermark, organization
 from lastpage.api.pace import Pace
 from lastpage.api.patience import SHORT_PATIENCE
+from lastpage.api.records import decode_record
 from lastpage.api.transport import Urllib3Transport
 from lastpage.checkup import Finding, examine
 from lastpage.clock import Clock, RealClock

@@ -7,6 +7,7 @@ over once it has been read to its end and judged, so memory is one page, and not
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lastpage.api.client import Client
-from lastpage.api.messages import Raw, decode_record
+from lastpage.api.records import Raw, decode_record
 from lastpage.errors import ShortError
 from lastpage.extraction.rows import undelivered
 from lastpage.extraction.run import Fetching, Options, unknown_fields
@@ -22,6 +23,7 @@ from lastpage.ledger.ledger import Ledger
 from lastpage.planning.slices import Slice
 from lastpage.progress import LOG, Meter
 from lastpage.query.query import Query
+from lastpage.tables import oddities
 from lastpage.walks import ROUTES
 
 if TYPE_CHECKING:
@@ -84,12 +86,18 @@ def fetched_pages(run: Fetching) -> Iterator[FetchedPage]:
 def batches(run: Fetching, shredder: Shredder) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The same conversations as (table, batch); what one page gives stands together.
 
-    Fields that this version does not know are a warning in the log, at the end.
+    Values that did not fit, and fields that this version does not know, are warnings in the log, at
+    the end.
     """
+    odd: Counter[str] = Counter()
     for page in raw_pages(run):
         for name, table in shredder(page).items():
+            if name == "oddities":
+                odd += oddities.by_kind(table["path"].to_pylist())
             for batch in table.to_batches():
                 yield name, batch
+    if odd:
+        LOG.warning("%s", oddities.sentence(odd))
     unknown_fields(run.verdicts(), LOG.warning)
 
 

@@ -18,7 +18,7 @@ from lastpage_sandbox.moments import stamp
 from lastpage_sandbox.page import Page, kept
 from lastpage_sandbox.quick import quick
 from lastpage_sandbox.record import Conversation, render
-from lastpage_sandbox.record.odd import finer
+from lastpage_sandbox.record.odd import finer, is_odd, spoilt
 from lastpage_sandbox.record.tomorrow import advanced, is_of_tomorrow
 from lastpage_sandbox.settings import Settings
 from lastpage_sandbox.shelf import Shelf
@@ -122,6 +122,8 @@ class Library:
             if self._is_of_tomorrow(skeleton)
             else self._render(skeleton, at_ms, attributes=attributes)
         )
+        if is_odd(skeleton, self.settings.seed, self.settings.odd_share):
+            record = spoilt(msgspec.to_builtins(record))
         encoded, digits = msgspec.json.encode(record), self.settings.fraction_digits
         return finer(encoded, digits) if digits > 3 else encoded
 

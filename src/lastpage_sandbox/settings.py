@@ -174,6 +174,9 @@ class Settings:
     #: Share of records with fields and members of enumerations that no document knows yet; the API
     #: may get such at any time (8).
     tomorrow_share: Share = 0.0
+    #: Share of records with values of other types than the model's: metrics of 12.5, empty texts
+    #: for times, attributes that are numbers, booleans and objects (8).
+    odd_share: Share = 0.0
     #: Digits of a second in a record's times; those behind the third are nines, so that who rounds
     #: moves the last millisecond of a day into the next (5.1).
     fraction_digits: Digits = 3

@@ -85,7 +85,7 @@ def test_json(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
             "retries",
             "duplicates",
         ),
-        *("unknown_fields", "seconds", "destination"),
+        *("unknown_fields", "oddities", "seconds", "destination"),
     }
     assert summary["coverage"] == "complete"
 
@@ -100,6 +100,17 @@ def test_unknown_fields(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> Non
     )
     assert run(["fetch", INTERVAL, "-q"]) == 0
     assert "brandNewField and 3 more fields" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("box", [{"odd_share": 0.5}], indirect=True)
+def test_odd_values(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json` counts the values that did not fit; without it, a note does, and names where they were."""
+    assert run(["fetch", INTERVAL, "--json", "-q"]) == 0
+    count = json.loads(capsys.readouterr().out)["oddities"]
+    assert run(["fetch", INTERVAL, "-q"]) == 0
+    told = capsys.readouterr().out
+    assert f"{count:,} values did not fit their columns: participants.sessions.metrics" in told
+    assert "complete" in told
 
 
 def test_names(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:

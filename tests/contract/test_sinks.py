@@ -198,10 +198,10 @@ def test_a_raw_line_break_beside_an_odd_value(tmp_path: Path, odd: str) -> None:
 
 
 @pytest.mark.invariant("Destinations")
-def test_what_lacks_a_record_is_not_final(replacing: Kind, tmp_path: Path) -> None:
+def test_what_lacks_a_record_is_not_final(replacing: Kind, tmp_path: Path, refused: str) -> None:
     """A range with a record that no table can take is neither complete nor final in the data."""
-    broken = msgspec.Raw(bytes(record(5)).replace(b'"participantId": "p"', b'"participantId": {}'))
-    write(replacing, tmp_path, [hours(0, 12), hours(12, 24)], [[record(1), broken]])
+    pages = [[record(1), record(5, refused)]]
+    write(replacing, tmp_path, [hours(0, 12), hours(12, 24)], pages)
     found = [(version.coverage, version.finality) for version in held(replacing, tmp_path)[DAY]]
     assert found == [("unproven", "provisional"), ("complete", "final")]
 
@@ -318,9 +318,9 @@ def test_a_claim_that_was_wrong(replacing: Kind, tmp_path: Path) -> None:
     assert stored(replacing, tmp_path) == {"h1-0": "two", "h2-0": "two"}
 
 
-def test_broken_records_come_once(replacing: Kind, tmp_path: Path) -> None:
+def test_broken_records_come_once(replacing: Kind, tmp_path: Path, refused: str) -> None:
     """Records that could not be read are replaced with their range, also when they do not say when they started."""
-    broken = msgspec.Raw(bytes(record(5)).replace(b'"participantId": "p"', b'"participantId": {}'))
+    broken = record(5, refused)
     without_start = msgspec.Raw(b'{"conversationStart": 7}')
     for _ in range(2):
         write(replacing, tmp_path, [hours(0, 24)], [[record(1), broken, without_start]])
@@ -332,6 +332,33 @@ def test_broken_records_come_once(replacing: Kind, tmp_path: Path) -> None:
     assert len(replacing.read(tmp_path, "broken")) == 2
     write(replacing, tmp_path, [hours(0, 8)], [[record(5)]])
     assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == [""]
+
+
+@pytest.mark.invariant("Destinations")
+def test_odd_values_go_with_their_conversations(replacing: Kind, tmp_path: Path) -> None:
+    """What was odd in a conversation is told of as long as the conversation is there, and the range is as complete as it was."""
+    few = Shredder(Selection(tables=("participants",)))
+
+    def odd(hour: float) -> msgspec.Raw:
+        return msgspec.Raw(
+            bytes(record(hour)).replace(b'"participantId": "p"', b'"participantId": 7')
+        )
+
+    def told() -> list[tuple[str, str, str]]:
+        rows = replacing.read(tmp_path, "oddities")
+        return [(row["conversation_id"], row["path"], row["value"]) for row in rows]
+
+    for _ in range(2):
+        write(replacing, tmp_path, [hours(0, 24)], [[odd(5), record(7), odd(9)]], shredder=few)
+        path = "participants[0].participantId"
+        assert told() == [("h5-0", path, "7"), ("h9-0", path, "7")]
+    write(replacing, tmp_path, [hours(0, 8)], [[record(5)]], shredder=few)
+    assert told() == [("h9-0", path, "7")]
+    people = replacing.read(tmp_path, "participants")
+    assert [row["participant_id"] for row in people] == ["p", None]
+    assert {(each.coverage, each.finality) for each in held(replacing, tmp_path)[DAY]} == {
+        ("complete", "final")
+    }
 
 
 @pytest.mark.invariant("Destinations")

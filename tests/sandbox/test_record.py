@@ -496,3 +496,16 @@ def test_fine_fractions(drawn: list[tuple[Skeleton, Json]]) -> None:
     assert found.replace('9999Z"', 'Z"') == usual
     assert found.count('9999Z"') == len(MOMENT.findall(usual))
     assert record["conversationStart"].replace("Z", "9999Z") in found
+
+
+def test_odd_values(drawn: list[tuple[Skeleton, Json]]) -> None:
+    """A switch gives a share of records values of other types than the model's; the others stay as they are."""
+    usual, some = Box(per_day=1500).library, Box(per_day=1500, odd_share=0.3).library
+    changed = []
+    for skeleton, _ in drawn[:200]:
+        one, other = (
+            each.rendered(skeleton, DAYS * 30_000, attributes=True) for each in (usual, some)
+        )
+        assert (b'"score":5,' in other) == (b'"segmentEnd":""' in other) == (one != other)
+        changed.append(one != other)
+    assert 30 < sum(changed) < 90

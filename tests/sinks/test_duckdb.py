@@ -209,7 +209,8 @@ def test_a_selection(tmp_path: Path) -> None:
     write(
         KIND, tmp_path, [hours(0, 24)], [[record(1)]], identity=identity, shredder=Shredder(chosen)
     )
-    assert sorted(database(tmp_path / "x.duckdb")) == ["broken", "conversations", "sessions"]
+    there = ["broken", "conversations", "oddities", "sessions"]
+    assert sorted(database(tmp_path / "x.duckdb")) == there
     assert "ani" not in KIND.read(tmp_path, "sessions")[0]
     with pytest.raises(UsageError, match="another selection"):
         held(KIND, tmp_path)

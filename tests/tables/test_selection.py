@@ -34,8 +34,20 @@ PERSON = {
     ],
 }
 RECORDS = raws(RECORD | {"participants": [PERSON, PERSON]}, RECORD | {"conversationId": "c2"})
-BROKEN = raws(
-    RECORD | {"conversationId": "c3", "participants": {"no": "list"}, "externalTag": "tel:+49123"}
+BROKEN = raws({"conversationId": "c3", "externalTag": "tel:+49123"})
+#: A number that is a number, a name that is one, too, and an attribute that is not a text.
+ODD = raws(
+    RECORD
+    | {
+        "conversationId": "c4",
+        "participants": [
+            {
+                "userId": 4912,
+                "attributes": {"birthday": {"year": 1970}},
+                "sessions": [{"ani": 49123, "callbackNumbers": [49456]}],
+            }
+        ],
+    }
 )
 
 
@@ -56,7 +68,12 @@ def test_all_by_default() -> None:
 
 def test_tables() -> None:
     """Only the tables that are named, and those that say what a destination holds."""
-    assert set(shredded(tables=("segments",))) == {"conversations", "broken", "segments"}
+    assert set(shredded(tables=("segments",))) == {
+        "conversations",
+        "oddities",
+        "broken",
+        "segments",
+    }
 
 
 def test_columns() -> None:
@@ -117,13 +134,60 @@ def test_an_attribute_goes_although_names_do(how: str) -> None:
 
 
 def test_broken_records_are_private_too() -> None:
-    """A record that cannot be read has its id, and nothing of what it says, once something personal is taken out."""
+    """Of a record that cannot be read nothing is kept that it says, once something personal is taken out."""
     tables = Shredder(Selection(drop=("ani",)))(BROKEN)
     (row,) = tables["broken"].to_pylist()
-    assert (row["conversation_id"], row["error"], row["record"][:9]) == ("c3", None, "not kept:")
+    assert (row["conversation_id"], row["error"], row["record"][:9]) == ("", None, "not kept:")
     assert "+49123" not in everything_in(tables)
     (row,) = Shredder()(BROKEN)["broken"].to_pylist()
     assert "+49123" in row["record"]
+
+
+@pytest.mark.invariant("Tables")
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"drop": ("user_id", "ani", "callback_numbers", "attributes.birthday")},
+        {"drop": ("oddities.path", "value")},
+        {"hash": ("user_id", "ani", "callback_numbers", "attributes.birthday", "external_tag")},
+        {"hash": ("path", "oddities.value")},
+        {"drop": ("subject",)},
+        {"columns": ("sessions.media_type",)},
+    ],
+)
+def test_odd_values_are_private_too(chosen: dict[str, Any]) -> None:
+    """Once something is taken out, it is told where an odd value was, not what it was, nor of which attribute."""
+    tables = Shredder(Selection(**chosen), KEY)([*RECORDS, *ODD])
+    rows = tables["oddities"].to_pylist()
+    assert [row["conversation_id"] for row in rows] == ["c4"] * 4
+    assert {row.get("value") for row in rows} == {None}
+    told = json.dumps(rows, default=str)
+    assert not [each for each in ("49", "1970", "birthday") if each in told]
+    if "path" in rows[0] and "path" not in chosen.get("hash", ()):
+        assert [row["path"] for row in rows] == [
+            "participants[0].userId",
+            "participants[0].attributes",
+            "participants[0].sessions[0].ani",
+            "participants[0].sessions[0].callbackNumbers[0]",
+        ]
+    assert "49456" in everything_in({"oddities": Shredder()(ODD)["oddities"]})
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        (("participants",), ["userId"]),
+        (("sessions",), ["ani", "callbackNumbers"]),
+        (("conversation_overview",), ["userId", "ani", "callbackNumbers"]),
+        (("evaluations",), []),
+        (("oddities",), ["userId", "birthday", "ani", "callbackNumbers"]),
+    ],
+)
+def test_odd_values_of_the_tables_that_are_there(tables: tuple[str, ...], told: list[str]) -> None:
+    """Only odd values of the chosen tables are told of, and of those that the overview follows from."""
+    rows = Shredder(Selection(tables=tables))(ODD)["oddities"].to_pylist()
+    paths = [row["path"].rpartition(".")[2].partition("[")[0] for row in rows]
+    assert paths == told
 
 
 def test_attributes_as_columns() -> None:
@@ -146,9 +210,9 @@ def test_attributes_as_columns() -> None:
 
 def test_raw() -> None:
     """Every record as it came, byte for byte."""
-    tables = Shredder(Selection(keep_raw=True))([*RECORDS, *BROKEN])
+    tables = Shredder(Selection(keep_raw=True))([*RECORDS, *ODD, *BROKEN])
     assert [row["record"].encode() for row in tables["raw"].to_pylist()] == [
-        bytes(raw) for raw in [*RECORDS, *BROKEN]
+        bytes(raw) for raw in [*RECORDS, *ODD]
     ]
 
 

@@ -64,9 +64,12 @@ def test_records_that_are_none() -> None:
         b"7",
         b"null",
         b'{"participants":' + b"[" * 9999 + b"]" * 9999 + b"}",
-        b'{"a":"\xff"}',
     ]
     assert unknown_paths(map(msgspec.Raw, odd)) == set()
+    assert unknown_paths([msgspec.Raw(b'{"a":"\xff"}'), msgspec.Raw(rb'{"b":"\ud800"}')]) == {
+        "a",
+        "b",
+    }
     assert unknown_paths([raw({"participants": [7, {"sessions": {"brandNew": 1}}]})]) == {
         "participants.sessions.brandNew"
     }

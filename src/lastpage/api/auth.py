@@ -19,7 +19,8 @@ from typing import Protocol
 
 import msgspec
 
-from lastpage.api.messages import UNREADABLE, Answer, Call
+from lastpage.api.messages import Answer, Call
+from lastpage.api.records import UNREADABLE
 from lastpage.api.responses import tokenless
 from lastpage.clock import Clock
 from lastpage.errors import UsageError

@@ -11,32 +11,23 @@ keeps.
 The records of a page are not built here. A page is read once for what its walk and its account want
 (`read_page`: every record's id and times) and once more for the records themselves
 (`split_records`: as the bytes that came), each at about 1 GB/s. Field names are the API's own
-(docs/api.md, 1.3, 1.4). Everything is optional: what the API leaves out must not break a walk.
-
-    what is wrong with a record              what it is read as
-    ---------------------------------------  -------------------------------------------------------
-    no readable id, or no readable start     None: it is broken, and kept as it came
-    an unreadable end                        a conversation that is still open
-    an escaped half of a character           itself, with the half replaced while it is looked at
-
-A time is read by one rule, in the tally and in every table (`moment`): a date and a time with a
-zone, as RFC 3339 spells them. Digits behind the millisecond are cut, never rounded: a conversation
-of 23:59:59.9999999 belongs to the day that is ending. What is spelt otherwise is no time, since
-nobody says which one it is: without a zone, a bare number, a 60th second, a date alone.
+(docs/api.md, 1.3, 1.4). Everything is optional: what the API leaves out must not break a walk. What
+a record is read as is in `records`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal, Protocol, cast
+from typing import Literal, Protocol, cast
 
 import msgspec
 from isal import isal_zlib
+
+from lastpage.api.records import UNREADABLE, Head, Raw, Record, moment, read_head, without_halves
 
 #: The API's paths of conversation details (docs/api.md, 1.3, 1.4, 1.5).
 DETAILS = "/api/v2/analytics/conversations/details"
@@ -49,12 +40,6 @@ MEMBERS_MAX = 100
 
 #: What went wrong below HTTP; `responses.RULES` decides by this word.
 Fault = Literal["connect", "timeout", "reset", "truncated", "tls", "proxy", "oversize"]
-#: A record as the bytes that came.
-Raw = msgspec.Raw
-#: What reading raises for a body that is not this API's: not JSON, of another shape, or nested too
-#: deep.
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
 # Calls and answers ------------------------------------------------------------------------------
 
 
@@ -162,44 +147,6 @@ def _inflate(raw: bytes, bytes_max: int) -> tuple[bytes, bytes]:
 # What the API answers ---------------------------------------------------------------------------
 
 
-def moment(value: Raw | bytes) -> datetime | None:
-    """The time that a JSON value spells, in UTC, cut to milliseconds; None where it is no time."""
-    if len(value) > _MICROSECONDS:
-        value = _DIGITS.sub(rb"\1", bytes(value))
-    try:
-        found = _decode_time.decode(value)
-        if found.tzinfo is not UTC:
-            found = found.astimezone(UTC)
-    except (msgspec.MsgspecError, ValueError, OverflowError):
-        return None  # the last one: in UTC it lies outside the calendar
-    beyond = found.microsecond % 1000
-    return found.replace(microsecond=found.microsecond - beyond) if beyond else found
-
-
-class Head(msgspec.Struct, frozen=True, gc=False):
-    """Which conversation a record is, when it started, and when it ended (None: still open)."""
-
-    id: str
-    start: datetime
-    end: datetime | None = None
-
-
-class _Record(msgspec.Struct, frozen=True, gc=False):
-    """Of a record what its head is made of, as it came."""
-
-    id: Any = msgspec.field(name="conversationId", default=None)
-    start: Raw = msgspec.field(name="conversationStart", default=Raw())
-    end: Raw = msgspec.field(name="conversationEnd", default=Raw())
-
-    @property
-    def head(self) -> Head | None:
-        """None for a record without a readable id or start."""
-        start = moment(self.start)
-        if start is None or not isinstance(self.id, str):
-            return None
-        return Head(self.id, start, moment(self.end))
-
-
 def row_count(spelt: float | str) -> int:
     """A number of rows: 3000, and also 3000.0 or "3000", which is how a gateway may spell it.
 
@@ -247,7 +194,7 @@ class Page(_Envelope, frozen=True, gc=False):
 
 
 class _Heads(_Envelope, frozen=True, gc=False):
-    conversations: list[_Record] | None = None
+    conversations: list[Record] | None = None
 
 
 class _Records(_Envelope, frozen=True, gc=False):
@@ -291,17 +238,7 @@ read_status = msgspec.json.Decoder(Status).decode
 read_availability = msgspec.json.Decoder(Availability).decode
 _decode_heads = msgspec.json.Decoder(_Heads).decode
 _decode_records = msgspec.json.Decoder(_Records).decode
-_decode_record = msgspec.json.Decoder(_Record).decode
-_decode_time: msgspec.json.Decoder[datetime] = msgspec.json.Decoder(
-    Annotated[datetime, msgspec.Meta(tz=True)]
-)
 
-#: A time with microseconds is so long, as JSON with its quotes; msgspec rounds what is longer.
-_MICROSECONDS = len('"2023-10-10T10:00:00.000000Z"')
-#: The digits of a fraction: those that count (the group), and those behind them.
-_DIGITS = re.compile(rb"(\.\d{3})\d+")
-#: An escape in JSON text: two surrogates that make a character, one alone (the group), or another.
-_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -318,29 +255,9 @@ def read_page(body: bytes) -> Page:
     return Page(heads=None if fields.pop("conversations") is None else heads, **fields)
 
 
-def read_head(raw: Raw) -> Head | None:
-    """A record's head; None for a broken record (see the table at the top)."""
-    try:
-        return _decode_record(raw).head
-    except UNREADABLE:
-        pass
-    try:
-        return _decode_record(_without_halves(bytes(raw))).head
-    except UNREADABLE:
-        return None
-
-
 def split_records(body: bytes) -> list[Raw]:
     """The records of a page, as they came, in the order of its heads."""
     return _split(body).conversations or []
-
-
-def decode_record(raw: Raw) -> Any:
-    """A record as Python has it; half a character stays half a character."""
-    try:
-        return msgspec.json.decode(raw)
-    except msgspec.DecodeError:
-        return json.loads(bytes(raw))
 
 
 def is_safe_id(text: str) -> bool:
@@ -360,7 +277,7 @@ def _split(body: bytes) -> _Records:
     try:
         return _decode_records(body)
     except msgspec.DecodeError:
-        readable = _without_halves(body)
+        readable = without_halves(body)
         if readable == body:
             raise
     page = _decode_records(readable)
@@ -372,8 +289,3 @@ def _split(body: bytes) -> _Records:
         end = start + len(raw)
         records.append(Raw(body[start:end]))
     return msgspec.structs.replace(page, conversations=records)
-
-
-def _without_halves(text: bytes) -> bytes:
-    """JSON without escaped halves of characters; every byte stays where it was."""
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)

@@ -25,8 +25,9 @@ from typing import Any
 import msgspec
 
 from lastpage.api.client import Client
-from lastpage.api.messages import UNREADABLE, Call
+from lastpage.api.messages import Call
 from lastpage.api.patience import Patience
+from lastpage.api.records import UNREADABLE
 from lastpage.api.responses import GRANT
 from lastpage.api.shapes import body_as
 from lastpage.errors import ApiError, RejectedError, UnavailableError, UsageError

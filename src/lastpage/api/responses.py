@@ -22,7 +22,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from lastpage.api.messages import UNREADABLE, Answer, Call, TransportError
+from lastpage.api.messages import Answer, Call, TransportError
+from lastpage.api.records import UNREADABLE
 from lastpage.api.shapes import flaw
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError
 from lastpage.query.environment import ENVIRONMENT, ID, SECRET

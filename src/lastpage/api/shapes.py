@@ -24,7 +24,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from lastpage.api.messages import UNREADABLE, Answer, Call, Page
+from lastpage.api.messages import Answer, Call, Page
+from lastpage.api.records import UNREADABLE
 
 #: How often `{}` has to come before it is believed.
 BLANKS = 3

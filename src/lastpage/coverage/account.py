@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from lastpage.api.messages import Answer, Head, Raw, split_records
+from lastpage.api.messages import Answer, split_records
+from lastpage.api.records import Head, Raw
 from lastpage.ledger.ids import Log
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import floor_day

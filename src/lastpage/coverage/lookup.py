@@ -23,16 +23,8 @@ from typing import Any
 
 from lastpage.api import shapes
 from lastpage.api.client import Client
-from lastpage.api.messages import (
-    DETAILS,
-    QUERY,
-    Answer,
-    Call,
-    Page,
-    is_safe_id,
-    read_head,
-    read_page,
-)
+from lastpage.api.messages import DETAILS, QUERY, Answer, Call, Page, is_safe_id, read_page
+from lastpage.api.records import read_head
 from lastpage.errors import ApiError
 from lastpage.query.interval import Interval
 from lastpage.query.query import Query

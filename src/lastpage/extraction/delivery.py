@@ -17,7 +17,7 @@ The same command again finishes what a crash left. What the two contracts of sin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial, reduce
@@ -43,6 +43,8 @@ from lastpage.query.interval import Interval, Relative
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, LineSink, TableSink
+from lastpage.tables import oddities
+from lastpage.tables.schema import START
 from lastpage.tables.selection import EVERYTHING, Selection
 
 #: Writes a group into a sink; False where it has to come again when all slices are settled.
@@ -65,6 +67,8 @@ class Summary:
     duplicates: int
     #: Paths of fields that this version does not know.
     unknown_fields: list[str]
+    #: Values of the interval that did not fit their columns; the table `oddities` has them.
+    oddities: int
     seconds: float
     destination: str
     interval: str
@@ -153,7 +157,7 @@ class Extraction:
         if shredder.names.lists:
             # Only those that came: a list that could not be had today leaves yesterday's.
             sink.refresh(shredder.names)
-        return self._summary(runs)
+        return self._summary(runs, _odd_paths(sink, runs[-1].run.interval))
 
     def _into_lines(self, sink: LineSink, ledger: Ledger) -> Summary:
         identity = self._identity(sink, self._selection(sink.known))
@@ -271,17 +275,19 @@ class Extraction:
             retries=self.client.counts.retries - self.baseline.retries,
             duplicates=0,
             unknown_fields=[],
+            oddities=0,
             seconds=round(self.client.clock.now() - self.baseline.at, 3),
             destination=self.destination.text,
             interval=str(self.query.interval),
             notes=self.meter.notes,
         )
 
-    def _summary(self, runs: Sequence[Fetching]) -> Summary:
+    def _summary(self, runs: Sequence[Fetching], odd_paths: Iterable[str] = ()) -> Summary:
         """What was done, and how far it can be trusted.
 
         Numbers and interval are the last run's. An unfinished one that was done before it counts
-        for what is claimed, unless its hours were all read again.
+        for what is claimed, unless its hours were all read again. `odd_paths` are those of odd
+        values.
         """
         last = runs[-1]
         verdicts = last.verdicts()
@@ -290,6 +296,9 @@ class Extraction:
         is_final = all(verdict.finality == "final" for verdict in of_all)
         reasons = {each.why for each in of_all if each.coverage != "complete" or each.gap}
         fields = unknown_fields(of_all, self.meter.note)
+        odd = oddities.by_kind(odd_paths)
+        if odd:
+            self.meter.note(oddities.sentence(odd))
         counts = self.client.counts
         return Summary(
             coverage=_coverage(of_all),
@@ -301,11 +310,24 @@ class Extraction:
             retries=counts.retries - self.baseline.retries,
             duplicates=sum(verdict.duplicates for verdict in verdicts),
             unknown_fields=fields,
+            oddities=odd.total(),
             seconds=round(self.client.clock.now() - self.baseline.at, 3),
             destination=self.destination.text,
             interval=str(runs[-1].run.interval),
             notes=self.meter.notes + sorted(map(shown, reasons)),
         )
+
+
+def _odd_paths(sink: TableSink, interval: Interval) -> Iterator[str]:
+    """The paths of the odd values that a destination has of an interval.
+
+    What it has, and not what this process wrote: so a run that was resumed tells of all of them.
+    """
+    for day, part in interval.days():
+        for table in sink.read("oddities", day):
+            for row in table.select([START, "path"]).to_pylist():
+                if row[START] in part:
+                    yield row["path"]
 
 
 def _coverage(verdicts: Iterable[Verdict]) -> Coverage:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from lastpage.api.messages import Answer, Page, Raw, read_head, split_records
+from lastpage.api.messages import Answer, Page, split_records
+from lastpage.api.records import Raw, read_head
 from lastpage.coverage.account import POSITIONS
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.tally import Verdict

@@ -24,9 +24,9 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 
 from lastpage.api.client import Client
-from lastpage.api.messages import Raw
 from lastpage.api.organization import JobWatermark
 from lastpage.api.pace import Turns
+from lastpage.api.records import Raw
 from lastpage.coverage.evidence import Sighting
 from lastpage.coverage.tally import LOST_MAX, Verdict, decide, judge, short
 from lastpage.coverage.weighing import Claim, Counts

@@ -29,7 +29,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lastpage.api.messages import Head, Raw, read_head
+from lastpage.api.records import Head, Raw, read_head
 from lastpage.coverage.ranges import Range, accepted, added, disproved, merged, minus
 from lastpage.coverage.replacement import Ruling
 from lastpage.query.interval import Interval

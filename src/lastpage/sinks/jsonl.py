@@ -28,7 +28,7 @@ from typing import IO, Any, Self, cast
 import msgspec
 import zstandard
 
-from lastpage.api.messages import Raw, read_head
+from lastpage.api.records import Raw, read_head
 from lastpage.coverage.ranges import Range, refuse_overlap
 from lastpage.errors import DestinationError, ForeignError, InUseError
 from lastpage.files import Disk, lock

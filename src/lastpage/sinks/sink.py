@@ -22,7 +22,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
-from lastpage.api.messages import Raw
+from lastpage.api.records import Raw
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, UsageError

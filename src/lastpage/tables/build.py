@@ -21,12 +21,12 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lastpage.api.messages import Raw, read_head
+from lastpage.api.records import Raw, read_head
 from lastpage.errors import UsageError
 from lastpage.ledger.ids import DIGEST_BYTES, digest
-from lastpage.tables.derived import NO_NAMES, Names, overview, pivoted
+from lastpage.tables.derived import FROM, NO_NAMES, Names, overview, pivoted
 from lastpage.tables.parse import Tables, arrow_schema, shred
-from lastpage.tables.schema import OVERVIEW
+from lastpage.tables.schema import OVERVIEW, TABLES
 from lastpage.tables.selection import EVERYTHING, HASH_KEY, PIVOT, Selection, attribute_names
 
 #: A key that is shorter can be guessed.
@@ -46,6 +46,8 @@ class Shredder:
     names: Names = NO_NAMES
     #: The tables of the destination, `conversations` first, as Arrow schemas.
     schemas: dict[str, pa.Schema] = field(init=False)
+    #: These, and those that they follow from: where an odd value matters.
+    _sources: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         if self.selection.hash and len(self.key) < KEY_CHARS_MIN:
@@ -55,6 +57,10 @@ class Shredder:
             )
         schemas = {name: arrow_schema(each) for name, each in self.selection.schemas.items()}
         object.__setattr__(self, "schemas", schemas)
+        # Who asks for `oddities` by name wants them of all tables.
+        names = TABLES if "oddities" in self.selection.tables else schemas
+        sources = frozenset(source for name in names for source in FROM.get(name, (name,)))
+        object.__setattr__(self, "_sources", sources)
 
     @classmethod
     def from_env(cls, selection: Selection) -> Self:
@@ -68,7 +74,7 @@ class Shredder:
 
     def __call__(self, page: Sequence[Raw]) -> Tables:
         """Every table of a page's records, as the destination has them."""
-        tables = shred(page)
+        tables = shred(page, self._sources)
         if self.selection.is_private:
             tables = self._private(tables)
         if OVERVIEW in self.schemas:
@@ -82,7 +88,8 @@ class Shredder:
     def _private(self, tables: Tables) -> Tables:
         """The record's tables without what the selection drops, and with hashes for what it hashes.
 
-        A record in `broken` says everything, so only enough of it stays to know it again.
+        A record in `broken` says everything, so only enough of it stays to know it again. A value
+        in `oddities` may be what is dropped, or hold it, so none stays, and no attribute's name.
         """
         private = dict(tables)
         there = {(name, column) for name, table in tables.items() for column in table.column_names}
@@ -94,6 +101,8 @@ class Shredder:
             private[name] = _changed(private[name], column, _nulls)
         for name, column in self.selection.hashed() & there:
             private[name] = _changed(private[name], column, self._hashed)
+        odd = _changed(private["oddities"], "value", _nulls)
+        private["oddities"] = _changed(odd, "path", _nameless)
         broken = _changed(private["broken"], "record", _digests)
         private["broken"] = _changed(broken, "error", _nulls)
         return private
@@ -142,6 +151,11 @@ def _changed(table: pa.Table, column: str, change: Callable[[pa.Array], pa.Array
 
 def _nulls(values: pa.Array) -> pa.Array:
     return pa.nulls(len(values), values.type)
+
+
+def _nameless(paths: pa.Array) -> pa.Array:
+    """Paths without the names of attributes."""
+    return pc.replace_substring_regex(paths, r"(?s)(\.attributes)\..*", r"\1")
 
 
 def _digests(records: pa.Array) -> pa.Array:

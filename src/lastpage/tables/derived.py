@@ -18,8 +18,13 @@ import pyarrow.compute as pc
 
 from lastpage.tables.parse import Tables, arrow_schema, numbers
 from lastpage.tables.schema import KEY, OVERVIEW, OVERVIEW_COLUMNS, START
-from lastpage.tables.selection import ALL, PIVOT_COLUMNS, attribute_column
+from lastpage.tables.selection import ALL, PIVOT, PIVOT_COLUMNS, attribute_column
 
+#: The tables that each of them follows from.
+FROM = {
+    OVERVIEW: ("conversations", "participants", "sessions", "metrics", "segments"),
+    PIVOT: ("participants", "participant_attributes"),
+}
 #: Whose segments a queue is taken from: a customer's name the last queue from the first second on
 #: (docs/api.md, 5.1).
 IN_QUEUES = ("acd", "agent")

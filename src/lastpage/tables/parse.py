@@ -1,20 +1,24 @@
 """Raw records to tables: parsed by arrow-rs with a schema, taken apart by Arrow's kernels.
 
 No Python object is made of a record. Parsing releases the GIL, because pyarrow consumes the stream;
-the arro3 reader itself would hold it. One bad value fails a whole batch, so a batch that fails is
-halved until the bad records stand alone; these go into the table `broken` as they came.
+the arro3 reader itself would hold it. A parser refuses a batch whole, so a page is tried in order:
 
-Two types are read as another one first, and checked:
+    1. as it came                                  nearly always enough, and fast
+    2. with the records that do not fit mended     `oddities`; integers are read as such now
+    3. record by record, thoroughly mended         what the parser refuses even so is `broken`
 
-    what         read as   because
-    an integer   double    a parser asked for an integer reads 4.25 as 4 without a word
-    a time       text      a parser asked for a time takes bare numbers, times without a zone and a
-                           60th second; tally and tables read times by one rule (`messages.moment`)
+What has no id or no start belongs to no day, so it is `broken` from the second step on. Two types
+are read as another one, and checked:
+
+    what         read as        because
+    an integer   double, in 1   a parser asked for an integer reads 4.25 as 4 without a word
+    a time       text           a parser asked for a time takes bare numbers, times without a zone
+                                and a 60th second; tally and tables have one rule (`moment`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -26,7 +30,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lastpage.api.messages import Raw, moment, read_head
+from lastpage.api.records import Head, Raw, moment, read_head
+from lastpage.tables.oddities import EXACT, Oddity, mended
 from lastpage.tables.schema import CONVERSATION, KEY, TABLES, Level, Type
 
 Tables = dict[str, pa.Table]
@@ -43,18 +48,22 @@ ARROW: dict[Type, pa.DataType] = {
     "strs": pa.list_(pa.string()),
     "ints": pa.list_(pa.int64()),
 }
-READ_AS: dict[Type, pa.DataType] = ARROW | {
+#: As what the parser reads them: records of which nothing is known, and those that surely fit.
+UNSEEN: dict[Type, pa.DataType] = ARROW | {
     "time": pa.string(),
     "int": pa.float64(),
     "ints": pa.list_(pa.float64()),
 }
+FITTING: dict[Type, pa.DataType] = ARROW | {"time": pa.string()}
+#: What a page raises that does not fit: arro3 has no exceptions of its own, pyarrow's derive from
+#: these.
+REFUSED = (ValueError, TypeError, OSError)
 #: What every record has to have.
 HEAD = ("conversationId", "conversationStart")
+HEADLESS = f"it has no {' or no '.join(HEAD)} that can be read"
 #: Records that the parser has in hand at a time: so few stay in the processor's cache, which is a
 #: third faster than a page whole.
 PARSED_AT_ONCE = 256
-#: Up to here a double has every integer.
-EXACT = 2**53
 #: A time as the API spells it is so long.
 TIME_CHARS = len("2023-10-10T10:00:00.000Z")
 #: The first moment of the calendar, in milliseconds since 1970.
@@ -83,33 +92,38 @@ def schemas() -> dict[str, pa.Schema]:
 
 
 @cache
-def record_type() -> pa.StructType:
+def record_type(*, fitting: bool = False) -> pa.StructType:
     """The Arrow type that the parser reads a record into."""
-    return _object_type(CONVERSATION)
+    return _object_type(CONVERSATION, FITTING if fitting else UNSEEN)
 
 
-def shred(page: Sequence[Raw]) -> Tables:
-    """Every table of a page's records; what cannot be read is in `broken`, and nothing is lost."""
-    parts: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+def shred(page: Sequence[Raw], wanted: Collection[str] = TABLES) -> Tables:
+    """Every table of a page's records; nothing is lost.
+
+    What is odd is told of in `oddities`, as far as it concerns the tables that are `wanted`; what
+    cannot be read is in `broken`.
+    """
+    oddities: list[Oddity] = []
     broken: list[Broken] = []
-    for tables in _parts(page, broken):
-        for name, table in tables.items():
-            parts[name].append(table)
-    parts["broken"].append(_broken_table(broken))
-    return {
-        name: pa.concat_tables(tables) if tables else schemas()[name].empty_table()
-        for name, tables in parts.items()
-    }
+    parts = _parts(page, oddities, broken) if page else []
+    told = [each for each in oddities if not each.tables.isdisjoint(wanted)]
+    parts.append({"oddities": _oddities_table(told), "broken": _broken_table(broken)})
+    tables = {}
+    for name, schema in schemas().items():
+        found = [part[name] for part in parts if name in part]
+        tables[name] = pa.concat_tables(found) if found else schema.empty_table()
+    return tables
 
 
-def parse(page: Sequence[Raw]) -> pa.StructArray:
-    """Records as one struct array of `record_type()`, with numbers not yet checked.
+def parse(page: Sequence[Raw | bytes], *, fitting: bool = False) -> pa.StructArray:
+    """Records as one struct array of `record_type`, with times not yet read.
 
-    Raises `ValueError` where one of them does not fit the type.
+    Unless they are known to be fitting, integers are not yet checked. Raises `ValueError` where one
+    of them does not fit the type.
     """
     try:
         reader = arro3.io.read_json(
-            BytesIO(b"\n".join(page)), _parser_schema(), batch_size=PARSED_AT_ONCE
+            BytesIO(b"\n".join(page)), _parser_schema(fitting), batch_size=PARSED_AT_ONCE
         )
         batches = pa.RecordBatchReader.from_stream(reader)
         conversations: pa.StructArray = batches.read_all().to_struct_array().combine_chunks()
@@ -135,49 +149,77 @@ def numbers(count: int) -> pa.Array:
 
 
 @cache
-def _parser_schema() -> arro3.core.Schema:
-    return arro3.core.Schema.from_arrow(pa.schema(list(record_type())))
+def _parser_schema(fitting: bool) -> arro3.core.Schema:
+    return arro3.core.Schema.from_arrow(pa.schema(list(record_type(fitting=fitting))))
 
 
-def _object_type(level: Level) -> pa.StructType:
+def _object_type(level: Level, types: Mapping[Type, pa.DataType]) -> pa.StructType:
     """The Arrow type of an object of a level: its fields, then its children."""
-    fields = [(name, READ_AS[type_]) for name, type_ in level.fields.items()]
+    fields = [(name, types[type_]) for name, type_ in level.fields.items()]
     for child in level.children:
         if child.kind == "map":
             arriving = pa.map_(pa.string(), pa.string())
         else:
-            arriving = _object_type(child)
+            arriving = _object_type(child, types)
             arriving = arriving if child.kind == "one" else pa.list_(arriving)
         fields.append((child.name, arriving))
     return pa.struct(fields)
 
 
-def _parts(page: Sequence[Raw], broken: list[Broken]) -> Iterator[Tables]:
-    """The tables of a page, in one part if all of it can be read; broken records are set aside."""
-    if not page:
-        return
+def _parts(page: Sequence[Raw], oddities: list[Oddity], broken: list[Broken]) -> list[Tables]:
+    """The tables of a page, by the steps at the top; what is odd or broken is set aside."""
     try:
-        yield take_apart(parse(page))
-    except (ValueError, TypeError, OSError) as problem:
-        # arro3 raises plain exceptions; pyarrow's own derive from ValueError and the like.
-        if len(page) == 1:
-            head, error = read_head(page[0]), str(problem)[:500]
-            id_, start = (head.id, head.start) if head else ("", None)
-            broken.append(Broken(id_, start, error, bytes(page[0])))
-            return
-        middle = len(page) // 2
-        yield from _parts(page[:middle], broken)
-        yield from _parts(page[middle:], broken)
+        return [take_apart(parse(page))]
+    except REFUSED:
+        heads = [(raw, read_head(raw)) for raw in page]
+    broken += [Broken("", None, HEADLESS, bytes(raw)) for raw, head in heads if not head]
+    records = [(raw, head) for raw, head in heads if head]
+    try:
+        found = [mended(raw, head) for raw, head in records]
+        tables = take_apart(parse([record for record, _ in found], fitting=True))
+    except REFUSED:
+        return list(_one_by_one(records, oddities, broken))
+    oddities += [each for _, odd in found for each in odd]
+    return [tables]
+
+
+def _one_by_one(
+    records: Iterable[tuple[Raw, Head]], oddities: list[Oddity], broken: list[Broken]
+) -> Iterator[Tables]:
+    """The tables of each record."""
+    for raw, head in records:
+        record, odd = mended(raw, head, thorough=True)
+        try:
+            tables = take_apart(parse([record], fitting=True))
+        except REFUSED as problem:
+            broken.append(Broken(head.id, head.start, str(problem)[:500], bytes(raw)))
+        else:
+            oddities += odd
+            yield tables
+
+
+def _oddities_table(oddities: Sequence[Oddity]) -> pa.Table:
+    rows = [(each.conversation_id, each.start, each.path, each.value) for each in oddities]
+    return _table("oddities", rows)
 
 
 def _broken_table(records: Sequence[Broken]) -> pa.Table:
-    columns = [
-        [each.conversation_id for each in records],
-        [each.start for each in records],
-        [each.error for each in records],
-        [each.record.decode("utf-8", "backslashreplace") for each in records],
+    rows = [
+        (
+            each.conversation_id,
+            each.start,
+            each.error,
+            each.record.decode("utf-8", "backslashreplace"),
+        )
+        for each in records
     ]
-    schema = schemas()["broken"]
+    return _table("broken", rows)
+
+
+def _table(name: str, rows: Sequence[tuple[object, ...]]) -> pa.Table:
+    """A table of few rows."""
+    schema = schemas()[name]
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)
 
@@ -221,7 +263,11 @@ def _pairs(level: Level, maps: pa.MapArray, keys: dict[str, pa.Array]) -> pa.Tab
 
 def _checked(values: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Values as their table has them; raises `ValueError` where one would be changed by that."""
+    if values.null_count == len(values):
+        return pa.nulls(len(values), wanted)
     if values.type == wanted:
+        if wanted == pa.float64() and pc.all(pc.is_finite(values)).as_py() is False:
+            raise ValueError("a number is too large, or none")
         return values
     if values.type == pa.string():
         return _times(values, wanted)
@@ -235,8 +281,6 @@ def _checked(values: pa.Array, wanted: pa.DataType) -> pa.Array:
 def _times(texts: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Times as `moment` reads them; raises `ValueError` for what is none."""
     shortest, longest = pc.min_max(pc.binary_length(texts)).as_py().values()
-    if shortest is None:
-        return texts.cast(wanted)
     if shortest == longest == TIME_CHARS and pc.all(pc.ends_with(texts, "Z")).as_py():
         # At this length, and with this end, Arrow's rule is the same but for the year 0.
         times = texts.cast(wanted)

@@ -221,12 +221,18 @@ CONVERSATION = Level(
     ),
 )
 
+#: Values that are in their tables otherwise than they came (`tables/oddities.py`).
+ODDITIES: Columns = {KEY: "str", START: "time", "path": "str", "value": "str"}
 #: Records that could not be read, as they came.
 BROKEN: Columns = {KEY: "str", START: "time", "error": "str", "record": "str"}
 #: Every record as it came, for those who want to keep it.
 RAW: Columns = {KEY: "str", START: "time", "record": "str"}
 #: The tables that the record itself gives, by name; `conversations` first.
-TABLES: dict[str, Columns] = {**dict(CONVERSATION.tables()), "broken": BROKEN}
+TABLES: dict[str, Columns] = {
+    **dict(CONVERSATION.tables()),
+    "oddities": ODDITIES,
+    "broken": BROKEN,
+}
 
 
 # The overview: one row a conversation -----------------------------------------------------------

@@ -12,7 +12,9 @@ wherever there is one of that name, or `table.column`; `attributes.NAME` is a pa
     --keep-raw     every record as it came                  --columns, --drop and --hash beside it
 
 Keys are always there, and so are the tables `conversations`, with which a destination records what
-it holds, and `broken`, with the records that could not be read.
+it holds, `oddities`, with the values that did not fit, and `broken`, with the records that could
+not be read. Where --columns, --drop or --hash take something out, `oddities` has no values and no
+names of attributes, and `broken` no records: what was taken out cannot be told from the rest.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ ALL: dict[str, Columns] = {
     **TABLES,
     OVERVIEW: {column.name: column.type for column in OVERVIEW_COLUMNS},
 }
-ALWAYS = (CONVERSATIONS, "broken")
+ALWAYS = (CONVERSATIONS, "oddities", "broken")
 #: What begins like this is the name of a participant attribute.
 ATTRIBUTE = "attributes."
 

@@ -8,27 +8,21 @@ and stops at the first field it does not know, and a walk through the few record
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from types import GenericAlias
 from typing import Any
 
 import msgspec
 
-from lastpage.api.messages import UNREADABLE, Raw
+from lastpage.api.records import UNREADABLE, Raw, decode_record
 from lastpage.coverage.account import PATHS_MAX
 from lastpage.outside import shown
-from lastpage.tables.schema import CONVERSATION, Kind, Level
+from lastpage.tables.schema import CONVERSATION, Level
+from lastpage.tables.shape import shape
 
 #: Characters of a name that are shown.
 NAME_CHARS_MAX = 64
 NAME = re.compile(rf"\w{{1,{NAME_CHARS_MAX}}}", re.ASCII)
-#: The type of what arrives under a child's name, from the type of an object.
-ARRIVING: dict[Kind, Callable[[Any], Any]] = {
-    "map": lambda below: below,
-    "one": lambda below: below | None,
-    "list": lambda below: GenericAlias(list, (below,)) | None,
-}
 
 
 def unknown_paths(records: Iterable[Raw]) -> frozenset[str]:
@@ -41,9 +35,9 @@ def unknown_paths(records: Iterable[Raw]) -> frozenset[str]:
             _decoder().decode(record)
         except UNREADABLE:
             try:
-                found.update(_unknown_in(CONVERSATION, msgspec.json.decode(record), ""))
-            except UNREADABLE:
-                continue  # It is not JSON, so it has no fields; the tables keep it in `broken`.
+                found.update(_unknown_in(CONVERSATION, decode_record(record), ""))
+            except (ValueError, RecursionError):
+                continue  # It is not JSON, or nested without end, and has no fields.
     return frozenset(sorted(found)[:PATHS_MAX])
 
 
@@ -65,29 +59,20 @@ def _unknown_in(level: Level, value: Any, path: str) -> Iterator[str]:
         child = children.get(name)
         if child is None:
             if name not in level.fields:
-                yield path + _named(name)
+                yield path + named(name)
         elif child.kind != "map":
             for each in below if isinstance(below, list) else [below]:
                 yield from _unknown_in(child, each, f"{path}{name}.")
 
 
-def _named(name: str) -> str:
+def named(name: str) -> str:
     """A name as it is, or what can be shown of it, in quotes."""
     if NAME.fullmatch(name):
         return name
     return f'"{shown(name[:NAME_CHARS_MAX])[:NAME_CHARS_MAX]}"'
 
 
-def _strict(level: Level) -> Any:
-    """A type that takes an object of this level and refuses fields it does not know."""
-    fields: list[tuple[str, Any, Any]] = [(name, Raw, msgspec.UNSET) for name in level.fields]
-    for child in level.children:
-        below = Raw if child.kind == "map" else _strict(child)
-        fields.append((child.name, ARRIVING[child.kind](below), msgspec.UNSET))
-    return msgspec.defstruct(level.table, fields, forbid_unknown_fields=True, gc=False)
-
-
 @cache
 def _decoder() -> msgspec.json.Decoder[Any]:
     """Refuses every field that is in no level; made once, when the first record is looked at."""
-    return msgspec.json.Decoder(_strict(CONVERSATION))
+    return msgspec.json.Decoder(shape(CONVERSATION, lambda _type: Raw, Raw, is_strict=True))
