@@ -125,3 +125,18 @@ def lacking() -> World:
 def fetch(made: World, place: Path, steps: Steps) -> Summary:
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)
     return cloud.fetch("2023-10-10/2023-10-12", place, names=False)
+
+
+@pytest.mark.invariant("Truthful")
+@pytest.mark.parametrize(
+    ("share", "word"),
+    [(0.0, "index-out-for-900s"), (0.0, "index-half-for-900s"), (0.2, "index-half-for-900s")],
+)
+def test_an_index_that_is_out_meanwhile(tmp_path: Path, share: float, word: str) -> None:
+    """Page numbers that agree with counts of their own are held against what was counted of the whole, too: never complete."""
+    made = world(per_day=60, job_share=share)
+    plan, readings = ["pass"], ["pass"] * 8
+    made.sandbox.faults.put("details.query", *plan, *readings, word)
+    summary = made.cloud().fetch("2023-10-10", tmp_path)
+    assert word in {each for _, each in made.sandbox.faults.receipts}
+    assert summary.coverage == "short"

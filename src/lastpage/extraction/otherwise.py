@@ -6,7 +6,8 @@ A slice that is short by its job is read by page numbers, unless jobs alone were
     ---------------------------------------  -----------------------------------------------------
     all that the job brought, and more       they replace the job's, without participant
                                              attributes, and provisional: due again by job
-    the same                                 the job's stay, and are as sure as page numbers are
+    the same                                 the job's stay, and are as sure as page numbers are;
+                                             short, where more was counted in the whole
     less, or others                          the job's stay, short
     nothing: the API refuses, or a minute    the job's stay, short
     holds more than page numbers reach
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from lastpage.coverage.tally import Verdict
-from lastpage.coverage.weighing import WORST, Coverage
+from lastpage.coverage.weighing import WORST, Coverage, weigh
 from lastpage.errors import RefusedError, RejectedError, UsageError
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Planned, Run
@@ -64,15 +65,20 @@ class OtherWay:
             )
             assert whole.verdict is not None
             verdict = Verdict.load(whole.verdict)
+            # What was counted of the whole holds for its parts, whatever they were counted at.
+            known = max(whole.slice.expected or 0, verdict.conversations + verdict.gap)
+            claim = weigh(known, len(came))
+            why = f"{known:,} were counted in all of {whole.slice.interval}, and {len(came):,} came"
             if had < came:
                 self.note(
                     f"{whole.slice}: {len(came):,} conversations came by page numbers, and only "
                     f"{len(had):,} by job; they have no participant attributes until a job has them"
                 )
-                self.ledger.take_parts(self.run, whole, _provisional(parts))
+                self.ledger.take_parts(self.run, whole, _provisional(parts, claim, why))
                 continue
             if had == came:
-                verdict = replace(verdict, coverage=_worst(parts), why=_same(verdict, parts))
+                coverage = max(_worst(parts), claim, key=WORST.index)
+                verdict = replace(verdict, coverage=coverage, why=_same(verdict, coverage, parts))
             else:
                 verdict = replace(verdict, why=f"{verdict.why}; page numbers have no more")
             self.ledger.take_whole(self.run, whole, verdict.dump(), parts)
@@ -100,10 +106,17 @@ def is_short_job(planned: Planned) -> bool:
     return Verdict.load(planned.verdict or "").coverage == "short"
 
 
-def _provisional(parts: Iterable[Planned]) -> dict[int, str]:
-    """The verdicts of slices by their numbers, none of them final."""
+def _provisional(parts: Iterable[Planned], claim: Coverage, why: str) -> dict[int, str]:
+    """The verdicts of slices by their numbers: none final, none better than what was claimed."""
     verdicts = {each.slice.number: Verdict.load(each.verdict or "") for each in parts}
-    return {number: verdict.provisional.dump() for number, verdict in verdicts.items()}
+    return {
+        number: replace(
+            verdict,
+            coverage=max(verdict.coverage, claim, key=WORST.index),
+            why=verdict.why if claim == "complete" else why,
+        ).provisional.dump()
+        for number, verdict in verdicts.items()
+    }
 
 
 def _worst(parts: Iterable[Planned]) -> Coverage:
@@ -111,7 +124,9 @@ def _worst(parts: Iterable[Planned]) -> Coverage:
     return max(coverages, key=WORST.index)
 
 
-def _same(verdict: Verdict, parts: Iterable[Planned]) -> str:
-    if _worst(parts) == "complete":
+def _same(verdict: Verdict, coverage: Coverage, parts: Iterable[Planned]) -> str:
+    if _worst(parts) == "complete" != coverage:
+        return f"{verdict.why}; page numbers bring the same"
+    if coverage == "complete":
         return "page numbers brought the same conversations, and counts agreed"
     return f"{verdict.why}; page numbers bring the same, so the count may be too high"
