@@ -89,3 +89,15 @@ def test_an_index_that_stays_out(tmp_path: Path) -> None:
     summary = made.cloud().fetch("2023-10-10", tmp_path, paginate="pages")
     assert any("were counted before it was read" in note for note in summary.notes)
     assert sorted(ids(tmp_path)) == sorted(found)
+
+
+@pytest.mark.invariant("Truthful")
+@pytest.mark.parametrize("word", ["index-out-for-60s", "index-half-for-60s"])
+def test_it_begins_when_a_slice_is_cut(tmp_path: Path, word: str) -> None:
+    """The index is out when the halves of a slice are counted: what was counted of the whole is not forgotten."""
+    made = world(per_day=600, pagination_cap=100)
+    made.sandbox.faults.put("details.query", *["pass"] * 5, word)
+    summary = made.cloud().fetch(RECENT, tmp_path, page_size=50)
+    assert any("taking smaller slices" in note for note in summary.notes)
+    assert summary.coverage == "complete"
+    assert sorted(ids(tmp_path)) == truth(made, RECENT)

@@ -21,7 +21,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
@@ -29,7 +29,7 @@ from lastpage.api.pace import Turns
 from lastpage.api.records import Raw
 from lastpage.coverage.evidence import Sighting
 from lastpage.coverage.tally import LOST_MAX, Verdict, decide, judge, short
-from lastpage.coverage.weighing import Claim, Counts
+from lastpage.coverage.weighing import Claim, Counts, weigh
 from lastpage.errors import RefusedError, RejectedError
 from lastpage.extraction.attempt import OpenAttempt
 from lastpage.ledger.ledger import Ledger
@@ -201,7 +201,26 @@ class Settler:
             why = f"{reason}, and smaller slices do not help"
             return self._record_short(planned, current, why)
         current.abandon(reason, "taking smaller slices")
-        return self.ledger.cut(self.run, planned, halves)
+        return self.ledger.cut(self.run, planned, self._counted(planned.slice, halves))
+
+    def _counted(self, whole: Slice, halves: Sequence[Slice]) -> list[Slice]:
+        """The halves with their counts: what was counted of the whole is a claim on these.
+
+        Where they have less, they are counted again as a reading would be made again: trouble of
+        the API passes. Counts that stay, for over a minute, contradict it.
+        """
+        counted: list[Slice] = []
+        for pause_s in (0.0, *PAUSES_S):
+            self.client.clock.sleep(pause_s)
+            counted = [replace(half, expected=self.count(half.interval)) for half in halves]
+            came = sum(half.expected or 0 for half in counted)
+            if weigh(whole.expected or 0, came) == "complete":
+                return counted
+        self.meter.note(
+            f"{whole}: {whole.expected:,} were counted in it, and {came:,} in its halves, four "
+            "times over three minutes"
+        )
+        return counted
 
     def _record_stuck(self, planned: Planned, current: OpenAttempt, why: str) -> list[Planned]:
         """Raises `UnavailableError` where nothing else is answered either: no row is at fault."""
