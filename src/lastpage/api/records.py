@@ -8,8 +8,8 @@
 
 A time is read by one rule, in the tally and in every table (`moment`): a date and a time with a
 zone, as RFC 3339 spells them. Digits behind the millisecond are cut, never rounded: a conversation
-of 23:59:59.9999999 belongs to the day that is ending. What is spelt otherwise is no time, since
-nobody says which one it is: without a zone, a bare number, a 60th second, a date alone.
+of 23:59:59.9999999 belongs to the day that is ending. What is spelt otherwise is no time, since it
+may mean several: without a zone, a bare number, a 60th second, a date alone.
 """
 
 from __future__ import annotations

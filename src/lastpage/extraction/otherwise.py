@@ -99,11 +99,15 @@ class OtherWay:
                 )
 
 
+def is_short(planned: Planned) -> bool:
+    """Whether it was read, and evidence says that rows are missing."""
+    return planned.verdict is not None and Verdict.load(planned.verdict).coverage == "short"
+
+
 def is_short_job(planned: Planned) -> bool:
-    """Whether it was read by a job, is not handed over, and evidence says that rows are missing."""
-    if planned.state != "settled" or not ROUTES[planned.slice.route].is_job:
-        return False
-    return Verdict.load(planned.verdict or "").coverage == "short"
+    """Whether it is short, was read by a job, and is not handed over yet."""
+    is_here = planned.state == "settled" and ROUTES[planned.slice.route].is_job
+    return is_here and is_short(planned)
 
 
 def _provisional(parts: Iterable[Planned], claim: Coverage, why: str) -> dict[int, str]:

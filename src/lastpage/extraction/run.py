@@ -25,7 +25,7 @@ from lastpage.coverage.evidence import Evidence, Sighting
 from lastpage.coverage.replacement import APART_S
 from lastpage.coverage.tally import REREADS_MAX, Verdict
 from lastpage.coverage.weighing import Coverage
-from lastpage.extraction.otherwise import OtherWay, is_short_job
+from lastpage.extraction.otherwise import OtherWay, is_short, is_short_job
 from lastpage.extraction.rows import Group, Rows, grouped
 from lastpage.extraction.settling import Settler
 from lastpage.ledger.ledger import Ledger
@@ -245,8 +245,7 @@ class Fetching:
         leave by now.
         """
         for planned in self._current():
-            is_short = planned.verdict and Verdict.load(planned.verdict).coverage == "short"
-            if is_short or (planned.state == "committed" and self._may_let_leave(planned)):
+            if is_short(planned) or (planned.state == "committed" and self._may_let_leave(planned)):
                 self.ledger.reopen(self.run, planned.slice.number)
 
     def _may_let_leave(self, planned: Planned) -> bool:
@@ -294,7 +293,7 @@ class Fetching:
         """What slices lack that others saw, of those that are not known to be short already."""
         missing = Evidence(self.ledger, self.run, self.client, self.meter.note).missing()
         for planned in self._current():
-            if planned.verdict and Verdict.load(planned.verdict).coverage == "short":
+            if is_short(planned):
                 missing.pop(planned.slice.number, None)
         return missing
 

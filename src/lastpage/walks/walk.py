@@ -157,7 +157,7 @@ class Stuck:
 End = Done | Narrow | Again | Idle | Smaller | Stuck
 Step = Request | End
 
-#: What a count counts; how much of it is certain, the table in coverage/tally.py says.
+#: What a count counts; how much of it is certain, the table in coverage/weighing.py says.
 Of = Literal["hits", "moved", "living", "starts", "held"]
 
 
