@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lastpage import RejectedError
+from lastpage import RejectedError, Summary
 from lastpage.api.messages import Answer, Call
 from lastpage.clock import RealClock
 from lastpage.coverage.tally import LOST_MAX
@@ -316,29 +316,29 @@ def test_a_resumed_run_notes_each_thing_once(tmp_path: Path) -> None:
         assert sum(note.startswith(words) for note in summary.notes) == 1, words
 
 
+def resumed_where_jobs_fail(place: Path, interval: str, days: int) -> tuple[World, Summary]:
+    """A run that an outage stopped goes on some days later, when jobs fail, and by then means more."""
+    made = world(per_day=60)
+    with made.outage("jobs.results"):
+        made.cloud().fetch(interval, place, paginate="cursor")
+    made.sandbox.faults.put("jobs.status", *["fail-job"] * LOST_MAX)
+    made.clock.sleep(days * 86_400)
+    summary = made.cloud().fetch(interval, place, paginate="cursor")
+    assert any("by now" in note for note in summary.notes)
+    return made, summary
+
+
 @pytest.mark.invariant("Truthful")
 def test_an_unfinished_run_that_ends_short(tmp_path: Path) -> None:
     """A run that was resumed and is short makes the summary short, though what the command means by now is complete."""
-    made = world(per_day=60)
-    with made.outage("jobs.results"):
-        made.cloud().fetch("24h", tmp_path, paginate="cursor")
-    made.sandbox.faults.put("jobs.status", *["fail-job"] * LOST_MAX)
-    made.clock.sleep(2 * 86_400)
-    summary = made.cloud().fetch("24h", tmp_path, paginate="cursor")
-    assert any("by now" in note for note in summary.notes)
+    _, summary = resumed_where_jobs_fail(tmp_path, "24h", 2)
     assert (summary.coverage, summary.finality) == ("short", "provisional")
     assert any("attempts were lost" in note for note in summary.notes)
 
 
 def test_a_day_that_was_not_over_and_short(tmp_path: Path) -> None:
     """What was short of a day that was not over is read again with the whole day, which then counts alone."""
-    made = world(per_day=60)
-    with made.outage("jobs.results"):
-        made.cloud().fetch("2023-10-20", tmp_path, paginate="cursor")
-    made.sandbox.faults.put("jobs.status", *["fail-job"] * LOST_MAX)
-    made.clock.sleep(5 * 86_400)
-    summary = made.cloud().fetch("2023-10-20", tmp_path, paginate="cursor")
-    assert any("by now" in note for note in summary.notes)
+    made, summary = resumed_where_jobs_fail(tmp_path, "2023-10-20", 5)
     assert summary.coverage == "complete"
     assert sorted(ids(tmp_path)) == sorted(_truth_of(made, 20))
 
