@@ -49,7 +49,7 @@ def conversations(path: Path, _table: str) -> Rows:
     """The conversations of a file of lines, under the names that the tables have."""
     records = lines(path) if path.exists() else []
     return [
-        {"conversation_id": each["conversationId"], "external_tag": each["externalTag"]}
+        {"conversation_id": each["conversationId"], "external_tag": each.get("externalTag")}
         for each in records
     ]
 

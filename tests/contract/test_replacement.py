@@ -9,74 +9,25 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.contract.kinds import SINKS, Kind
+from tests.contract.place import BOTH_DAYS, DAY, HOUR, TALKS, Place
 from tests.crash.steps import Crash, Stepping, Steps
-from tests.inprocess import NOW, InProcess, World, talk, world
+from tests.inprocess import NOW, InProcess, talk, world
 
 from lastpage import DestinationError, Summary
 from lastpage.api.messages import Answer, Call
-from lastpage.coverage.ranges import Range
-from lastpage.files import Disk
-from lastpage.sinks.destination import Destination
 from lastpage_sandbox import Skeleton
 
-DAY = datetime(2023, 10, 10, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-TALKS = [talk(number, DAY + number * HOUR / 2) for number in range(40)]
 ONE, TWO, *_ = TALKS
-BOTH_DAYS = "2023-10-10/2023-10-12"
 
 
 @pytest.fixture(params=[name for name, kind in SINKS.items() if kind.replaces])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return SINKS[request.param]
-
-
-@dataclass
-class Place:
-    """A destination of one kind, what is fetched into it, and how to look at it."""
-
-    made: World
-    kind: Kind
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        return self.folder / self.kind.name
-
-    @property
-    def state(self) -> Path:
-        state = Destination.parse(str(self.path), self.kind.format).state
-        assert state
-        return state
-
-    def fetch(self, span: str = "2023-10-10", **more: Any) -> Summary:
-        options = {key: more.pop(key) for key in ("transport", "disk") if key in more}
-        asked = {"format": self.kind.format, "names": False, "tables": ["sessions"], **more}
-        return self.made.cloud(**options).fetch(span, self.path, **asked)
-
-    def ids(self, name: str = "conversations") -> set[str]:
-        rows = [row["conversation_id"] for row in self.kind.read(self.folder, name)]
-        assert name == "sessions" or len(rows) == len(set(rows))
-        return set(rows)
-
-    def has(self, *talks: Skeleton) -> bool:
-        """Whether it has exactly these, in every table."""
-        wanted = {each.id for each in talks}
-        return self.ids() == self.ids("sessions") == wanted
-
-    def ranges(self) -> list[Range]:
-        destination = Destination.parse(str(self.path), self.kind.format)
-        with destination.sink(self.state, Disk()) as sink:
-            return [each for day in sink.committed().values() for each in day]
-
-    def facts(self) -> list[tuple[str, str, int]]:
-        return [(each.coverage, each.finality, each.conversations) for each in self.ranges()]
 
 
 def filled(

@@ -100,7 +100,7 @@ def test_a_committed_slice_gives_its_room_back(tmp_path: Path) -> None:
     attempt = ledger.begin_attempt(run, PIECE, 1.0, None)
     ledger.add(attempt, 0, Request(PIECE, "results"), Answer(200, {}, b"body"))
     ledger.settle(run, 1, attempt.id, "{}", (), {})
-    ledger.commit(run, ledger.slices(run))
+    ledger.commit(run, [(planned, "[]") for planned in ledger.slices(run)])
     assert ledger.spool.size() == 0
     assert ledger.slices(run)[0].state == "committed"
 
@@ -128,15 +128,16 @@ def test_notes_that_were_told(tmp_path: Path) -> None:
     assert again.told(run) == frozenset()
 
 
-@pytest.mark.parametrize(("version", "new"), [(2, ("told", "absence")), (3, ("absence",))])
+@pytest.mark.parametrize(("version", "new"), [(2, ("told", "absence")), (3, ("absence",)), (4, ())])
 def test_an_older_ledger(tmp_path: Path, version: int, new: tuple[str, ...]) -> None:
-    """A ledger of an older version, which did not have all tables, is brought up to date with all that it holds."""
+    """A ledger of an older version, which did not have all tables and columns, is brought up to date with all that it holds."""
     first = Ledger(tmp_path)
     run = begun(first)
     first.close()
     db = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
     for table in new:
         db.execute(f"drop table {table}")
+    db.execute("alter table slice drop column held")
     db.execute(f"pragma user_version = {version}")
     db.close()
     again = Ledger(tmp_path)

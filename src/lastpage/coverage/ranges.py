@@ -61,6 +61,11 @@ class Range:
         return self.interval.start.date()
 
     @property
+    def is_complete(self) -> bool:
+        """Whether it has all that the API had then."""
+        return self.coverage == "complete"
+
+    @property
     def has_attributes(self) -> bool:
         """Whether its rows have participant attributes."""
         return any(walk.has_attributes for name, walk in ROUTES.items() if name == self.route)

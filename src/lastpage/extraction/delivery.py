@@ -32,6 +32,7 @@ from lastpage.coverage.ranges import Range, exactly, refuse_overlap
 from lastpage.coverage.tally import Finality, Verdict
 from lastpage.coverage.weighing import WORST, Coverage
 from lastpage.extraction.replacing import Replacing
+from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
 from lastpage.extraction.run import Fetching, Options, unknown_fields
 from lastpage.files import Disk
@@ -44,7 +45,7 @@ from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, LineSink, TableSink
 from lastpage.tables import oddities
-from lastpage.tables.schema import START
+from lastpage.tables.schema import CONVERSATIONS, START
 from lastpage.tables.selection import EVERYTHING, Selection
 
 #: Writes a group into a sink; False where it has to come again when all slices are settled.
@@ -141,9 +142,9 @@ class Extraction:
         sink.claim(identity, shredder)
 
         def deliver(fetching: Fetching) -> None:
-            self._deliver(fetching, Replacing(fetching, sink, self.destination.text).write)
+            self._deliver(fetching, sink, Replacing(fetching, sink, self.destination.text).write)
 
-        runs = [self._fetching(ledger, held=_complete(sink))]
+        runs = [self._fetching(ledger, sink)]
         deliver(runs[0])
         # A run of yesterday that was resumed has the `24h` of yesterday; today they are others. So
         # it is done, also where it is short: else what is new would wait for what is missing.
@@ -152,12 +153,12 @@ class Extraction:
             self.meter.note(
                 "the unfinished run is done; going on with what the command means by now"
             )
-            runs.append(self._fetching(ledger, held=_complete(sink)))
+            runs.append(self._fetching(ledger, sink))
             deliver(runs[1])
         if shredder.names.lists:
             # Only those that came: a list that could not be had today leaves yesterday's.
             sink.refresh(shredder.names)
-        return self._summary(runs, _odd_paths(sink, runs[-1].run.interval))
+        return self._summary(sink, runs, _odd_paths(sink, runs[-1].run.interval))
 
     def _into_lines(self, sink: LineSink, ledger: Ledger) -> Summary:
         identity = self._identity(sink, self._selection(sink.known))
@@ -171,11 +172,13 @@ class Extraction:
 
         def write(group: Group) -> bool:
             for day in group.days:
-                if group.delivered is None:
-                    sink.append(group.ranges(day), group.pages(day))
-                else:
-                    late = (undelivered(group, page) for page in group.pages(day))
-                    sink.append_late(group.ranges(day), late)
+                pages = (undelivered(group, page) for page in group.pages(day))
+                ranges = group.ranges(day)
+                # Of what was delivered, days may be lost by now: these are new again.
+                held = sink.held(day)
+                is_there = any(new.interval.clip(old.interval) for new in ranges for old in held)
+                is_late = group.delivered is not None and is_there
+                (sink.append_late if is_late else sink.append)(ranges, pages)
             return True
 
         def held_ids(interval: Interval) -> frozenset[bytes] | None:
@@ -184,9 +187,9 @@ class Extraction:
                 return None
             return frozenset(map(digest, sink.ids()))
 
-        run = self._fetching(ledger, check, held_ids)
-        self._deliver(run, write)
-        return self._summary([run])
+        run = self._fetching(ledger, sink, check, held_ids)
+        self._deliver(run, sink, write)
+        return self._summary(sink, [run])
 
     def _recorded(self, sink: LineSink, ledger: Ledger) -> list[Range]:
         """The ranges of what was asked for, where a run that ended has recorded all of it.
@@ -222,9 +225,9 @@ class Extraction:
     def _fetching(
         self,
         ledger: Ledger,
+        sink: TableSink | LineSink,
         check: Callable[[Interval], None] = lambda _: None,
-        held_ids: Callable[[Interval], frozenset[bytes] | None] = lambda _: None,
-        held: Sequence[tuple[Interval, int]] = (),
+        held_ids: HeldIds = lambda _: None,
     ) -> Fetching:
         fetching = Fetching.begin(
             self._command,
@@ -235,7 +238,7 @@ class Extraction:
             self.meter,
             check=check,
             held_ids=held_ids,
-            held=held,
+            held=list(chain(*sink.committed().values())),
         )
         self.meter.keep_notes(partial(ledger.tell, fetching.run))
         return fetching
@@ -245,13 +248,14 @@ class Extraction:
         """What makes a repeated command the same one; its filters are the destination's."""
         return f"{self.query.interval} {self.options.paginate}"
 
-    def _deliver(self, fetching: Fetching, write: Write) -> None:
+    def _deliver(self, fetching: Fetching, sink: TableSink | LineSink, write: Write) -> None:
         """Run to the end, day by day into a sink."""
         for group in fetching.groups():
             if write(group):
-                fetching.commit(group)
+                fetching.commit(group, list(chain(*map(sink.held, group.days))))
             else:
                 fetching.postpone()
+        fetching.check_written(list(chain(*sink.committed().values())))
         # What is short is not done, so the same command tries it again; but `24h` means another
         # range by then.
         if _coverage(fetching.verdicts()) != "short" or isinstance(self.query.interval, Relative):
@@ -282,12 +286,17 @@ class Extraction:
             notes=self.meter.notes,
         )
 
-    def _summary(self, runs: Sequence[Fetching], odd_paths: Iterable[str] = ()) -> Summary:
+    def _summary(
+        self,
+        sink: TableSink | LineSink,
+        runs: Sequence[Fetching],
+        odd_paths: Iterable[str] = (),
+    ) -> Summary:
         """What was done, and how far it can be trusted.
 
-        Numbers and interval are the last run's. An unfinished one that was done before it counts
-        for what is claimed, unless its hours were all read again. `odd_paths` are those of odd
-        values.
+        Conversations are those that the destination holds, whoever wrote them; the other numbers
+        and the interval are the last run's. An unfinished one that was done before it counts for
+        what is claimed, unless its hours were all read again. `odd_paths` are those of odd values.
         """
         last = runs[-1]
         verdicts = last.verdicts()
@@ -303,7 +312,7 @@ class Extraction:
         return Summary(
             coverage=_coverage(of_all),
             finality="final" if is_final else "provisional",
-            conversations=sum(verdict.conversations for verdict in verdicts),
+            conversations=conversations_in(sink, last.run.interval),
             slices=len(verdicts),
             pages=self.meter.pages,
             requests=counts.requests - self.baseline.requests,
@@ -335,7 +344,17 @@ def _coverage(verdicts: Iterable[Verdict]) -> Coverage:
     return max((verdict.coverage for verdict in verdicts), key=WORST.index, default="complete")
 
 
-def _complete(sink: TableSink) -> list[tuple[Interval, int]]:
-    """The start ranges that a destination holds as complete, and the conversations of each."""
-    held = chain(*sink.committed().values())
-    return [(each.interval, each.conversations) for each in held if each.coverage == "complete"]
+def conversations_in(sink: TableSink | LineSink, interval: Interval) -> int:
+    """How many conversations a destination holds of an interval."""
+    count = 0
+    for day, part in interval.days():
+        for each in sink.held(day):
+            clip = each.interval.clip(part)
+            if clip == each.interval:
+                count += each.conversations
+            elif clip and isinstance(sink, TableSink):
+                tables = sink.read(CONVERSATIONS, day)
+                count += sum(
+                    start in clip for table in tables for start in table[START].to_pylist()
+                )
+    return count

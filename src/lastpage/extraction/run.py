@@ -22,10 +22,11 @@ from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
 from lastpage.coverage.account import PATHS_MAX
 from lastpage.coverage.evidence import Evidence, Sighting
-from lastpage.coverage.replacement import APART_S
+from lastpage.coverage.ranges import Range
 from lastpage.coverage.tally import REREADS_MAX, Verdict
 from lastpage.coverage.weighing import Coverage
 from lastpage.extraction.otherwise import OtherWay, is_short, is_short_job
+from lastpage.extraction.resuming import HeldIds, Left, holding
 from lastpage.extraction.rows import Group, Rows, grouped
 from lastpage.extraction.settling import Settler
 from lastpage.ledger.ledger import Ledger
@@ -61,8 +62,10 @@ class Fetching:
     meter: Meter
     run: Run
     planner: Planner
-    #: What the destination holds as complete when it begins: start ranges, and their counts.
-    held: Sequence[tuple[Interval, int]] = ()
+    #: What the destination holds when it begins.
+    held: Sequence[Range] = ()
+    #: Has the digests of what a destination that grows holds of an interval.
+    held_ids: HeldIds = lambda _interval: None
     #: Whether an earlier process began it.
     resumed: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -82,18 +85,18 @@ class Fetching:
         meter: Meter,
         slices: Sequence[Slice] | None = None,
         check: Callable[[Interval], None] = lambda _interval: None,
-        held_ids: Callable[[Interval], frozenset[bytes] | None] = lambda _interval: None,
-        held: Sequence[tuple[Interval, int]] = (),
+        held_ids: HeldIds = lambda _interval: None,
+        held: Sequence[Range] = (),
     ) -> Fetching:
         """Resume the unfinished run of the same command, or plan a new one and commit the plan.
 
         `command` is what makes a repeated command the same one. `slices` are the plan, if given.
         `check` raises for an interval that the destination cannot take, before anything is counted.
-        `held_ids` has the digests of what a destination that grows holds of an interval, None where
-        that is nothing; it is asked where a run is planned again, since a crash may have come
-        between the destination and the ledger. `held` is what the destination holds as complete:
-        start ranges, and the conversations of each.
+        `held` is what the destination holds. `held_ids` has the digests of what a destination that
+        grows holds of an interval, None where that is nothing; it is asked where ledger and
+        destination may not agree.
         """
+        more = (held, held_ids)
         planner = Planner(query, client, JobWatermark(client), meter, options.paginate)
         run = ledger.unfinished(command)
         since = iso(from_unix(run.began)) if run else ""
@@ -107,32 +110,40 @@ class Fetching:
             _, horizon = replace(planner, meter=Meter()).resolve()
             slices = planner.plan(run.interval, horizon)
             run = ledger.plan_again(run, horizon, slices, held_ids(run.interval))
-            return cls(query, client, ledger, options, meter, run, planner, held, resumed=True)
+            return cls(query, client, ledger, options, meter, run, planner, *more, resumed=True)
         if run is not None:
             going_on = f"going on with the unfinished run of {since}: {run.interval}"
             meter.note(going_on, of_run=False)
-            _reopen_damaged(ledger, run)
+            Left(ledger, run).reopen_damaged()
             log_plan(planned.slice for planned in ledger.slices(run))
-            return cls(query, client, ledger, options, meter, run, planner, held, resumed=True)
+            return cls(query, client, ledger, options, meter, run, planner, *more, resumed=True)
         interval, horizon = planner.resolve()
         check(interval)
         if slices is None:
             slices = planner.plan(interval, horizon)
         run = ledger.begin(command, interval, horizon, slices, client.server_now())
-        return cls(query, client, ledger, options, meter, run, planner, held)
+        return cls(query, client, ledger, options, meter, run, planner, *more)
 
     def groups(self) -> Iterator[Group]:
         """Settle every slice; yield each group as it becomes whole, then those read again.
 
         The consumer calls `commit(group)` once the group is where it should be. What a crash left
         before that call comes first, and as it was: a file that grows may have some of it already,
-        and knows only the very same rows again. Slices that were short are settled anew after that.
+        and knows only the very same rows again. Then `resuming` says what is settled anew.
         """
+        left = Left(self.ledger, self.run)
+        lost = left.lost(self.held)
         try:
             self._all_decided = True
             yield from self._ready_groups()
             self._all_decided = False
-            self._reopen_doubtful()
+            if lost:
+                self.meter.note(
+                    "the destination lacks what was written to it before: it was removed, or "
+                    f"an older copy took its place; {len(lost):,} slices are read again"
+                )
+            left.reopen_lost(lost, self.held_ids)
+            left.reopen_doubtful(self.client.server_now())
             slices = self._current()
             self.meter.expected = sum(each.slice.expected or 0 for each in slices)
             self.meter.slices = len(slices)
@@ -147,10 +158,20 @@ class Fetching:
             self.stop()
             raise
 
-    def commit(self, group: Group) -> None:
-        """The consumer has written this group: its slices are done, and their spool may go."""
+    def commit(self, group: Group, held: Collection[Range] = ()) -> None:
+        """The consumer has written this group: its slices are done, and their spool may go.
+
+        `held` is what the destination holds of its days by now.
+        """
         self._handed_over -= 1
-        self.ledger.commit(self.run, [rows.planned for rows in group.rows])
+        slices = [rows.planned for rows in group.rows]
+        self.ledger.commit(self.run, [(planned, holding(held, planned)) for planned in slices])
+
+    def check_written(self, held: Sequence[Range]) -> None:
+        """Make short what was written and is not among what the destination holds by now."""
+        for planned in Left(self.ledger, self.run).lost(held):
+            why = "the destination lacks by now what this run has written to it"
+            self.rejudge(Rows.of_slice(self.ledger, planned), "short", why)
 
     def postpone(self) -> None:
         """The consumer cannot write a group yet: it comes again when all slices are settled."""
@@ -218,7 +239,7 @@ class Fetching:
             self._stopped.is_set,
             unknown.unknown_paths,
             [sighting for sightings in (missing or {}).values() for sighting in sightings],
-            self.held,
+            [(each.interval, each.conversations) for each in self.held if each.is_complete],
             self.planner.count,
             self.resumed or bool(missing),
             self._wait_for_room,
@@ -239,20 +260,6 @@ class Fetching:
             if self.ledger.spool.size() <= SPOOL_BYTES_MAX:
                 return
             self.client.clock.sleep(1.0)
-
-    def _reopen_doubtful(self) -> None:
-        """What an earlier process found to be short is settled again, or to have lost rows that may
-        leave by now.
-        """
-        for planned in self._current():
-            if is_short(planned) or (planned.state == "committed" and self._may_let_leave(planned)):
-                self.ledger.reopen(self.run, planned.slice.number)
-
-    def _may_let_leave(self, planned: Planned) -> bool:
-        """Whether rows of its days seemed to be gone long enough ago."""
-        since = self.client.server_now() - APART_S
-        absences = (self.ledger.absences(day) for day, _ in planned.slice.interval.days())
-        return any(each.since <= since for known in absences for each in known.values())
 
     def _read_again(self) -> None:
         """Settle again the owners of rows that other slices saw and they lack.
@@ -363,10 +370,3 @@ def _in_threads(
                 yield planned
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _reopen_damaged(ledger: Ledger, run: Run) -> None:
-    """On resuming: slices are walked again whose pages the disk has damaged."""
-    for planned in ledger.slices(run):
-        if planned.state == "settled" and not ledger.is_intact(planned):
-            ledger.reopen(run, planned.slice.number)

@@ -26,14 +26,13 @@ from lastpage.errors import DestinationError, UsageError
 from lastpage.files import make_private, named_statements
 
 #: The schema's version, and the mark that tells our file from other SQLite files ("lpag").
-VERSION = 4
+VERSION = 5
 APPLICATION = 0x6C706167
 #: Every statement of `ledger.sql`, by its name.
 SQL = named_statements("lastpage.ledger", "ledger.sql")
-#: The versions that are known, each with the columns that it had and this one has not, and with
-#: the tables that it had not.
-COLUMNS_GONE: dict[int, set[str]] = {1: {"slice.direction"}, 2: set(), 3: set(), VERSION: set()}
-TABLES_NEW = {1: {"told", "absence"}, 2: {"told", "absence"}, 3: {"absence"}, VERSION: set[str]()}
+#: What each version has that the one before had not: tables, and columns; and what it has no more.
+NEW = {2: set[str](), 3: {"told"}, 4: {"absence"}, 5: {"slice.held"}}
+GONE = {2: {"slice.direction"}, 3: set[str](), 4: set[str](), 5: set[str]()}
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -73,7 +72,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         raise UsageError(
             f"{path} was written by a newer lastpage; update this one, or give another destination"
         )
-    if version not in COLUMNS_GONE or not _columns_of(version) <= columns:
+    if version < 1 or not _columns_of(version) <= columns:
         raise DestinationError(
             f"{path} is a ledger that this version cannot read; move it away, and the same command "
             "makes a new one from what the destination holds"
@@ -99,8 +98,10 @@ def _columns_of(version: int) -> set[str]:
     with closing(sqlite3.connect(":memory:")) as db:
         db.executescript(SQL["schema"])
         columns = _columns(db)
-    new = {each for each in columns if each.partition(".")[0] in TABLES_NEW[version]}
-    return columns - new | COLUMNS_GONE[version]
+    later = range(version + 1, VERSION + 1)
+    new = set().union(*(NEW[each] for each in later))
+    gone = set().union(*(GONE[each] for each in later))
+    return {each for each in columns if not {each, each.partition(".")[0]} & new} | gone
 
 
 class Transactions:

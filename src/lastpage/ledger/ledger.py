@@ -227,17 +227,28 @@ class Ledger(Transactions):
         with self._transaction("reopen"):
             self._do("reopen_slice", run.id, number)
 
-    def commit(self, run: Run, slices: Iterable[Planned]) -> None:
-        """The destination has these slices; their spool may go."""
+    def commit(self, run: Run, slices: Iterable[tuple[Planned, str]]) -> None:
+        """The destination has these slices; their spool may go.
+
+        With each comes what the destination holds of its hours by now, as a JSON list.
+        """
         slices = list(slices)
         with self._transaction("commit"):
-            for planned in slices:
-                self._do("commit_slice", run.id, planned.slice.number)
+            for planned, held in slices:
+                self._do("commit_slice", held, run.id, planned.slice.number)
                 ids = (self.delivered(run, planned.part) or frozenset()).union(
                     self.owned(run, planned.slice.number)
                 )
                 self._do("set_delivered", run.id, planned.part, packed(ids))
-        self._drop_pages(run, slices)
+        self._drop_pages(run, [planned for planned, _ in slices])
+
+    def redeliver(self, run: Run, part: int, there: frozenset[bytes] | None) -> None:
+        """The destination has lost rows of a slice of the plan: these ids are there, or nothing."""
+        delivered = self.delivered(run, part)
+        with self._transaction("redeliver"):
+            self._do("forget_delivered_part", run.id, part)
+            if there is not None and delivered:
+                self._do("set_delivered", run.id, part, packed(there & delivered))
 
     # Ids --------------------------------------------------------------------------------------
 

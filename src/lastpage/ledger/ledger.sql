@@ -13,13 +13,15 @@ create table run (
 ) strict;
 
 -- A slice of its plan: todo -> settled (pages whole, verdict given) -> committed (in the
--- destination), or cut: others stand for it; with a verdict, it may still be taken back.
+-- destination, which then `held` this of its hours), or cut: others stand for it; with a verdict,
+-- it may still be taken back.
 -- `part` is the slice of the plan that it was cut from.
 create table slice (
   run integer not null, number integer not null, part integer not null,
   start text not null, stop text not null, asked_start text not null, asked_stop text not null,
   route text not null, reason text not null, expected integer,
   state text not null default 'todo', attempt integer, verdict text,
+  held text,
   primary key (run, number)
 ) strict, without rowid;
 
@@ -105,6 +107,10 @@ create table absence (
   primary key (day, id)
 ) strict, without rowid;
 
+-- Version 4 did not know what a destination held once a slice was written.
+-- name: upgrade_4
+alter table slice add column held text;
+
 -- name: all_meta
 select key, value from meta;
 
@@ -158,10 +164,10 @@ select max(number) from slice where run = ?;
 update slice set state = ?, attempt = ?, verdict = ? where run = ? and number = ?;
 
 -- name: commit_slice
-update slice set state = 'committed' where run = ? and number = ?;
+update slice set state = 'committed', held = ? where run = ? and number = ?;
 
 -- name: reopen_slice
-update slice set state = 'todo', attempt = null, verdict = null where run = ? and number = ?;
+update slice set state = 'todo', attempt = null, verdict = null, held = null where run = ? and number = ?;
 
 -- name: set_verdict
 update slice set verdict = ? where run = ? and number = ?;
@@ -207,6 +213,9 @@ on conflict (run, part) do update set ids = excluded.ids;
 
 -- name: forget_delivered
 delete from delivered where run = ?;
+
+-- name: forget_delivered_part
+delete from delivered where run = ? and part = ?;
 
 -- name: add_sighting
 insert into sighting (run, start, id) values (?, ?, ?)

@@ -15,6 +15,8 @@ from lastpage.planning.slices import Horizon, Slice
 from lastpage.query.interval import Interval, parse_iso
 from lastpage.walks.walk import Request
 
+#: The columns of what became of a slice.
+OUTCOME = ("state", "attempt", "verdict", "held")
 #: todo -> settled (its walk is over and judged) -> committed (the destination has it); or cut.
 State = Literal["todo", "settled", "committed", "cut"]
 
@@ -40,13 +42,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A slice and what became of it. `part` is the number of the plan's slice it was cut from."""
+    """A slice and what became of it. `part` is the number of the plan's slice it was cut from.
+
+    `held` is what the destination held of its hours when they were committed, as a JSON list.
+    """
 
     slice: Slice
     part: int
     state: State
     attempt: int | None = None
     verdict: str | None = None
+    held: str | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -58,7 +64,7 @@ class Planned:
             reason=row["reason"],
             expected=row["expected"],
         )
-        return cls(slice_, row["part"], row["state"], row["attempt"], row["verdict"])
+        return cls(slice_, row["part"], *(row[each] for each in OUTCOME))
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,15 +86,20 @@ class JsonLines:
             ) from None
 
     def _settle(self) -> None:
-        size = self.path.stat().st_size if self.path.exists() else 0
+        if not self.path.exists():
+            # Whoever removes a file means to have it anew.
+            self._length, self._ranges, self._late = 0, [], {}
+            return
+        size = self.path.stat().st_size
         if self.known is None and size:
             raise ForeignError(
                 f"{self.path} was not written by lastpage", "move it, or give another file"
             )
         if size < self._length:
             raise DestinationError(
-                f"{self.path} is shorter than what was written to it; "
-                f"remove it together with {self._record.parent}, or put it back"
+                f"{self.path} is shorter than what was written to it: it was cut, or an older copy "
+                "took its place; put back what was there, or remove the file, and run the same "
+                "command again: then it is fetched anew"
             )
         if size > self._length:
             self._cut(self._length)
@@ -107,6 +112,10 @@ class JsonLines:
     def committed(self) -> dict[date, list[Range]]:
         """What is recorded beside the file."""
         return by_day(self._ranges)
+
+    def held(self, day: date) -> list[Range]:
+        """What is recorded of a day."""
+        return self.committed().get(day, [])
 
     def ids(self) -> Iterator[str]:
         """The id of each line, read back."""
@@ -226,6 +235,10 @@ class Stdout:
     def committed(self) -> dict[date, list[Range]]:
         """What went out since it was opened."""
         return by_day(self._ranges)
+
+    def held(self, day: date) -> list[Range]:
+        """What went out of a day."""
+        return self.committed().get(day, [])
 
     def ids(self) -> Iterator[str]:
         """What went out is gone, and no run is resumed into it."""

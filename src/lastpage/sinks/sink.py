@@ -106,6 +106,9 @@ class Sink(Protocol):
     def committed(self) -> dict[date, list[Range]]:
         """What each day holds, in order."""
 
+    def held(self, day: date) -> list[Range]:
+        """What a day holds, in order."""
+
 
 @runtime_checkable
 class TableSink(Sink, Protocol):
@@ -113,9 +116,6 @@ class TableSink(Sink, Protocol):
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Prepare it for the tables of this identity; raise `UsageError` where it has another."""
-
-    def held(self, day: date) -> list[Range]:
-        """What a day holds, in order."""
 
     def replace(
         self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS

@@ -1,0 +1,67 @@
+"""A destination of one kind, over runs and hours: what is fetched into it, and how to look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.contract.kinds import Kind
+from tests.inprocess import World, talk
+
+from lastpage import Summary
+from lastpage.coverage.ranges import Range
+from lastpage.files import Disk
+from lastpage.sinks.destination import Destination
+from lastpage_sandbox import Skeleton
+
+DAY = datetime(2023, 10, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+#: The conversations of a day.
+TALKS = [talk(number, DAY + number * HOUR / 2) for number in range(40)]
+BOTH_DAYS = "2023-10-10/2023-10-12"
+
+
+@dataclass
+class Place:
+    """A destination of one kind, what is fetched into it, and how to look at it."""
+
+    made: World
+    kind: Kind
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.kind.name
+
+    @property
+    def state(self) -> Path:
+        state = Destination.parse(str(self.path), self.kind.format).state
+        assert state
+        return state
+
+    def fetch(self, span: str = "2023-10-10", **more: Any) -> Summary:
+        options = {key: more.pop(key) for key in ("transport", "disk") if key in more}
+        asked = {"format": self.kind.format, "names": False, **more}
+        if self.kind.replaces:
+            asked.setdefault("tables", ["sessions"])
+        return self.made.cloud(**options).fetch(span, self.path, **asked)
+
+    def ids(self, name: str = "conversations") -> set[str]:
+        rows = [row["conversation_id"] for row in self.kind.read(self.folder, name)]
+        assert name == "sessions" or len(rows) == len(set(rows))
+        return set(rows)
+
+    def has(self, *talks: Skeleton) -> bool:
+        """Whether it has exactly these, in every table."""
+        wanted = {each.id for each in talks}
+        return self.ids() == self.ids("sessions") == wanted
+
+    def ranges(self) -> list[Range]:
+        destination = Destination.parse(str(self.path), self.kind.format)
+        with destination.sink(self.state, Disk()) as sink:
+            return [each for day in sink.committed().values() for each in day]
+
+    def facts(self) -> list[tuple[str, str, int]]:
+        return [(each.coverage, each.finality, each.conversations) for each in self.ranges()]
