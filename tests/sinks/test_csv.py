@@ -84,6 +84,16 @@ def test_what_is_read_is_what_was_written(
     assert Csv().rows(path) == 80
 
 
+@pytest.mark.invariant("Destinations")
+def test_breaks_between_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text in a CSV file keeps its line breaks wherever a block of the file happens to end."""
+    table = pa.table({"name": ["a\r\nb", "\r\r\n", "\r\n\r\n"] * 9})
+    path = written(tmp_path / Csv.file, table)
+    for block in range(16, 64):
+        monkeypatch.setattr(csv, "BLOCK_BYTES", block)
+        assert pa.concat_tables(Csv().read(path, table.schema)).equals(table), block
+
+
 def test_one_column(tmp_path: Path) -> None:
     """A null that is all of its line is a row."""
     table = pa.table({"name": pa.array(["a", None, "", None])})

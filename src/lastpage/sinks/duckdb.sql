@@ -91,10 +91,11 @@ where day = $day and conversation_start >= $start and conversation_start < $stop
 -- One row a start day, queue and medium, by the metric rules of docs/api.md, 5.7. A metric belongs
 -- to the queue of its session.
 -- name: queues_by_day
+-- Whoever opens the file calls the database otherwise, and the schema always main.
 create or replace view target.queues_by_day as
 with stays as (
   select conversation_id, participant_no, session_no, min_by(queue_id, segment_no) as queue_id
-  from target.segments where queue_id is not null group by all
+  from main.segments where queue_id is not null group by all
 )
 select
   day, queue_id, media_type,
@@ -108,7 +109,7 @@ select
   sum(value) filter (name = 'tHeldComplete')::bigint as hold_ms,
   sum(value) filter (name = 'tAcw')::bigint as acw_ms,
   sum(value) filter (name = 'tHandle')::bigint as handle_ms
-from target.metrics
+from main.metrics
 join stays using (conversation_id, participant_no, session_no)
-join target.sessions using (day, conversation_id, participant_no, session_no)
+join main.sessions using (day, conversation_id, participant_no, session_no)
 group by all;

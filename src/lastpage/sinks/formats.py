@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from io import SEEK_CUR, FileIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -187,29 +188,42 @@ def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:
     types = {field.name: field.type for field in _spelt_schema(schema)}
     # Moments are parsed as such; lists are read from their texts afterwards.
     types |= {field.name: field.type for field in schema if pa.types.is_timestamp(field.type)}
-    reader = pacsv.open_csv(
-        path,
-        read_options=pacsv.ReadOptions(block_size=block),
-        # An empty line counts: a table of one column may have a null.
-        parse_options=pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-        convert_options=pacsv.ConvertOptions(
-            column_types=types,
-            include_columns=schema.names,
-            include_missing_columns=True,
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            true_values=["true"],
-            false_values=["false"],
-        ),
+    options = pacsv.ConvertOptions(
+        column_types=types,
+        include_columns=schema.names,
+        include_missing_columns=True,
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        true_values=["true"],
+        false_values=["false"],
     )
-    with reader:
+    with (
+        _WholeBreaks(path) as file,
+        pacsv.open_csv(
+            file,
+            read_options=pacsv.ReadOptions(block_size=block),
+            # An empty line counts: a table of one column may have a null.
+            parse_options=pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+            convert_options=options,
+        ) as reader,
+    ):
         for batch in reader:
             columns = [
                 _lists(values, field.type) if pa.types.is_list(field.type) else values
                 for values, field in zip(batch.columns, schema, strict=True)
             ]
             yield pa.table(columns, schema=schema)
+
+
+class _WholeBreaks(FileIO):
+    """A file no block of which ends between CR and LF: there pyarrow loses the LF of a text."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        block = super().read(size) or b""
+        kept = block.rstrip(b"\r") or block
+        self.seek(len(kept) - len(block), SEEK_CUR)
+        return kept
 
 
 def _spelt_schema(schema: pa.Schema) -> pa.Schema:
