@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lastpage import RefusedError, UnavailableError, UsageError
-from lastpage.api.names import PATIENCE, Directory
+from lastpage.api.names import PATIENCE, Directory, without_names
 from lastpage.keywords import query_from
 from lastpage.tables.selection import LISTS, Selection
 from lastpage_sandbox import Settings
@@ -122,6 +122,14 @@ def test_all_permissions_are_missing(tmp_path: Path) -> None:
     assert note.startswith("queues, users, wrap-up codes have ids here and no names: ")
     assert f"lacks {', '.join(lacking)}; grant" in note
     assert note.count("Admin > People") == 1
+
+
+def test_a_permission_that_two_lists_need() -> None:
+    """It is named once."""
+    problem = RefusedError("no", permission="directory:all:view")
+    (note,) = without_names({"queues": problem, "users": problem})
+    assert note.startswith("queues, users have ids here")
+    assert note.count("directory:all:view") == 1
 
 
 def test_an_outage_of_all_lists(tmp_path: Path) -> None:

@@ -145,8 +145,9 @@ def test_each_note_once(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("box", [{"permissions": Settings().permissions - LISTS}], indirect=True)
+@pytest.mark.parametrize("as_json", [True, False])
 def test_a_resumed_run_does_not_repeat_notes(
-    box: Sandbox, capsys: pytest.CaptureFixture[str]
+    box: Sandbox, capsys: pytest.CaptureFixture[str], as_json: bool
 ) -> None:
     """What was told before a run stopped is not told again when it goes on; the summary as JSON has it all the same."""
     box.faults.put("jobs.submit", "return-403")
@@ -157,13 +158,16 @@ def test_a_resumed_run_does_not_repeat_notes(
     printed = capsys.readouterr().err
     assert "going on with the unfinished run" in printed
     assert "queues" not in printed
-    assert run(["fetch", INTERVAL, "--json"]) == 0
+    assert run(["fetch", INTERVAL, *(["--json"] if as_json else [])]) == 0
     printed = capsys.readouterr()
     assert printed.err.startswith("note: going on with the unfinished run")
     assert printed.err.count("\n") == 1
-    assert [
-        "going on" in note or "queues" in note for note in json.loads(printed.out)["notes"]
-    ] == [True, True]
+    assert "complete" in printed.out
+    if as_json:
+        notes = json.loads(printed.out)["notes"]
+        assert ["going on" in note or "queues" in note for note in notes] == [True, True]
+    else:
+        assert "note: " not in printed.out
     # It is done: what comes now is another run.
     assert run(["fetch", INTERVAL]) == 0
     assert "queues, users, wrap-up codes have ids here" in capsys.readouterr().err
