@@ -205,11 +205,12 @@ class Cloud:
         """Compare what a destination has with what the API counts now, one or two requests a day.
 
         `Verification.proofs` has a `Proof` for each day, its state `same`, `near` (within the
-        counts' error), `missing`, `changed`, `short`, `unproven`, or `kept` (older than what the
-        organisation keeps); `Verification.holes` has what lies between the intervals that were
-        fetched. With `content`, everything is read a second time and all tables are compared; with
-        `repair`, days that are missing rows, changed or short are read again;
-        `Verification.repaired` says which, and `Verification.notes` what these readings noted.
+        counts' error), `missing`, `changed`, `short`, `unproven`, `kept` (older than what the
+        organisation keeps), or `writing` (by another run); `Verification.holes` has what lies
+        between the intervals that were fetched. With `content`, everything is read a second time
+        and all tables are compared; with `repair`, and only then, something is written: days that
+        are missing rows, changed or short are read again; `Verification.repaired` says which, and
+        `Verification.notes` what these readings noted.
 
         Raises as `fetch` does; `UsageError` where there is nothing to verify.
 

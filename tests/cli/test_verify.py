@@ -103,6 +103,22 @@ def test_nothing_is_left(
     )
 
 
+def test_a_day_in_writing(held: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """A day that another run is writing is no day that has changed: exit code 7, or 3 where another one has."""
+    mark = Path("conversations/.lastpage/staging/day=2023-10-11/commit")
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    assert run(["verify"]) == 7
+    _, *lines, conclusion = printed(capsys)
+    assert (lines[2][0], lines[2][2:4]) == ("2023-10-11", ["-", "writing"])
+    assert " ".join(conclusion) == (
+        "3 of 3 days are as the API has them; being written by another run: 1 "
+        "(verify again when it is done); holes: 2 (fetch their intervals to fill them)"
+    )
+    remove(held, "2023-10-12", 5)
+    assert run(["verify"]) == 3
+
+
 def test_json(held: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """`--json` has the proofs, one a day, and the holes; exit code 3 where a day has changed."""
     remove(held, "2023-10-12", 5)

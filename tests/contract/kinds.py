@@ -13,7 +13,7 @@ from tests.readback import database, lines, table
 
 from lastpage.files import Disk
 from lastpage.sinks.destination import Destination, Format
-from lastpage.sinks.sink import LineSink, TableSink
+from lastpage.sinks.sink import LineSink, Sink, TableReader, TableSink
 
 Rows = list[dict[str, Any]]
 
@@ -32,6 +32,9 @@ class Kind:
         if destination.is_append_only:
             destination.state.mkdir(exist_ok=True)
         return destination.sink(destination.state, disk)
+
+    def looked_at(self, folder: Path) -> AbstractContextManager[TableReader | Sink]:
+        return Destination.parse(str(folder / self.name), self.format).look()
 
     def read(self, folder: Path, name: str) -> Rows:
         return self.read_table(folder / self.name, name)

@@ -174,8 +174,10 @@ def test_open_in_another_program(tmp_path: Path) -> None:
     path = filled(tmp_path)
     other = held_elsewhere(path)
     try:
-        with pytest.raises(InUseError, match="open in another program; close it") as refused:
+        with pytest.raises(InUseError, match="open in another program") as refused:
             held(KIND, tmp_path)
+        with pytest.raises(InUseError, match="is being written by another run, or is open"):
+            world().cloud().verify(path)
     finally:
         other.communicate("\n")
     assert refused.value.exit_code == 7

@@ -35,7 +35,8 @@ VERBS = {
         sends only the counts.""",
     "commands:verify": """
         Compare what a destination has with what the API counts now, day by day; exit code 3 if
-        days are missing rows, have changed or are short, and stay so.""",
+        days are missing rows, have changed or are short, and stay so; 7 if only nothing can be
+        said of days that another run is writing. Writes nothing without --repair.""",
     "commands:doctor": """
         Check environment, network, credentials, role, clock, watermark, retention, names and
         allowance; each is ok, or what to do.""",

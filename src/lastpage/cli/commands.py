@@ -39,7 +39,7 @@ from lastpage.cli.output import (
     showing_requests,
     styled,
 )
-from lastpage.errors import ShortError, UsageError
+from lastpage.errors import InUseError, ShortError, UsageError
 from lastpage.sinks.destination import Destination, Format
 
 if TYPE_CHECKING:
@@ -153,7 +153,10 @@ def verify(
     repair: Flag = False,
     json: Flag = False,
 ) -> int:
-    """Verify, and print a line for each day and hole; 3 where days differ and were not repaired.
+    """Verify, and print a line for each day and hole.
+
+    The exit code is 3 where days differ and were not repaired, 7 where all that is known to be
+    wrong is that another run is writing some.
 
     Parameters
     ----------
@@ -177,7 +180,9 @@ def verify(
     else:
         appends = Destination.parse(dest).is_append_only
         _print_proofs(verification, closer=not (content or appends))
-    return ShortError.exit_code if verification.changed else 0
+    if verification.changed:
+        return ShortError.exit_code
+    return InUseError.exit_code if verification.writing else 0
 
 
 def _print_proofs(verification: Verification, *, closer: bool) -> None:
@@ -219,12 +224,13 @@ def _typed(interval: str) -> str:
 
 def _conclusion(verification: Verification, *, closer: bool) -> str:
     count = Counter(proof.state for proof in verification.proofs)
-    days = len(verification.proofs) - count["kept"]
+    days = len(verification.proofs) - count["kept"] - count["writing"]
     gone = sum(hole.counted is None for hole in verification.holes)
     remarks = (
         (len(verification.changed), "not as it has them", "--repair reads them again"),
         (count["near"], "near, within the counts' error", closer and "--content looks closer"),
         (count["unproven"], "not proved", ""),
+        (count["writing"], "being written by another run", "verify again when it is done"),
         (count["kept"], "older than the organisation keeps, and not counted", ""),
         (len(verification.holes) - gone, "holes", "fetch their intervals to fill them"),
         (gone, "holes that can no longer be filled", ""),

@@ -37,7 +37,7 @@ PRINT = Group("What to print", sort_key=4)
 Cell = str | tuple[str, str]
 STYLES = {
     **dict.fromkeys(("complete", "same", "ok"), "green"),
-    **dict.fromkeys(("unproven", "near", "hole", "warning"), "yellow"),
+    **dict.fromkeys(("unproven", "near", "hole", "writing", "warning"), "yellow"),
     **dict.fromkeys(("short", "missing", "changed", "failed"), "bold red"),
     "kept": "dim",
 }

@@ -4,6 +4,7 @@ Of each day that is held, the first line that fits decides:
 
     the day, and what is counted of it now                            state     exit 3, --repair
     ----------------------------------------------------------------  --------  ----------------
+    another run is writing it, or did since it was looked at          writing   no, but exit 7
     it is older than what the organisation keeps, and is not counted  kept      no
     it was short when it was fetched                                  short     yes
     beyond the counts' error, but the counts cannot say               unproven  no
@@ -34,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import reduce
 from itertools import chain, pairwise
 from typing import Literal
@@ -43,9 +44,11 @@ from lastpage.coverage.ranges import Range
 from lastpage.coverage.weighing import weigh
 from lastpage.query.interval import DAY, Interval, floor_day
 
-State = Literal["same", "near", "unproven", "kept", "missing", "changed", "short"]
+State = Literal["same", "near", "unproven", "kept", "missing", "changed", "short", "writing"]
 #: What is not as the API has it.
 BAD = frozenset({"missing", "changed", "short"})
+#: Why nothing is said of a day: what is there may be half of the old and half of the new.
+WRITING = "another run is writing it, or was stopped while it did; verify it again, or fetch it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,11 @@ class Verification:
         """The proofs of what is not as the API has it: missing, changed or short."""
         return [proof for proof in self.proofs if proof.needs_repair]
 
+    @property
+    def writing(self) -> list[Proof]:
+        """The days of which nothing can be said, since another run is writing them."""
+        return [proof for proof in self.proofs if proof.state == "writing"]
+
 
 def held_days(days: Mapping[date, Iterable[Range]]) -> list[HeldDay]:
     """What a destination holds, day by day."""
@@ -161,6 +169,23 @@ def kept(day: HeldDay, days: int) -> Proof:
     before = "; it was incomplete when it was fetched" if day.hull.coverage == "short" else ""
     why = f"older than the {days:,} days for which the organisation keeps them{before}"
     return _proof(day, None, "kept", why)
+
+
+def in_writing(days: Iterable[date], proofs: Iterable[Proof]) -> list[Proof]:
+    """The proofs, where these days are being written: nothing is said of what they hold.
+
+    A day of which nothing is held yet gets a proof, too.
+    """
+    found = {proof.day: proof for proof in proofs}
+    for day in days:
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        interval = str(Interval(midnight, midnight + DAY))
+        new = Proof(str(day), interval, 0, None, "writing", "provisional", WRITING)
+        known = found.get(new.day, new)
+        found[new.day] = replace(
+            known, state="writing", finality="provisional", counted=None, why=WRITING
+        )
+    return [found[day] for day in sorted(found)]
 
 
 def compared(proof: Proof, differing: str, coverage: str) -> Proof:

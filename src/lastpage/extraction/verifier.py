@@ -1,7 +1,12 @@
 """`verify`: what a destination holds, against what the API counts now, or against a second reading.
 
-    open the destination ─▶ count each of its days ─▶ (content) read all again, compare the tables
-                                                  └─▶ (repair) fetch again what is not as counted
+    look at it ─▶ count each of its days ─▶ (content) read all again, compare the tables
+                                        ─▶ look at it again: what another run wrote meanwhile
+                                        ─▶ (repair) fetch again what is not as counted
+
+It only looks, except for a repair: it writes nothing, takes no lock, and another run may write
+meanwhile. A change of a day is seen where it is under way at one of the two looks, or where what
+the day records is not the same at both; of such a day nothing is said.
 
 The rule is in coverage/verification.py, how a day is counted in counting.py. A second reading
 compares the tables of the API's own records. It does not compare the tables that are derived from
@@ -29,6 +34,7 @@ from lastpage.coverage.verification import (
     compared,
     held_days,
     holes,
+    in_writing,
 )
 from lastpage.errors import ForeignError, UsageError
 from lastpage.extraction.counting import Counting
@@ -39,7 +45,7 @@ from lastpage.progress import Meter
 from lastpage.query.interval import Interval
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
-from lastpage.sinks.sink import Identity, TableSink
+from lastpage.sinks.sink import Identity, Sink, TableReader
 from lastpage.tables.schema import KEY, START, TABLES
 from lastpage.tables.selection import HASH_KEY, Selection
 from lastpage.trace import log_event
@@ -54,6 +60,8 @@ class Extract:
 
     identity: Identity
     held: list[HeldDay]
+    #: The days that were being changed when it was looked at.
+    changing: frozenset[date] = frozenset()
 
     @property
     def span(self) -> Interval:
@@ -71,6 +79,15 @@ class Extract:
         """The tables and columns that it has."""
         return Selection.load(self.identity.selection)
 
+    def written_until(self, later: Extract) -> set[date]:
+        """The days of it that another run wrote, wholly or in part, until it was looked at again.
+
+        Days that came meanwhile are none of it.
+        """
+        then = {day.day: day.ranges for day in later.held}
+        written = {day.day for day in self.held if then.get(day.day) != day.ranges}
+        return written | self.changing | later.changing
+
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
@@ -87,10 +104,11 @@ class Verifier:
 
         Raises `UsageError` where there is nothing to verify, or it is another's, and as `fetch`.
         """
-        extract = self._open()
-        found = self._count(extract)
-        if content:
-            found = replace(found, proofs=self._compare(extract, found.proofs))
+        extract = self._look()
+        if repair:
+            self._settle()
+            extract = self._look()
+        found = self._prove(extract, content=content)
         again = intervals(extract, found.changed)
         if not (repair and again):
             return found
@@ -98,36 +116,44 @@ class Verifier:
         for interval in again:
             notes += self.fetch(interval, self.destination.text, query=extract.filters).notes
         repaired = [str(interval) for interval in again]
-        return replace(self._count(self._open()), repaired=repaired, notes=notes)
+        return replace(self._prove(self._look(), content=False), repaired=repaired, notes=notes)
 
-    def _open(self) -> Extract:
-        """Read what the destination holds; the API is asked whose it is once it holds anything."""
+    def _look(self) -> Extract:
+        """Read what the destination holds; the API is asked whose it is once it holds anything.
+
+        A DuckDB file cannot be written to while it is looked at, so nothing else is done meanwhile.
+        """
         text = self.destination.text
         if not Path(text).exists():
             raise UsageError(f"nothing was fetched into {text} yet; there is nothing to verify")
         try:
-            with (
-                self.destination.held() as state,
-                self.destination.sink(state, self.disk) as sink,
-            ):
-                held = held_days(sink.committed())
-                if sink.known is None or not held:
-                    raise UsageError(f"{text} holds nothing yet; there is nothing to verify")
-                ours = replace(sink.known, organization=self.organization())
-                ours.check(sink.known, text, "set the variables of the client that fetched them")
-                extract = Extract(sink.known, held)
-                return _with_unread(extract, sink) if isinstance(sink, TableSink) else extract
+            with self.destination.look() as sink:
+                extract = _extract(sink)
         except ForeignError as problem:
             advice = "there is nothing to verify: give what fetch was given as --to"
             raise UsageError(f"{problem.what}; {advice}") from None
+        if extract is None:
+            raise UsageError(f"{text} holds nothing yet; there is nothing to verify")
+        ours = replace(extract.identity, organization=self.organization())
+        ours.check(extract.identity, text, "set the variables of the client that fetched them")
+        return extract
 
-    def _count(self, extract: Extract) -> Verification:
+    def _settle(self) -> None:
+        """Finish what a crash left; a run that writes is met here, before anything is counted."""
+        with self.destination.held() as state, self.destination.sink(state, self.disk):
+            pass
+
+    def _prove(self, extract: Extract, *, content: bool) -> Verification:
         """Every day and every hole, as the API counts now: one or two requests a day."""
         query, watermark = Query(extract.span, body=extract.filters), JobWatermark(self.client)
         planner = Planner(query, self.client, watermark, Meter(), "auto")
         counting = Counting.since(extract.span.start, planner)
         proofs = [counting.prove(day) for day in extract.held]
-        found = [each for hole in holes(extract.held) for each in counting.count_hole(hole)]
+        if content:
+            proofs = self._compare(extract, proofs)
+        now = self._look()
+        proofs = in_writing(extract.written_until(now), proofs)
+        found = [each for hole in holes(now.held) for each in counting.count_hole(hole)]
         for proof in proofs:
             log_event("proof", **asdict(proof))
         for each in found:
@@ -153,7 +179,7 @@ class Verifier:
     ) -> list[Proof]:
         """The proofs, held against what a second reading brought into another destination."""
         names = [name for name in extract.selection.schemas if name in TABLES]
-        with self._tables(self.destination, extract) as ours, self._tables(second, extract) as new:
+        with _tables(self.destination) as ours, _tables(second) as new:
             read = {str(each.day): each for each in held_days(new.committed())}
             return [
                 compared(proof, _differing(ours, new, names, day), day.hull.coverage)
@@ -161,15 +187,6 @@ class Verifier:
                 else proof
                 for proof in proofs
             ]
-
-    @contextmanager
-    def _tables(self, destination: Destination, extract: Extract) -> Iterator[TableSink]:
-        from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
-
-        with destination.held() as state, destination.sink(state, self.disk) as sink:
-            assert isinstance(sink, TableSink), "lines are not compared"
-            sink.claim(extract.identity, Shredder.from_env(extract.selection))
-            yield sink
 
 
 def intervals(extract: Extract, proofs: Iterable[Proof]) -> list[Interval]:
@@ -185,22 +202,33 @@ def intervals(extract: Extract, proofs: Iterable[Proof]) -> list[Interval]:
     return found
 
 
-def _with_unread(extract: Extract, sink: TableSink) -> Extract:
-    """With the number of records in `broken`, of days that were not proved complete."""
-    from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
+def _extract(sink: Sink) -> Extract | None:
+    """What a sink holds; None where that is nothing.
 
-    doubtful = [day for day in extract.held if day.hull.coverage != "complete"]
-    if not doubtful:
-        return extract
-    # To read hashes no key is needed.
-    sink.claim(extract.identity, Shredder(replace(extract.selection, hash=())))
+    What the days record is read before what is being changed, and rows come last: so no change is
+    missed.
+    """
+    held = held_days(sink.committed())
+    if sink.known is None or not held:
+        return None
+    if not isinstance(sink, TableReader):
+        return Extract(sink.known, held)
+    changing = frozenset(sink.changing())
     held = [
-        replace(day, unread=_unread(sink, day)) if day in doubtful else day for day in extract.held
+        day if day.hull.coverage == "complete" else replace(day, unread=_unread(sink, day))
+        for day in held
     ]
-    return replace(extract, held=held)
+    return Extract(sink.known, held, changing)
 
 
-def _unread(sink: TableSink, day: HeldDay) -> int:
+@contextmanager
+def _tables(destination: Destination) -> Iterator[TableReader]:
+    with destination.look() as sink:
+        assert isinstance(sink, TableReader), "lines are not compared"
+        yield sink
+
+
+def _unread(sink: TableReader, day: HeldDay) -> int:
     starts = chain.from_iterable(
         part.column(START).to_pylist() for part in sink.read("broken", day.day)
     )
@@ -209,12 +237,12 @@ def _unread(sink: TableSink, day: HeldDay) -> int:
     )
 
 
-def _differing(one: TableSink, other: TableSink, names: Iterable[str], day: HeldDay) -> str:
+def _differing(one: TableReader, other: TableReader, names: Iterable[str], day: HeldDay) -> str:
     """The tables that differ."""
     return ", ".join(name for name in names if not _same(one, other, name, day.day))
 
 
-def _same(one: TableSink, other: TableSink, name: str, day: date) -> bool:
+def _same(one: TableReader, other: TableReader, name: str, day: date) -> bool:
     """Whether both have the same rows of a table and day, in whatever order."""
     first, second = _sorted(one, name, day), _sorted(other, name, day)
     if first is None or second is None:
@@ -222,7 +250,7 @@ def _same(one: TableSink, other: TableSink, name: str, day: date) -> bool:
     return bool(first.equals(second))
 
 
-def _sorted(sink: TableSink, name: str, day: date) -> pa.Table | None:
+def _sorted(sink: TableReader, name: str, day: date) -> pa.Table | None:
     import pyarrow as pa  # noqa: PLC0415 - only a second reading needs it
 
     parts = list(sink.read(name, day))

@@ -154,6 +154,17 @@ def within(starts: pa.ChunkedArray, interval: Interval) -> pa.ChunkedArray:
     return pc.and_(pc.greater_equal(starts, first), pc.less(starts, end))
 
 
+def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table with the columns of a schema; one that it does not have is null."""
+    columns = [
+        table.column(field.name).cast(field.type)
+        if field.name in table.column_names
+        else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
 def batched(
     tables: Iterable[Tables], schemas: Mapping[str, pa.Schema], size: int = BATCH
 ) -> Iterator[Tables]:

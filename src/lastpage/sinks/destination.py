@@ -10,7 +10,7 @@ import os
 import pkgutil
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,7 @@ from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:  # what a sink needs is loaded when one is opened
-    from lastpage.sinks.sink import LineSink, TableSink
-
-    #: Opens a sink, given its path, its state folder and the disk.
-    Opener = Callable[[Path, Path, Disk], AbstractContextManager[TableSink | LineSink]]
+    from lastpage.sinks.sink import Family, LineSink, Sink, TableReader, TableSink
 
 #: How the tables of a folder are files.
 Format = Literal["parquet", "csv"]
@@ -43,16 +40,16 @@ class Kind:
     endings: tuple[str, ...]
     #: Whether it keeps the contract of `TableSink` or of `LineSink`.
     contract: Literal["tables", "lines"]
-    #: Its `Opener`, within this package.
-    opener: str
+    #: What has its doors, a `Family`, within this package.
+    family: str
 
 
 SINKS = (
-    Kind("parquet", "folder", (".parquet",), "tables", "formats:parquet"),
-    Kind("csv", "folder", (".csv",), "tables", "formats:csv"),
-    Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines.open"),
-    Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB.open"),
-    Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout.open"),
+    Kind("parquet", "folder", (".parquet",), "tables", "formats:PARQUET"),
+    Kind("csv", "folder", (".csv",), "tables", "formats:CSV"),
+    Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines"),
+    Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB"),
+    Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout"),
 )
 FOLDERS = {kind.name: kind for kind in SINKS if kind.shape == "folder"}
 FILES = {ending: kind for kind in SINKS if kind.shape == "file" for ending in kind.endings}
@@ -172,9 +169,17 @@ class Destination:
                     path.rmdir()
 
     def sink(self, state: Path, disk: Disk) -> AbstractContextManager[TableSink | LineSink]:
-        """The sink, open; it has to be claimed before anything is written."""
-        opener: Opener = pkgutil.resolve_name(f"lastpage.sinks.{self.kind.opener}")
-        return opener(self.path, state, disk)
+        """The sink, open, while it is held; it has to be claimed before anything is written."""
+        return self._family.open(self.path, state, disk)
+
+    def look(self) -> AbstractContextManager[TableReader | Sink]:
+        """The sink as it is, to be read: nothing is written or held, and it need not be held."""
+        return self._family.look(self.path, self.state or self.path)
+
+    @property
+    def _family(self) -> Family:
+        family: Family = pkgutil.resolve_name(f"lastpage.sinks.{self.kind.family}")
+        return family
 
 
 def _ending_of(name: str) -> str:

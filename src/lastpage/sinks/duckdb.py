@@ -30,18 +30,21 @@ from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, ForeignError, InUseError, UsageError
 from lastpage.files import Disk, make_private_folder, named_statements
 from lastpage.query.interval import Interval
-from lastpage.sinks.day import Change, batched
+from lastpage.sinks.day import Change, batched, fitted
 from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, by_day, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import arrow_schema
 from lastpage.tables.schema import KEY, Columns, Type
+from lastpage.tables.selection import Selection
 
 SQL = named_statements("lastpage.sinks", "duckdb.sql")
 #: The version of what the database records of itself.
 VERSION = 1
 #: Every DuckDB since 1.0 reads files of this shape.
 STORAGE = "v1.0.0"
+#: How a file is attached that is only looked at.
+READ_ONLY = ", read_only"
 #: Conversations inserted at once: an insert costs by table, so these are more than files get.
 BATCH = 10_000
 #: What waits in the log before it is moved into the tables: small days are moved together.
@@ -89,16 +92,27 @@ class DuckDB:
         """Hold the file, if it is there, and refuse other software's; leave one file."""
         sink = cls(path, state, disk)
         try:
-            if path.exists():
-                with _explained(path):
-                    sink._attach(path)
-                    sink._identify()
+            sink._identify()
             yield sink
         except BaseException:
             with suppress(DestinationError):  # the first problem is what counts
                 sink._close()
             raise
         sink._close()
+
+    @classmethod
+    @contextmanager
+    def look(cls, path: Path, state: Path) -> Iterator[Self]:
+        """Hold the file against writers only; what waits in its log is read, and stays there."""
+        sink = cls(path, state, Disk())
+        try:
+            sink._identify(READ_ONLY)
+            if sink.known:
+                sink._shredder = Shredder.to_read(Selection.load(sink.known.selection))
+            yield sink
+        finally:
+            if sink._connection is not None:
+                sink._connection.close()
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Refuse another identity; make the file, and the tables and columns that are missing."""
@@ -120,6 +134,10 @@ class DuckDB:
             facts = {name: row[name] for name in RANGE_COLUMNS}
             ranges.append(Range(Interval(start, stop), as_of, **facts))
         return by_day(ranges)
+
+    def changing(self) -> set[date]:
+        """A change is one transaction: a reader sees all of it or nothing."""
+        return set()
 
     def held(self, day: date) -> list[Range]:
         """What the database has recorded of a day."""
@@ -165,26 +183,33 @@ class DuckDB:
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
         """A day of a table, a part at a time, with the columns of the selection."""
         schema = self._shredder.schemas[table]
-        columns = ", ".join(map(_quoted, schema.names))
+        there = self._columns().get(table, set())
+        columns = ", ".join(_quoted(name) for name in schema.names if name in there)
+        if not columns:
+            return  # an older version made the file, and did not have this table
         statement = SQL["read"].format(table=_in_target(table), columns=columns)
         # A cursor of its own, so that other statements can be run before all of it was read.
         with _explained(self.path), self._db.cursor() as cursor:
             found = cursor.sql(statement, params={"day": day})
             for batch in pa.RecordBatchReader.from_stream(found):
-                yield pa.Table.from_batches([batch]).cast(schema)
+                yield fitted(pa.Table.from_batches([batch]), schema)
 
     def _attach(self, path: Path, options: str = "") -> None:
         """Attach the file to a database in memory: so the shape of a new one can be chosen."""
         escaped = str(path.absolute()).replace("'", "''")
-        spill = str(self._state / "spill")
+        spill = "" if options == READ_ONLY else str(self._state / "spill")
         self._connection = duckdb.connect(":memory:", config={**CONFIG, "temp_directory": spill})
         self._connection.execute(f"attach '{escaped}' as target (type duckdb{options})")
 
-    def _identify(self) -> None:
-        """Learn whose the file is; refuse one of other software, or of a newer version."""
-        if "lastpage_meta" not in self._columns():
-            raise ForeignError(f"{self.path} was not written by lastpage")
-        (meta,) = self._rows("meta")
+    def _identify(self, options: str = "") -> None:
+        """Attach the file, if it is there, and learn whose it is; refuse other software's."""
+        if not self.path.exists():
+            return
+        with _explained(self.path):
+            self._attach(self.path, options)
+            if "lastpage_meta" not in self._columns():
+                raise ForeignError(f"{self.path} was not written by lastpage")
+            (meta,) = self._rows("meta")
         refuse_newer(self.path, meta["version"], VERSION)
         self.known = Identity.from_record(meta)
 
@@ -312,8 +337,8 @@ def _explained(path: Path) -> Iterator[None]:
         what = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
         if any(each in what for each in ("lock on file", "already attached", "used by another")):
             raise InUseError(
-                f"{path} is open in another program; "
-                f"close it there, then run the same command again ({what})"
+                f"{path} is being written by another run, or is open in another program; "
+                f"wait for it or close it there, then run the same command again ({what})"
             ) from None
         if "not a valid DuckDB" in what:
             raise ForeignError(f"{path} is not a DuckDB database") from None

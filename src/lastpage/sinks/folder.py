@@ -11,9 +11,10 @@ see it. The files of a day change together (`Staging`):
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -32,12 +33,14 @@ from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
 from lastpage.tables.schema import CONVERSATIONS, KEY, START
-from lastpage.tables.selection import ALL, LISTS, PIVOT
+from lastpage.tables.selection import ALL, LISTS, PIVOT, Selection
 
 #: The version of what a day records of itself.
 VERSION = 1
 #: Marks a change that is whole.
 MARK = "commit"
+#: Begins the name of a day's folder, and of its change.
+DAY = "day="
 #: Stands for the slash while a file waits: one folder is flushed sooner than many. No table, day or
 #: file has it in its name.
 SLASH = "+"
@@ -93,10 +96,24 @@ class Folder:
         sink = cls(folder, state, format_, disk)
         with explained(folder, pa.ArrowException):
             sink._staging.recover()
-        for path in sink._days()[:1]:
-            sink.known = Identity.from_record(sink._facts(path))
-        sink._refuse_foreign()
+        sink._identify()
         yield sink
+
+    @classmethod
+    @contextmanager
+    def look(cls, folder: Path, state: Path, format_: FileFormat) -> Iterator[Self]:
+        """Refuse what `open` refuses; what a crash left stays as it is."""
+        sink = cls(folder, state, format_, Disk())
+        sink._identify()
+        if sink.known:
+            sink._shredder = Shredder.to_read(Selection.load(sink.known.selection))
+        yield sink
+
+    def _identify(self) -> None:
+        """Learn whose the folder is; refuse other software's."""
+        for path in self._days()[:1]:
+            self.known = Identity.from_record(self._facts(path))
+        self._refuse_foreign()
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Refuse a folder of another organisation, other filters or another selection."""
@@ -106,9 +123,14 @@ class Folder:
     def committed(self) -> dict[date, list[Range]]:
         """What each day has recorded with its conversations."""
         return {
-            date.fromisoformat(path.parent.name.removeprefix("day=")): self._ranges(path)
+            date.fromisoformat(path.parent.name.removeprefix(DAY)): self._ranges(path)
             for path in self._days()
         }
+
+    def changing(self) -> set[date]:
+        """The days whose files are being moved into place."""
+        names = self._staging.moving()
+        return {date.fromisoformat(name[len(DAY) :]) for name in names if name.startswith(DAY)}
 
     def held(self, day: date) -> list[Range]:
         """What the day has recorded with its conversations."""
@@ -122,7 +144,7 @@ class Folder:
         file = self._file(CONVERSATIONS, day)
         with explained(self.folder, pa.ArrowException):
             change = Change(self.held(day), ranges, self._shredder, ruling)
-            with self._staging.change(f"day={day}") as staged:
+            with self._staging.change(f"{DAY}{day}") as staged:
                 rows = self._write(staged, day, change, pages)
                 found = self._format.rows(staged(file))
                 if found != rows:
@@ -236,6 +258,21 @@ class Folder:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The doors of folders of one format."""
+
+    format: FileFormat
+
+    def open(self, folder: Path, state: Path, disk: Disk) -> AbstractContextManager[Folder]:
+        """Open a folder, to write to it."""
+        return Folder.open(folder, state, self.format, disk)
+
+    def look(self, folder: Path, state: Path) -> AbstractContextManager[Folder]:
+        """Look at a folder."""
+        return Folder.look(folder, state, self.format)
+
+
 class Staging:
     """Files of a folder that change together.
 
@@ -254,6 +291,17 @@ class Staging:
                 self._move(waiting)
             else:
                 self._disk.remove(waiting)
+
+    def moving(self) -> list[str]:
+        """The changes that are made, and whose files are not all in place.
+
+        Unknown to whoever may not look into the folder, since it is its owner's alone.
+        """
+        try:
+            names = os.listdir(self._beside)  # noqa: PTH208 - another run changes it meanwhile
+        except OSError:
+            return []
+        return [name for name in names if (self._beside / name / MARK).exists()]
 
     @contextmanager
     def change(self, name: str) -> Iterator[Callable[[str], Path]]:

@@ -20,7 +20,6 @@ that what is read back is what was written, to the last character:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from io import SEEK_CUR, FileIO
 from pathlib import Path
 from typing import Any, Self
@@ -31,8 +30,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from lastpage.files import Disk
-from lastpage.sinks.folder import Folder
+from lastpage.sinks.day import fitted
+from lastpage.sinks.folder import Folders
 from lastpage.tables.schema import KEY
 
 #: The key of the facts in the metadata of a Parquet file.
@@ -41,16 +40,6 @@ METADATA_KEY = b"lastpage"
 FACTS_FILE = "_lastpage.json"
 #: Text of a CSV file that is parsed at once. A line that is longer makes it grow.
 BLOCK_BYTES = 8 * 1024**2
-
-
-def parquet(folder: Path, state: Path, disk: Disk) -> AbstractContextManager[Folder]:
-    """Open a folder of Parquet files."""
-    return Folder.open(folder, state, Parquet(), disk)
-
-
-def csv(folder: Path, state: Path, disk: Disk) -> AbstractContextManager[Folder]:
-    """Open a folder of CSV files."""
-    return Folder.open(folder, state, Csv(), disk)
 
 
 # Parquet ----------------------------------------------------------------------------------------
@@ -67,14 +56,7 @@ class Parquet:
     def read(self, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
         with pq.ParquetFile(path) as file:
             for number in range(file.num_row_groups):
-                table = file.read_row_group(number)
-                columns = [
-                    table.column(field.name).cast(field.type)
-                    if field.name in table.column_names
-                    else pa.nulls(len(table), field.type)
-                    for field in schema
-                ]
-                yield pa.table(columns, schema=schema)
+                yield fitted(file.read_row_group(number), schema)
 
     def rows(self, path: Path) -> int:
         rows: int = pq.read_metadata(path).num_rows
@@ -259,3 +241,7 @@ def _lists(texts: pa.Array, wanted: pa.DataType) -> pa.Array:
     coded = texts.dictionary_encode()
     lists = [msgspec.json.decode(text) for text in coded.dictionary.to_pylist()]
     return pa.array(lists, wanted).take(coded.indices)
+
+
+#: The doors of each.
+PARQUET, CSV = Folders(Parquet()), Folders(Csv())

@@ -67,11 +67,21 @@ class JsonLines:
         try:
             sink._hold()
             sink._load()
-            sink._settle()
+            if sink._size() > sink._length:
+                sink._cut(sink._length)
             yield sink
         finally:
             if sink._lock is not None:
                 os.close(sink._lock)
+
+    @classmethod
+    @contextmanager
+    def look(cls, path: Path, state: Path) -> Iterator[Self]:
+        """Refuse what `open` refuses; what was not recorded is passed over, and stays."""
+        sink = cls(path, state, Disk())
+        sink._load()
+        sink._size()
+        yield sink
 
     def _hold(self) -> None:
         """Lock the file once it is there: the lock of its state is that of one of its names."""
@@ -85,13 +95,15 @@ class JsonLines:
                 "wait for it, or give another destination with --to"
             ) from None
 
-    def _settle(self) -> None:
+    def _size(self) -> int:
+        """How long the file is; it is refused if it is not ours, or lacks something."""
         if not self.path.exists():
             # Whoever removes a file means to have it anew.
             self._length, self._ranges, self._late = 0, [], {}
-            return
+            return 0
         size = self.path.stat().st_size
-        if self.known is None and size:
+        # The record comes before the file, so another run may have written both since.
+        if self.known is None and size and not self._record.exists():
             raise ForeignError(
                 f"{self.path} was not written by lastpage", "move it, or give another file"
             )
@@ -101,8 +113,7 @@ class JsonLines:
                 "took its place; put back what was there, or remove the file, and run the same "
                 "command again: then it is fetched anew"
             )
-        if size > self._length:
-            self._cut(self._length)
+        return size
 
     def claim(self, identity: Identity) -> None:
         """Refuse a file of another organisation or of other filters."""
@@ -195,8 +206,6 @@ class JsonLines:
 
     def _load(self) -> None:
         """Read what is recorded beside the file, if anything is."""
-        if not self._record.exists():
-            return
         try:
             record: dict[str, Any] = msgspec.json.decode(self._record.read_bytes())
             refuse_newer(self._record, record.get("version", VERSION), VERSION)
@@ -204,6 +213,13 @@ class JsonLines:
             self._late = record["late"]
             self._ranges = [Range.from_record(each) for each in record["ranges"]]
             self.known = Identity.from_record(record)
+        except FileNotFoundError:
+            return
+        except PermissionError as problem:
+            raise DestinationError(
+                f"cannot read {self._record}: {problem.strerror}; run it as the user who fetched, "
+                "since what is recorded beside a file is that user's alone"
+            ) from None
         except (OSError, msgspec.MsgspecError, RecursionError, *MALFORMED):
             raise DestinationError(
                 f"{self._record} cannot be read; remove it together with {self.path}"
@@ -226,6 +242,12 @@ class Stdout:
         if out is None:
             raise DestinationError(f"this process has no stdout that takes bytes; {GIVE_A_FILE}")
         yield cls(out)
+
+    @classmethod
+    @contextmanager
+    def look(cls, _path: Path, _state: Path) -> Iterator[Self]:
+        """What went out is gone: it holds nothing."""
+        yield cls(io.BytesIO())
 
     def claim(self, identity: Identity) -> None:
         """Remember whose data go out."""

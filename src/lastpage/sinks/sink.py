@@ -1,8 +1,14 @@
 """What a sink is: a place for the conversations of days, which records with the data what it holds.
 
-A sink is opened by a context manager, which a row of `destination.SINKS` names. Entering it settles
-what a crash left, refuses what lastpage did not write, and learns whose the data are; leaving it
-leaves the sink whole. Then it is claimed for one identity, and written to by one of two contracts:
+A sink has two doors, both context managers (`Family`; a row of `destination.SINKS` names it). Both
+refuse what lastpage did not write, and learn whose the data are:
+
+    door    for                what else it does
+    look    reading            nothing: it writes, locks and settles nothing, and needs no right to;
+                               another run may write meanwhile
+    open    reading, writing   entering settles what a crash left; leaving leaves the sink whole
+
+A sink that is open is claimed for one identity, and written to by one of two contracts:
 
     contract    what is there already                       rows that were found late
     TableSink   is replaced, range by range; rows of them   come with their range, which is replaced
@@ -16,7 +22,7 @@ twice is there once. `pages` are raw records, page by page; they are consumed on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
@@ -26,6 +32,7 @@ from lastpage.api.records import Raw
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, UsageError
+from lastpage.files import Disk
 from lastpage.query.interval import Interval
 from lastpage.query.query import other_filters
 from lastpage.tables.selection import HASH_KEY
@@ -98,7 +105,7 @@ class Written:
 
 
 class Sink(Protocol):
-    """What every open sink has."""
+    """What every sink has, by whichever door."""
 
     #: Whose data it holds; None while it holds nothing.
     known: Identity | None
@@ -111,8 +118,22 @@ class Sink(Protocol):
 
 
 @runtime_checkable
-class TableSink(Sink, Protocol):
-    """A sink with tables: start ranges of a day are replaced in it, and it can be read again."""
+class TableReader(Sink, Protocol):
+    """A sink with tables, to be read."""
+
+    def changing(self) -> set[date]:
+        """The days of which a reader may see some tables old and some new.
+
+        Another run is changing them, or was stopped while it did.
+        """
+
+    def read(self, table: str, day: date) -> Iterator[pa.Table]:
+        """A day of a table, a part at a time, with the columns of the selection."""
+
+
+@runtime_checkable
+class TableSink(TableReader, Protocol):
+    """A sink with tables, to be written: start ranges of a day are replaced in it."""
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Prepare it for the tables of this identity; raise `UsageError` where it has another."""
@@ -127,9 +148,6 @@ class TableSink(Sink, Protocol):
 
     def refresh(self, names: Names) -> None:
         """Put the organisation's lists beside the tables, in place of older ones."""
-
-    def read(self, table: str, day: date) -> Iterator[pa.Table]:
-        """A day of a table, a part at a time, with the columns of the selection."""
 
 
 @runtime_checkable
@@ -147,6 +165,18 @@ class LineSink(Sink, Protocol):
 
     def append_late(self, ranges: Sequence[Range], pages: Pages) -> None:
         """Append rows of ranges of one day that are there; `ranges` says anew what these hold."""
+
+
+class Family(Protocol):
+    """The doors of a kind of sink, given its path and its state folder."""
+
+    def open(
+        self, path: Path, state: Path, disk: Disk
+    ) -> AbstractContextManager[TableSink | LineSink]:
+        """The sink, to be claimed and written to."""
+
+    def look(self, path: Path, state: Path) -> AbstractContextManager[TableReader | Sink]:
+        """The sink, to be read."""
 
 
 def refuse_newer(path: Path, version: int, newest: int) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import pyarrow as pa
@@ -66,6 +66,11 @@ class Shredder:
     def from_env(cls, selection: Selection) -> Self:
         """With the key of the variable LASTPAGE_HASH_KEY; raises `UsageError` as the class does."""
         return cls(selection, os.environ.get(HASH_KEY, "").encode())
+
+    @classmethod
+    def to_read(cls, selection: Selection) -> Self:
+        """For the tables of a destination that are only read: no key is needed to read hashes."""
+        return cls(replace(selection, hash=()))
 
     @property
     def key_print(self) -> str:
