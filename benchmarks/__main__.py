@@ -1,9 +1,10 @@
 """`make bench`: all benchmarks, one after the other."""
 
-from benchmarks import path, sandbox, speed, stages, startup
+from benchmarks import crowd, path, sandbox, speed, stages, startup
 
 path.main()
 startup.main()
 speed.main()
 stages.main()
 sandbox.main()
+crowd.main()

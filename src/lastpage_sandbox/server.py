@@ -1,4 +1,6 @@
-"""The emulator on a socket: cheroot, loopback unless told otherwise."""
+"""The emulator on a socket: cheroot, loopback unless told otherwise, and room for many clients at
+once.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,44 @@ from typing import Any, Self
 
 from cheroot.wsgi import Server as Cheroot
 
-THREADS = 16
+#: Requests that are looked after at once, stalled ones and slow readers among them; others wait in
+#: line.
+THREADS = 64
+#: Connections that may wait to be accepted. Beyond this the operating system drops them, and the
+#: client asks again after seconds or meets a reset.
+BACKLOG = 1024
+#: Seconds of silence after which a connection is closed. Whoever sends a request at this very moment
+#: meets a reset, so it is longer than clients pause.
+SILENCE_S = 600
+
+
+class Roomy(Cheroot):
+    """Connections are kept however many there are, and only a request takes a thread."""
+
+    keep_alive_conn_limit = None  # type: ignore[assignment]  # its stub has no None
+
+    def process_conn(self, conn: Any) -> None:
+        """A new connection waits for its first request where the others wait for their next one;
+        cheroot would have a thread wait for it.
+        """
+        if conn.last_used is None:
+            self.put_conn(conn)
+        else:
+            super().process_conn(conn)
 
 
 class Server:
     """Serves a WSGI application from a thread while the `with` block runs."""
 
     def __init__(self, app: Any, host: str, port: int) -> None:
-        self._server = Cheroot((host, port), app, numthreads=THREADS, server_name="sandbox")
+        self._server = Roomy(
+            (host, port),
+            app,
+            numthreads=THREADS,
+            server_name="sandbox",
+            request_queue_size=BACKLOG,
+            timeout=SILENCE_S,
+        )
         _try(host, port)
         self._server.prepare()
         self._host = host
