@@ -367,12 +367,6 @@ DESTINATIONS = [
     Case("verify -", "unknown option"),
 ]
 LEDGERS = [
-    place(
-        "out",
-        "file is not a database",
-        6,
-        there=file("out/.lastpage/ledger.sqlite", b"garbage" * 1000),
-    ),
     place("out", "was not written by lastpage", 6, there=foreign_ledger),
     place("out", "newer lastpage", there=fetched(then=newer_ledger)),
     place("out", "newer lastpage", there=fetched(then=facts(version=99))),

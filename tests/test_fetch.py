@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lastpage import UsageError
-from lastpage.extraction.delivery import Summary
+from lastpage.extraction.summary import Summary
 from tests.inprocess import NOW, World, talk, world
 from tests.readback import ids, lines, ranges, table
 from tests.test_walls import cut_at

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         UnavailableError,
         UsageError,
     )
-    from lastpage.extraction.delivery import Summary
+    from lastpage.extraction.summary import Summary
     from lastpage.keywords import Asked, Wanted
     from lastpage.planning.slices import Slice
     from lastpage.query.environment import Credentials, Environment
@@ -80,7 +80,7 @@ _MODULES = {
     "Finding": "checkup",
     "Interval": "query.interval",
     "Slice": "planning.slices",
-    "Summary": "extraction.delivery",
+    "Summary": "extraction.summary",
     "Verification": "coverage.verification",
 }
 

@@ -53,8 +53,8 @@ from lastpage.tables.selection import EVERYTHING, Selection
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lastpage.extraction.delivery import Summary
     from lastpage.extraction.run import Fetching, Options
+    from lastpage.extraction.summary import Summary
     from lastpage.reading import FetchedPage
 
 #: Seconds of silence after which the doctor has seen enough.
@@ -174,7 +174,8 @@ class Cloud:
             summary = cloud.fetch("2023-10-10", to="conversations", queue="Sales")
             print(summary.coverage, summary.conversations, summary.notes)
         """
-        from lastpage.extraction.delivery import Baseline, Extraction
+        from lastpage.extraction.delivery import Extraction
+        from lastpage.extraction.summary import Baseline
 
         destination = Destination.parse(os.fspath(to), format)
         selection = selection_from(keywords)
@@ -205,8 +206,9 @@ class Cloud:
         """Compare what a destination has with what the API counts now, one or two requests a day.
 
         `Verification.proofs` has a `Proof` for each day, its state `same`, `near` (within the
-        counts' error), `missing`, `changed`, `short`, `unproven`, `kept` (older than what the
-        organisation keeps), or `writing` (by another run); `Verification.holes` has what lies
+        counts' error), `missing`, `changed`, `short`, `unproven`, `damaged` (a table or rows of
+        it are missing in the destination), `kept` (older than what the organisation keeps), or
+        `writing` (by another run); `Verification.holes` has what lies
         between the intervals that were fetched. With `content`, everything is read a second time
         and all tables are compared; with `repair`, and only then, something is written: days that
         are missing rows, changed or short are read again; `Verification.repaired` says which, and

@@ -63,7 +63,7 @@ CODES = (
 WORDS = frozenset((
     *FAULTS, *CODES, "unreadable", "pages", "cursor", "Done", "Narrow", "Again", "Idle", "Smaller",
     "Stuck", "complete", "unproven", "short", "final", "provisional", "same", "near", "kept",
-    "missing", "changed", "writing", "ok", "warning", "failed",
+    "missing", "changed", "writing", "damaged", "damaged", "ok", "warning", "failed",
 ))  # fmt: skip
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]{0,60}"

@@ -16,7 +16,7 @@ from lastpage.planning.slices import Slice
 from lastpage.sinks.destination import Format
 
 if TYPE_CHECKING:
-    from lastpage.extraction.delivery import Summary
+    from lastpage.extraction.summary import Summary
 
 
 def doctor() -> list[Finding]:

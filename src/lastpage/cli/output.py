@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from lastpage.api.client import Client
-    from lastpage.extraction.delivery import Summary
+    from lastpage.extraction.summary import Summary
     from lastpage.progress import Meter
 
 PRINT = Group("What to print", sort_key=4)
@@ -38,7 +38,7 @@ Cell = str | tuple[str, str]
 STYLES = {
     **dict.fromkeys(("complete", "same", "ok"), "green"),
     **dict.fromkeys(("unproven", "near", "hole", "writing", "warning"), "yellow"),
-    **dict.fromkeys(("short", "missing", "changed", "failed"), "bold red"),
+    **dict.fromkeys(("short", "missing", "changed", "damaged", "failed"), "bold red"),
     "kept": "dim",
 }
 MEANING = {

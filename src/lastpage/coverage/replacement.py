@@ -25,6 +25,19 @@ come again, in the hours of a day that are written:
 Only `gone` and `unmatched` are remembered, with the time of the first answer (`Absence`); any other
 answer, or the row itself when it comes again, forgets it. To lose that memory costs another hour.
 
+A day of which a table or rows are missing in the destination is damaged. It is not patched: other
+rows would lack what belongs to them, and nobody could see it. It is written anew, in all of its
+tables, or not at all:
+
+    the first that fits                                     then
+    ------------------------------------------------------  --------------------------------------
+    not all of its hours were read in one go                nothing of it is changed, and the
+    a reading of them is not complete                       reading counts as `short`: exit code 3
+    a row that is there did not come, and does not leave
+    by the rules above
+    a job had brought attributes, and this reading has none
+    else                                                    it is written anew
+
 Half and 1 %: rows are deleted one by one, or because one person asked for it; what takes more of a
 day at once is a role, a division or a retention, and to ask for thousands of ids would only confirm
 it. The number 10 keeps small days out of the second condition. An hour: an index that is out is
@@ -38,6 +51,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from lastpage.coverage.ranges import Range, minus
 from lastpage.ledger.records import Absence
 
 Finding = Literal["gone", "unmatched", "moved", "stranded", "there", "unanswered"]
@@ -57,11 +71,30 @@ class Ruling:
     #: The starts of conversations that exist and are not there: what was said of these hours was
     #: wrong.
     disproved: Sequence[datetime] = ()
+    #: Nothing that is there stays: the day is damaged, and all of it comes.
+    anew: bool = False
 
 
 def is_mass(missing: int, day: int) -> bool:
     """Whether so many of a day's rows are too many to be gone one by one."""
     return missing * 2 > day or (missing > MASS_ROWS and missing * 100 > day)
+
+
+def hindrance(held: Sequence[Range], new: Sequence[Range], staying: int) -> str:
+    """Why a damaged day is not written anew, as a sentence goes on; empty where nothing hinders.
+
+    `held` is what the day holds, `new` what was read, `staying` how many rows do not leave.
+    """
+    read = [each.interval for each in new]
+    if any(minus(each.interval, read) for each in held):
+        return "not all of its hours were read"
+    if not all(each.is_complete for each in new):
+        return "the reading was not complete"
+    if staying:
+        return f"{staying:,} of its conversations did not come again"
+    if any(each.has_attributes for each in held) and not all(each.has_attributes for each in new):
+        return "page numbers bring no participant attributes"
+    return ""
 
 
 def ruled(finding: Finding, before: Absence | None, now: float) -> tuple[bool, Absence | None]:

@@ -5,6 +5,7 @@ Of each day that is held, the first line that fits decides:
     the day, and what is counted of it now                            state     exit 3, --repair
     ----------------------------------------------------------------  --------  ----------------
     another run is writing it, or did since it was looked at          writing   no, but exit 7
+    a table or rows of it are missing in the destination              damaged   yes
     it is older than what the organisation keeps, and is not counted  kept      no
     it was short when it was fetched                                  short     yes
     beyond the counts' error, but the counts cannot say               unproven  no
@@ -22,6 +23,7 @@ came later, two deletions) a second reading can, with `--content`:
     the second reading      the state becomes
     ----------------------  ---------------------------------------------------
     is short                what it was: nothing is compared
+    whatever it is          damaged, where it was
     differs                 changed
     is the same, complete   same, unless the day is recorded as short
     is the same, unproven   same, where it was near or changed; unproven, where
@@ -44,9 +46,11 @@ from lastpage.coverage.ranges import Range
 from lastpage.coverage.weighing import weigh
 from lastpage.query.interval import DAY, Interval, floor_day
 
-State = Literal["same", "near", "unproven", "kept", "missing", "changed", "short", "writing"]
+State = Literal[
+    "same", "near", "unproven", "kept", "missing", "changed", "short", "writing", "damaged"
+]
 #: What is not as the API has it.
-BAD = frozenset({"missing", "changed", "short"})
+BAD = frozenset({"missing", "changed", "short", "damaged"})
 #: Why nothing is said of a day: what is there may be half of the old and half of the new.
 WRITING = "another run is writing it, or was stopped while it did; verify it again, or fetch it"
 
@@ -58,6 +62,8 @@ class HeldDay:
     ranges: Sequence[Range]
     #: Records of it that no table could take; they are in `broken`.
     unread: int = 0
+    #: What is missing of it in the destination, for the middle of a sentence; mostly empty.
+    damage: str = ""
 
     @property
     def hull(self) -> Range:
@@ -132,7 +138,7 @@ class Verification:
 
     @property
     def changed(self) -> list[Proof]:
-        """The proofs of what is not as the API has it: missing, changed or short."""
+        """The proofs of what is not as the API has it: damaged, missing, changed or short."""
         return [proof for proof in self.proofs if proof.needs_repair]
 
     @property
@@ -171,6 +177,11 @@ def kept(day: HeldDay, days: int) -> Proof:
     return _proof(day, None, "kept", why)
 
 
+def damaged(day: HeldDay) -> Proof:
+    """A day of which something is missing in the destination, whatever the API counts."""
+    return _proof(day, None, "damaged", day.damage)
+
+
 def in_writing(days: Iterable[date], proofs: Iterable[Proof]) -> list[Proof]:
     """The proofs, where these days are being written: nothing is said of what they hold.
 
@@ -193,6 +204,8 @@ def compared(proof: Proof, differing: str, coverage: str) -> Proof:
 
     `differing` are the tables that differ; `coverage` is the second reading's.
     """
+    if proof.state == "damaged":
+        return proof
     if coverage == "short":
         return replace(proof, why=f"{proof.why}; the second reading was short itself")
     if differing:

@@ -26,7 +26,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from lastpage.api.organization import RETENTION_DAYS_MIN
-from lastpage.coverage.verification import HeldDay, Hole, Proof, kept, prove
+from lastpage.coverage.verification import HeldDay, Hole, Proof, damaged, kept, prove
 from lastpage.planning.planner import Planner, Retention
 from lastpage.planning.slices import PROBE_DAYS_MAX, look_ahead
 from lastpage.query.interval import DAY, MINUTE, Interval
@@ -56,6 +56,8 @@ class Counting:
 
     def prove(self, day: HeldDay) -> Proof:
         """Whether a day is still what the API counts, if it still has it. Raises `ApiError`."""
+        if day.damage:
+            return damaged(day)
         if self.retention and day.midnight < self.retention.since:
             return kept(day, self.retention.days)
         proof = self._prove(day)

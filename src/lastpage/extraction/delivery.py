@@ -24,17 +24,16 @@ from functools import partial, reduce
 from itertools import chain
 from typing import cast
 
-import msgspec
-
 from lastpage.api.client import Client
 from lastpage.api.names import Directory
 from lastpage.coverage.ranges import Range, exactly, refuse_overlap
-from lastpage.coverage.tally import Finality, Verdict
-from lastpage.coverage.weighing import WORST, Coverage
+from lastpage.coverage.tally import Finality
+from lastpage.coverage.weighing import Coverage
 from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
 from lastpage.extraction.run import Fetching, Options, unknown_fields
+from lastpage.extraction.summary import Baseline, Summary, conversations_in, odd_paths_in, worst_of
 from lastpage.files import Disk
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
@@ -45,54 +44,10 @@ from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, LineSink, TableSink
 from lastpage.tables import oddities
-from lastpage.tables.schema import CONVERSATIONS, START
 from lastpage.tables.selection import EVERYTHING, Selection
 
 #: Writes a group into a sink; False where it has to come again when all slices are settled.
 Write = Callable[[Group], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a run did, and how far it can be trusted; the command line's `--json`."""
-
-    #: The worst of its slices.
-    coverage: Coverage
-    #: `final` where all of its slices are.
-    finality: Finality
-    conversations: int
-    slices: int
-    pages: int
-    requests: int
-    retries: int
-    duplicates: int
-    #: Paths of fields that this version does not know.
-    unknown_fields: list[str]
-    #: Values of the interval that did not fit their columns; the table `oddities` has them.
-    oddities: int
-    seconds: float
-    destination: str
-    interval: str
-    #: Sentences for people, why it is not simply complete among them.
-    notes: list[str]
-
-    def json(self) -> str:
-        """As a JSON object, with these names."""
-        return msgspec.json.encode(self).decode()
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """The client's clock and counts before a run: a client may have served other runs."""
-
-    at: float
-    requests: int
-    retries: int
-
-    @classmethod
-    def of(cls, client: Client) -> Baseline:
-        """As they are now."""
-        return cls(client.clock.now(), client.counts.requests, client.counts.retries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +75,14 @@ class Extraction:
         Raises `UsageError`, `ApiError` and `DestinationError`.
         """
         with self.destination.held() as state, closing(Ledger(state, self.disk.seam)) as ledger:
+            if ledger.damaged:
+                self.meter.note(
+                    f"the ledger was damaged, and is {ledger.damaged} by now; what the destination "
+                    "holds is there, and what a run had only begun is fetched anew",
+                    of_run=False,
+                )
             ledger.identify(filters=self.query.fingerprint)
-            if unfinished := ledger.unfinished(self._command):
+            if unfinished := ledger.unfinished(self._command(self.query)):
                 self.meter.told = ledger.told(unfinished)
             with self.destination.sink(state, self.disk) as sink:
                 if isinstance(sink, TableSink):
@@ -144,21 +105,37 @@ class Extraction:
         def deliver(fetching: Fetching) -> None:
             self._deliver(fetching, sink, Replacing(fetching, sink, self.destination.text).write)
 
-        runs = [self._fetching(ledger, sink)]
-        deliver(runs[0])
+        main = self._fetching(ledger, sink)
+        runs = [*self._repairs(sink, ledger, main), main]
+        for each in runs:
+            deliver(each)
         # A run of yesterday that was resumed has the `24h` of yesterday; today they are others. So
         # it is done, also where it is short: else what is new would wait for what is missing.
-        if runs[0].outgrown():
-            runs[0].finish()
+        if main.outgrown():
+            main.finish()
             self.meter.note(
                 "the unfinished run is done; going on with what the command means by now"
             )
             runs.append(self._fetching(ledger, sink))
-            deliver(runs[1])
+            deliver(runs[-1])
         if shredder.names.lists:
             # Only those that came: a list that could not be had today leaves yesterday's.
             sink.refresh(shredder.names)
-        return self._summary(sink, runs, _odd_paths(sink, runs[-1].run.interval))
+        return self._summary(sink, runs, odd_paths_in(sink, runs[-1].run.interval))
+
+    def _repairs(self, sink: TableSink, ledger: Ledger, main: Fetching) -> Iterator[Fetching]:
+        """Runs of damaged days, each of all hours that the day holds, before the one of the query.
+
+        None for a day that this one reads whole anyway, and none for one that it does not touch.
+        """
+        for day, damage in sink.damaged().items():
+            held = reduce(Range.joined, sink.held(day)).interval
+            found = f"{day} is damaged in {self.destination.text} ({damage})"
+            if all(day != other for other, _ in main.run.interval.days()):
+                self.meter.note(f"{found}; lastpage verify --repair reads it again")
+            elif main.resumed or held.clip(main.run.interval) != held:
+                self.meter.note(f"{found}; it is read again, whole")
+                yield self._fetching(ledger, sink, query=replace(self.query, interval=held))
 
     def _into_lines(self, sink: LineSink, ledger: Ledger) -> Summary:
         identity = self._identity(sink, self._selection(sink.known))
@@ -197,7 +174,7 @@ class Extraction:
         It may have been stopped after that, and before anybody was told.
         """
         asked = self.query.interval
-        if isinstance(asked, Relative) or ledger.unfinished(self._command):
+        if isinstance(asked, Relative) or ledger.unfinished(self._command(self.query)):
             return []
         ranges = exactly(chain(*sink.committed().values()), asked)
         return [] if any(each.coverage == "short" for each in ranges) else ranges
@@ -228,10 +205,12 @@ class Extraction:
         sink: TableSink | LineSink,
         check: Callable[[Interval], None] = lambda _: None,
         held_ids: HeldIds = lambda _: None,
+        query: Query | None = None,
     ) -> Fetching:
-        fetching = Fetching.begin(
-            self._command,
-            self.query,
+        query = query or self.query
+        return Fetching.begin(
+            self._command(query),
+            query,
             self.client,
             ledger,
             self.options,
@@ -240,16 +219,14 @@ class Extraction:
             held_ids=held_ids,
             held=list(chain(*sink.committed().values())),
         )
-        self.meter.keep_notes(partial(ledger.tell, fetching.run))
-        return fetching
 
-    @property
-    def _command(self) -> str:
+    def _command(self, query: Query) -> str:
         """What makes a repeated command the same one; its filters are the destination's."""
-        return f"{self.query.interval} {self.options.paginate}"
+        return f"{query.interval} {self.options.paginate}"
 
     def _deliver(self, fetching: Fetching, sink: TableSink | LineSink, write: Write) -> None:
         """Run to the end, day by day into a sink."""
+        self.meter.keep_notes(partial(fetching.ledger.tell, fetching.run))
         for group in fetching.groups():
             if write(group):
                 fetching.commit(group, list(chain(*map(sink.held, group.days))))
@@ -258,7 +235,7 @@ class Extraction:
         fetching.check_written(list(chain(*sink.committed().values())))
         # What is short is not done, so the same command tries it again; but `24h` means another
         # range by then.
-        if _coverage(fetching.verdicts()) != "short" or isinstance(self.query.interval, Relative):
+        if worst_of(fetching.verdicts()) != "short" or isinstance(self.query.interval, Relative):
             fetching.finish()
 
     def _summary_of(self, ranges: Sequence[Range]) -> Summary:
@@ -310,7 +287,7 @@ class Extraction:
             self.meter.note(oddities.sentence(odd))
         counts = self.client.counts
         return Summary(
-            coverage=_coverage(of_all),
+            coverage=worst_of(of_all),
             finality="final" if is_final else "provisional",
             conversations=conversations_in(sink, last.run.interval),
             slices=len(verdicts),
@@ -325,36 +302,3 @@ class Extraction:
             interval=str(runs[-1].run.interval),
             notes=self.meter.notes + sorted(map(shown, reasons)),
         )
-
-
-def _odd_paths(sink: TableSink, interval: Interval) -> Iterator[str]:
-    """The paths of the odd values that a destination has of an interval.
-
-    What it has, and not what this process wrote: so a run that was resumed tells of all of them.
-    """
-    for day, part in interval.days():
-        for table in sink.read("oddities", day):
-            for row in table.select([START, "path"]).to_pylist():
-                if row[START] in part:
-                    yield row["path"]
-
-
-def _coverage(verdicts: Iterable[Verdict]) -> Coverage:
-    """The worst of the slices'."""
-    return max((verdict.coverage for verdict in verdicts), key=WORST.index, default="complete")
-
-
-def conversations_in(sink: TableSink | LineSink, interval: Interval) -> int:
-    """How many conversations a destination holds of an interval."""
-    count = 0
-    for day, part in interval.days():
-        for each in sink.held(day):
-            clip = each.interval.clip(part)
-            if clip == each.interval:
-                count += each.conversations
-            elif clip and isinstance(sink, TableSink):
-                tables = sink.read(CONVERSATIONS, day)
-                count += sum(
-                    start in clip for table in tables for start in table[START].to_pylist()
-                )
-    return count

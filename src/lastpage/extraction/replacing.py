@@ -12,18 +12,18 @@ Memory: the ids of one day that did not come.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from lastpage.coverage.evidence import Sighting
 from lastpage.coverage.lookup import IDS_MAX, matched_by_id, starts_by_id
-from lastpage.coverage.ranges import Range, accepted, added, disproved
-from lastpage.coverage.replacement import Finding, Ruling, is_mass, ruled
+from lastpage.coverage.ranges import accepted, added, disproved
+from lastpage.coverage.replacement import Finding, Ruling, is_mass
+from lastpage.extraction.decision import LEAVE, STAY, Decision, Missing, Starts
 from lastpage.extraction.rows import Group, Rows
 from lastpage.extraction.run import Fetching
 from lastpage.ledger.ids import digest
-from lastpage.ledger.records import Absence
 from lastpage.planning.slices import LOOK_AHEAD
 from lastpage.query.interval import DAY, Interval, floor_day, from_unix
 from lastpage.sinks.sink import TableSink, Unread
@@ -33,63 +33,6 @@ from lastpage.tables.schema import CONVERSATIONS, KEY, START
 ASKED_MAX = 1_000
 #: Records that could not be read are named one by one up to so many.
 UNREAD_NAMED_MAX = 10
-LEAVE: Mapping[Finding, str] = {
-    "gone": "asked for by id twice, an hour or more apart, they do not exist",
-    "unmatched": "twice, an hour or more apart, the filters did not match them",
-    "moved": "they start at another time by now, and are there",
-}
-_AGAIN = "if a run in an hour or later finds the same, they leave"
-STAY: Mapping[Finding, str] = {
-    "gone": f"asked for by id, they do not exist; {_AGAIN}",
-    "unmatched": f"the filters do not match them any more; {_AGAIN}",
-    "stranded": "they start at another time by now, and are not there",
-    "there": "asked for by id, they exist",
-    "unanswered": "they were not asked for by id, or the API did not answer",
-}
-Starts = dict[str, datetime]
-
-
-@dataclass(slots=True)
-class Missing:
-    """What a day of a destination has and did not come again."""
-
-    #: All conversations that the day has.
-    rows: int = 0
-    #: Those that did not come, in the hours that are written: their starts, by id.
-    starts: Starts = field(default_factory=dict)
-    #: Those of the remembered ones that did not come.
-    remembered: set[str] = field(default_factory=set)
-    #: All rows of the hours to which rows are only added.
-    untouched: Starts = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Decision:
-    """What is written of a day, and why."""
-
-    day: date
-    ranges: Sequence[Range]
-    #: What is remembered of the day from now on.
-    absences: dict[str, Absence]
-    staying: Starts = field(default_factory=dict)
-    untouched: Starts = field(default_factory=dict)
-    disproved: Sequence[datetime] = ()
-    #: Why rows leave, and why they stay.
-    leave: Counter[Finding] = field(default_factory=Counter)
-    stay: Counter[Finding] = field(default_factory=Counter)
-    #: A sentence, where too many did not come.
-    mass: str = ""
-
-    def rule(self, text: str, start: datetime, finding: Finding, now: float) -> None:
-        """Whether a row that did not come leaves."""
-        leaves, absence = ruled(finding, self.absences.pop(text, None), now)
-        if absence:
-            self.absences[text] = absence
-        if leaves:
-            self.leave[finding] += 1
-        else:
-            self.stay[finding] += 1
-            self.staying[text] = start
 
 
 @dataclass(slots=True)
@@ -117,16 +60,18 @@ class Replacing:
 
     def _write(self, group: Group, decision: Decision) -> None:
         day, fetching = decision.day, self.fetching
-        ruling = Ruling(decision.staying | decision.untouched, decision.disproved)
-        written = self.sink.replace(day, decision.ranges, group.pages(day), ruling)
+        if not decision.damaged:
+            staying = decision.staying | decision.untouched
+            ruling = Ruling(staying, decision.disproved, anew=bool(decision.damage))
+            written = self.sink.replace(day, decision.ranges, group.pages(day), ruling)
+            for part in written.unchanged:
+                fetching.meter.note(
+                    f"{part} stays as it was: what is there is fresher, or complete; "
+                    "fetch it again when the watermark has passed"
+                )
+            self._note_unread(group, written.unread)
         if decision.absences != fetching.ledger.absences(day):
             fetching.ledger.remember_absences(day, decision.absences)
-        for part in written.unchanged:
-            fetching.meter.note(
-                f"{part} stays as it was: what is there is fresher, or complete; "
-                "fetch it again when the watermark has passed"
-            )
-        self._note_unread(group, written.unread)
 
     def _note_unread(self, group: Group, records: Sequence[Unread]) -> None:
         """The tables could not take these records: a slice that lacks one is not proved whole.
@@ -150,15 +95,15 @@ class Replacing:
     def _rejudge(self, rows: Rows, decisions: Sequence[Decision]) -> None:
         """Too many that did not come make a slice short; rows that stay, its days provisional."""
         verdict = rows.verdict
-        mass = [each.mass for each in decisions if each.mass and each.day in rows.days]
+        short = [each.short for each in decisions if each.short and each.day in rows.days]
         staying = {
             each.day.isoformat()
             for each in decisions
             if any(start in rows.interval for start in each.staying.values())
         }
-        if mass and (verdict.coverage != "short" or verdict.gap):
+        if short and (verdict.coverage != "short" or verdict.gap):
             told = [verdict.why] if verdict.coverage == "short" else []
-            self.fetching.rejudge(rows, "short", "; ".join((*told, *mass)))
+            self.fetching.rejudge(rows, "short", "; ".join((*told, *short)))
         elif staying and not rows.unread:
             self.fetching.unsettle(rows, staying)
 
@@ -183,26 +128,26 @@ class Replacing:
     def _decide(self, group: Group, day: date) -> Decision | None:
         """What is to be written of a day; None while that depends on slices still to be read."""
         ranges, before = group.ranges(day), self.fetching.ledger.absences(day)
+        damage = self.sink.damage(day, content=True)
         starts = self._disproved(group, day)
-        held = disproved(self.sink.held(day), starts)
+        held = [] if damage else disproved(self.sink.held(day), starts)
         parts = accepted(held, ranges)
         missing = self._missing(group, day, parts, added(held, ranges), before.keys())
         # Who came again, or is not there any more, is forgotten.
         absences = {text: before[text] for text in missing.remembered}
-        decision = Decision(day, ranges, absences, untouched=missing.untouched, disproved=starts)
+        decision = Decision(
+            day, ranges, absences, untouched=missing.untouched, disproved=starts, damage=damage
+        )
         if is_mass(len(missing.starts), missing.rows):
-            decision.mass = _mass(len(missing.starts), missing.rows, day, self.place)
-            decision.ranges = [
-                replace(each, coverage="short", finality="provisional") for each in ranges
-            ]
-            decision.staying = missing.starts
-            return decision
-        findings = self._findings(missing.starts, day, parts, absences)
-        if findings is None:
-            return None
-        now = self.fetching.client.server_now()
-        for text, start in missing.starts.items():
-            decision.rule(text, start, findings.get(text, "unanswered"), now)
+            decision.keep_all(missing, self.place)
+        else:
+            findings = self._findings(missing.starts, day, parts, absences)
+            if findings is None:
+                return None
+            now = self.fetching.client.server_now()
+            for text, start in missing.starts.items():
+                decision.rule(text, start, findings.get(text, "unanswered"), now)
+        decision.spare_damaged(self.sink.held(day), self.place)
         return decision
 
     def _disproved(self, group: Group, day: date) -> list[datetime]:
@@ -328,12 +273,3 @@ class Replacing:
 
 def _pieces(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[at : at + IDS_MAX] for at in range(0, len(ids), IDS_MAX))
-
-
-def _mass(missing: int, rows: int, day: date, place: str) -> str:
-    return (
-        f"{missing:,} of the {rows:,} conversations that {place} has of {day} did not come again; "
-        "so many are hardly gone one by one, so they all stay: check that the role of this OAuth "
-        "client still reaches all divisions, and how long the organisation keeps conversations "
-        "(retention); if they are gone for good, fetch that day into another destination"
-    )

@@ -38,7 +38,7 @@ from lastpage.coverage.verification import (
 )
 from lastpage.errors import ForeignError, UsageError
 from lastpage.extraction.counting import Counting
-from lastpage.extraction.delivery import Summary
+from lastpage.extraction.summary import Summary
 from lastpage.files import Disk
 from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
@@ -104,10 +104,10 @@ class Verifier:
 
         Raises `UsageError` where there is nothing to verify, or it is another's, and as `fetch`.
         """
-        extract = self._look()
+        extract = self._look(content=content)
         if repair:
             self._settle()
-            extract = self._look()
+            extract = self._look(content=content)
         found = self._prove(extract, content=content)
         again = intervals(extract, found.changed)
         if not (repair and again):
@@ -116,10 +116,13 @@ class Verifier:
         for interval in again:
             notes += self.fetch(interval, self.destination.text, query=extract.filters).notes
         repaired = [str(interval) for interval in again]
-        return replace(self._prove(self._look(), content=False), repaired=repaired, notes=notes)
+        again_proved = self._prove(self._look(), content=False)
+        return replace(again_proved, repaired=repaired, notes=notes)
 
-    def _look(self) -> Extract:
+    def _look(self, *, content: bool = False) -> Extract:
         """Read what the destination holds; the API is asked whose it is once it holds anything.
+
+        With `content`, whether every row can be read.
 
         A DuckDB file cannot be written to while it is looked at, so nothing else is done meanwhile.
         """
@@ -128,7 +131,7 @@ class Verifier:
             raise UsageError(f"nothing was fetched into {text} yet; there is nothing to verify")
         try:
             with self.destination.look() as sink:
-                extract = _extract(sink)
+                extract = _extract(sink, content=content)
         except ForeignError as problem:
             advice = "there is nothing to verify: give what fetch was given as --to"
             raise UsageError(f"{problem.what}; {advice}") from None
@@ -169,7 +172,9 @@ class Verifier:
         ours = replace(extract.identity, key=key)
         ours.check(extract.identity, self.destination.text, f"set the one that {HASH_KEY} had then")
         with tempfile.TemporaryDirectory(prefix="lastpage-") as folder:
-            for interval in intervals(extract, [each for each in proofs if each.state != "kept"]):
+            for interval in intervals(
+                extract, [each for each in proofs if each.state not in ("kept", "damaged")]
+            ):
                 columns = asdict(extract.selection)
                 self.fetch(interval, folder, query=extract.filters, names=False, **columns)
             return self._compared(Destination.parse(folder), extract, proofs)
@@ -202,7 +207,7 @@ def intervals(extract: Extract, proofs: Iterable[Proof]) -> list[Interval]:
     return found
 
 
-def _extract(sink: Sink) -> Extract | None:
+def _extract(sink: Sink, *, content: bool) -> Extract | None:
     """What a sink holds; None where that is nothing.
 
     What the days record is read before what is being changed, and rows come last: so no change is
@@ -214,8 +219,9 @@ def _extract(sink: Sink) -> Extract | None:
     if not isinstance(sink, TableReader):
         return Extract(sink.known, held)
     changing = frozenset(sink.changing())
+    held = [replace(day, damage=sink.damage(day.day, content=content)) for day in held]
     held = [
-        day if day.hull.coverage == "complete" else replace(day, unread=_unread(sink, day))
+        day if day.hull.coverage == "complete" or day.damage else _with_unread(sink, day)
         for day in held
     ]
     return Extract(sink.known, held, changing)
@@ -228,13 +234,15 @@ def _tables(destination: Destination) -> Iterator[TableReader]:
         yield sink
 
 
-def _unread(sink: TableReader, day: HeldDay) -> int:
+def _with_unread(sink: TableReader, day: HeldDay) -> HeldDay:
+    """With the number of its records in `broken`."""
     starts = chain.from_iterable(
         part.column(START).to_pylist() for part in sink.read("broken", day.day)
     )
-    return sum(
+    unread = sum(
         start is None or any(start in each.interval for each in day.ranges) for start in starts
     )
+    return replace(day, unread=unread)
 
 
 def _differing(one: TableReader, other: TableReader, names: Iterable[str], day: HeldDay) -> str:

@@ -6,9 +6,10 @@
     in `broken`, with a start           it started in a part that is written
     in `broken`, without a start        the same record has come again
 
-A row that comes is not written where one that is there is named as staying. A part of a new range
-is written unless something stronger is there (`coverage/ranges.py`). Tables
-are made ahead of the writer, in threads, and small pages are put together to batches.
+A damaged day is written anew: then nothing of it stays. A row that comes is not written where one
+that is there is named as staying. A part of a new range is written unless something stronger is
+there (`coverage/ranges.py`). Tables are made ahead of the writer, in threads, and small pages are
+put together to batches.
 
     what the day says of a range        because of
     provisional                         a row that stays though it did not come: a later run may
@@ -68,7 +69,7 @@ class Change:
     _without_start: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.before = disproved(self.before, self.ruling.disproved)
+        self.before = [] if self.ruling.anew else disproved(self.before, self.ruling.disproved)
         self.parts = accepted(self.before, self.ranges)
         self.added = added(self.before, self.ranges)
         self.after = merged(self.before, self.ranges)

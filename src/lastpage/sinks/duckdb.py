@@ -22,15 +22,24 @@ from datetime import UTC, date
 from pathlib import Path
 from typing import Any, Self
 
-import duckdb
 import pyarrow as pa
 
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import Ruling
-from lastpage.errors import DestinationError, ForeignError, InUseError, UsageError
-from lastpage.files import Disk, make_private_folder, named_statements
+from lastpage.errors import DestinationError, ForeignError, UsageError
+from lastpage.files import Disk, make_private_folder
 from lastpage.query.interval import Interval
+from lastpage.sinks.database import (
+    LOG_BYTES_MAX,
+    READ_ONLY,
+    SQL,
+    DatabaseFile,
+    explained,
+    in_target,
+    quoted,
+)
 from lastpage.sinks.day import Change, batched, fitted
+from lastpage.sinks.intact import lacking
 from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, by_day, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
@@ -38,25 +47,13 @@ from lastpage.tables.parse import arrow_schema
 from lastpage.tables.schema import KEY, Columns, Type
 from lastpage.tables.selection import Selection
 
-SQL = named_statements("lastpage.sinks", "duckdb.sql")
 #: The version of what the database records of itself.
 VERSION = 1
 #: Every DuckDB since 1.0 reads files of this shape.
 STORAGE = "v1.0.0"
 #: How a file is attached that is only looked at.
-READ_ONLY = ", read_only"
 #: Conversations inserted at once: an insert costs by table, so these are more than files get.
 BATCH = 10_000
-#: What waits in the log before it is moved into the tables: small days are moved together.
-LOG_BYTES_MAX = 64 * 1024 * 1024
-CONFIG: dict[str, str] = {
-    "memory_limit": "1GB",
-    "threads": "2",
-    "preserve_insertion_order": "false",
-    "checkpoint_threshold": "1TB",  # only `_checkpoint` moves the log
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
 TYPES: dict[Type, str] = {
     "str": "varchar",
     "time": "timestamptz",
@@ -75,16 +72,11 @@ VIEWS = {
 RANGE_COLUMNS = ("route", "coverage", "finality", "conversations")
 
 
-class DuckDB:
+class DuckDB(DatabaseFile):
     """A `TableSink` in one database file."""
 
-    def __init__(self, path: Path, state: Path, disk: Disk) -> None:
-        self.path = path
-        self.known: Identity | None = None
-        self._state = state
-        self._disk = disk
-        self._log = path.with_name(path.name + ".wal")
-        self._connection: duckdb.DuckDBPyConnection | None = None
+    #: Whose data it holds; None while it holds nothing.
+    known: Identity | None = None
 
     @classmethod
     @contextmanager
@@ -119,11 +111,12 @@ class DuckDB:
         identity.check(self.known, self.path)
         _refuse_twins(shredder.schemas)
         self._shredder = shredder
-        with _explained(self.path):
+        with explained(self.path):
             if self._connection is None:
                 self._create(identity)
                 self._attach(self.path)
             with self._transaction():
+                self._run("create_record_of_tables")
                 self._add_missing(shredder.selection.schemas)
 
     def committed(self) -> dict[date, list[Range]]:
@@ -143,69 +136,92 @@ class DuckDB:
         """What the database has recorded of a day."""
         return self.committed().get(day, [])
 
+    def damaged(self) -> dict[date, str]:
+        """The days that have not the rows that were recorded, and what is missing of each."""
+        recorded: dict[date, dict[str, int]] = {}
+        for row in self._recorded():
+            recorded.setdefault(row["day"], {})[row["name"]] = row["rows"]
+        there = {
+            name: {row["day"]: row["rows"] for row in self._rows("count_days", in_target(name))}
+            for name in self._columns().keys() & {name for day in recorded.values() for name in day}
+        }
+        found = {
+            day: lacking(rows, {name: there.get(name, {}).get(day, 0) for name in rows})
+            for day, rows in recorded.items()
+        }
+        return {day: damage for day, damage in found.items() if damage}
+
+    def damage(self, day: date, *, content: bool = False) -> str:
+        """What is missing of a day, by what it recorded; a row that cannot be read raises."""
+        for name in self._shredder.schemas if content else ():
+            for _ in self.read(name, day):
+                pass
+        recorded = {row["name"]: row["rows"] for row in self._recorded() if row["day"] == day}
+        there = self._columns()
+        counts = {
+            name: self._run("count", in_target(name), day=day) if name in there else 0
+            for name in recorded
+        }
+        return lacking(recorded, counts)
+
     def replace(
         self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
     ) -> Written:
         """Replace exactly these start ranges of a day, in one transaction."""
-        with _explained(self.path):
+        with explained(self.path):
             change = Change(self.held(day), ranges, self._shredder, ruling)
             with self._transaction(), self._registered("parts", _parts(change)):
                 self._run("create_arrived_broken")
+                for name in self._shredder.schemas if ruling.anew else ():
+                    self._run("delete_day", in_target(name), day=day)
                 if change.before:
                     with self._registered("staying", _staying(ruling)):
                         self._run("leaving", day=day)
                     for name in self._shredder.schemas:
                         if name != "broken":
-                            self._run("delete_leaving", _in_target(name), day=day)
+                            self._run("delete_leaving", in_target(name), day=day)
                 rows = self._counts(day)
                 for tables in batched(change.tables(pages), self._shredder.schemas, BATCH):
                     self._disk.seam("database write")
                     for name, table in tables.items():
                         rows[name] += len(table)
                         if len(table):
-                            target = "arrived_broken" if name == "broken" else _in_target(name)
+                            target = "arrived_broken" if name == "broken" else in_target(name)
                             with self._registered("arriving", table):
                                 self._run("insert", target, day=day)
                 rows["broken"] -= self._run("delete_broken", day=day)
                 self._run("insert_broken")
                 self._check_counts(day, rows)
-                self._record(day, change)
+                self._record(day, change, rows)
             self._checkpoint(LOG_BYTES_MAX)
         return change.written()
 
     def refresh(self, names: Names) -> None:
         """Write one table a list."""
-        with _explained(self.path), self._transaction():
+        with explained(self.path), self._transaction():
             for name, table in names.lists.items():
                 with self._registered("list", table):
-                    self._run("replace_list", _in_target(name))
+                    self._run("replace_list", in_target(name))
 
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
         """A day of a table, a part at a time, with the columns of the selection."""
         schema = self._shredder.schemas[table]
         there = self._columns().get(table, set())
-        columns = ", ".join(_quoted(name) for name in schema.names if name in there)
+        columns = ", ".join(quoted(name) for name in schema.names if name in there)
         if not columns:
             return  # an older version made the file, and did not have this table
-        statement = SQL["read"].format(table=_in_target(table), columns=columns)
+        statement = SQL["read"].format(table=in_target(table), columns=columns)
         # A cursor of its own, so that other statements can be run before all of it was read.
-        with _explained(self.path), self._db.cursor() as cursor:
+        with explained(self.path), self._db.cursor() as cursor:
             found = cursor.sql(statement, params={"day": day})
             for batch in pa.RecordBatchReader.from_stream(found):
                 yield fitted(pa.Table.from_batches([batch]), schema)
-
-    def _attach(self, path: Path, options: str = "") -> None:
-        """Attach the file to a database in memory: so the shape of a new one can be chosen."""
-        escaped = str(path.absolute()).replace("'", "''")
-        spill = "" if options == READ_ONLY else str(self._state / "spill")
-        self._connection = duckdb.connect(":memory:", config={**CONFIG, "temp_directory": spill})
-        self._connection.execute(f"attach '{escaped}' as target (type duckdb{options})")
 
     def _identify(self, options: str = "") -> None:
         """Attach the file, if it is there, and learn whose it is; refuse other software's."""
         if not self.path.exists():
             return
-        with _explained(self.path):
+        with explained(self.path):
             self._attach(self.path, options)
             if "lastpage_meta" not in self._columns():
                 raise ForeignError(f"{self.path} was not written by lastpage")
@@ -232,33 +248,19 @@ class DuckDB:
         there = self._columns()
         for name, columns in schemas.items():
             missing = [
-                f"{_quoted(column)} {TYPES[type_]}"
+                f"{quoted(column)} {TYPES[type_]}"
                 for column, type_ in columns.items()
                 if column not in there.get(name, ())
             ]
             if name not in there:
-                self._run("create_table", _in_target(name), ", ".join(missing))
+                self._run("create_table", in_target(name), ", ".join(missing))
             else:
                 for column in missing:
-                    self._run("add_column", _in_target(name), column)
+                    self._run("add_column", in_target(name), column)
         selected = {f"{name}.{column}" for name, columns in schemas.items() for column in columns}
         for view, needed in VIEWS.items():
             if needed <= selected:
                 self._run(view)
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            try:
-                with _explained(self.path):
-                    self._checkpoint(0)
-            finally:
-                self._connection.close()
-
-    def _checkpoint(self, bytes_max: int) -> None:
-        """Move what waits in the log into the tables, where it is more than so much."""
-        if self._log.exists() and self._log.stat().st_size > bytes_max:
-            self._disk.seam("database checkpoint")
-            self._run("checkpoint")
 
     def _check_counts(self, day: date, rows: Mapping[str, int]) -> None:
         for name, found in self._counts(day).items():
@@ -268,8 +270,11 @@ class DuckDB:
                     f"{rows[name]} that were written; the disk may be at fault"
                 )
 
-    def _record(self, day: date, change: Change) -> None:
+    def _record(self, day: date, change: Change, rows: Mapping[str, int]) -> None:
         """Record what the day holds now, with conversations as counted in the table."""
+        self._run("delete_tables", day=day)
+        for name, count in rows.items():
+            self._run("insert_table", day=day, name=name, rows=count)
         counts = [
             self._run("conversations_between", day=day, start=each.start, stop=each.end)
             for each in (range_.interval for range_ in change.after)
@@ -283,69 +288,13 @@ class DuckDB:
     def _counts(self, day: date) -> dict[str, int]:
         """The rows of a day in each table."""
         return {
-            name: self._run("count", _in_target(name), day=day) for name in self._shredder.schemas
+            name: self._run("count", in_target(name), day=day) for name in self._shredder.schemas
         }
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.begin()
-        try:
-            yield
-            self._disk.seam("database commit")
-            self._db.commit()
-        except BaseException:
-            with suppress(duckdb.Error):  # the first problem is what counts
-                self._db.rollback()
-            raise
-
-    @contextmanager
-    def _registered(self, name: str, table: pa.Table) -> Iterator[None]:
-        """A table that statements can read by a name."""
-        self._db.register(name, table)
-        yield
-        self._db.unregister(name)
-
-    def _run(self, name: str, table: str = "", columns: str = "", **values: Any) -> int:
-        """The first number of the answer: of a change, how many rows it concerned."""
-        statement = SQL[name].format(table=table, columns=columns)
-        found = self._db.execute(statement, values or None).fetchall()
-        return int(found[0][0]) if found and isinstance(found[0][0], int) else 0
-
-    def _rows(self, name: str) -> list[dict[str, Any]]:
-        """By way of Arrow: the times of DuckDB's own rows need a package that it does not bring."""
-        return list(self._db.sql(SQL[name]).to_arrow_table().to_pylist())
-
-    def _columns(self) -> dict[str, set[str]]:
-        """The columns of each table of the file."""
-        found: dict[str, set[str]] = {}
-        for row in self._rows("columns"):
-            found.setdefault(row["table_name"], set()).add(row["column_name"])
-        return found
-
-    @property
-    def _db(self) -> duckdb.DuckDBPyConnection:
-        assert self._connection is not None, "claimed, and not closed"
-        return self._connection
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """What goes wrong with the file becomes a sentence that says what to do."""
-    try:
-        yield
-    except (OSError, duckdb.Error, pa.ArrowException) as problem:
-        what = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
-        if any(each in what for each in ("lock on file", "already attached", "used by another")):
-            raise InUseError(
-                f"{path} is being written by another run, or is open in another program; "
-                f"wait for it or close it there, then run the same command again ({what})"
-            ) from None
-        if "not a valid DuckDB" in what:
-            raise ForeignError(f"{path} is not a DuckDB database") from None
-        raise DestinationError(
-            f"cannot write to {path}: {what}; make room or give another destination, "
-            "then run the same command again"
-        ) from None
+    def _recorded(self) -> list[dict[str, Any]]:
+        """The rows of each table and day, as they were written; an older version has no record."""
+        is_there = self._connection is not None and "lastpage_tables" in self._columns()
+        return self._rows("tables") if is_there else []
 
 
 def _refuse_twins(schemas: Mapping[str, pa.Schema]) -> None:
@@ -369,11 +318,3 @@ def _parts(change: Change) -> pa.Table:
 def _staying(ruling: Ruling) -> pa.Table:
     """The ids of the rows that stay, for a statement to read."""
     return pa.table({KEY: pa.array(list(ruling.staying), pa.string())})
-
-
-def _in_target(table: str) -> str:
-    return f"target.{_quoted(table)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -13,6 +13,11 @@ create table target.lastpage_ranges (
   finality varchar not null, conversations bigint not null
 );
 
+-- name: create_record_of_tables
+create table if not exists target.lastpage_tables (
+  day date not null, name varchar not null, rows bigint not null
+);
+
 -- name: insert_meta
 insert into target.lastpage_meta values ($version, $organization, $filters, $selection, $key);
 
@@ -41,6 +46,21 @@ delete from target.lastpage_ranges where day = $day;
 -- name: insert_range
 insert into target.lastpage_ranges
 values ($day, $start, $stop, $as_of, $route, $coverage, $finality, $conversations);
+
+-- name: tables
+from target.lastpage_tables;
+
+-- name: delete_tables
+delete from target.lastpage_tables where day = $day;
+
+-- name: insert_table
+insert into target.lastpage_tables values ($day, $name, $rows);
+
+-- name: count_days
+select day, count(*) as rows from {table} group by day;
+
+-- name: delete_day
+delete from {table} where day = $day;
 
 -- name: read
 select {columns} from {table} where day = $day;

@@ -12,6 +12,7 @@ see it. The files of a day change together (`Staging`):
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, ForeignError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.day import Change, batched, within
+from lastpage.sinks.intact import Look, damage, footprint
 from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, explained, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
@@ -52,8 +54,8 @@ class Writer(Protocol):
     def write(self, table: pa.Table) -> None:
         """Add the rows of a table."""
 
-    def describe(self, facts: bytes) -> None:
-        """Record what the file's day holds, with the file or beside it."""
+    def describe(self, facts: dict[str, Any]) -> None:
+        """Record what the file's day holds, with the file or beside it; no row comes after that."""
 
     def __enter__(self) -> Self: ...
 
@@ -122,10 +124,7 @@ class Folder:
 
     def committed(self) -> dict[date, list[Range]]:
         """What each day has recorded with its conversations."""
-        return {
-            date.fromisoformat(path.parent.name.removeprefix(DAY)): self._ranges(path)
-            for path in self._days()
-        }
+        return {_day_of(path): self._ranges(path) for path in self._days()}
 
     def changing(self) -> set[date]:
         """The days whose files are being moved into place."""
@@ -136,6 +135,15 @@ class Folder:
         """What the day has recorded with its conversations."""
         path = self.folder / self._file(CONVERSATIONS, day)
         return self._ranges(path) if path.exists() else []
+
+    def damaged(self) -> dict[date, str]:
+        """The days whose files are not as they were written, and what is missing of each."""
+        days = {_day_of(path): self._damage(_day_of(path), "files") for path in self._days()}
+        return {day: damage for day, damage in days.items() if damage}
+
+    def damage(self, day: date, *, content: bool = False) -> str:
+        """What is missing of a day, by what it recorded of its tables."""
+        return self._damage(day, "content" if content else "counts")
 
     def replace(
         self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
@@ -171,29 +179,38 @@ class Folder:
 
     def _write(self, staged: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
         """Write every table of a day; how many conversations it has."""
-        rows, counts = 0, [0] * len(change.after)
-        with ExitStack() as files:
-            writers = {
-                name: files.enter_context(
-                    self._format.create(staged(self._file(name, day)), schema)
-                )
-                for name, schema in self._shredder.schemas.items()
+        schemas, rows = self._shredder.schemas, Counter[str]()
+        paths = {name: staged(self._file(name, day)) for name in schemas}
+        counts = [0] * len(change.after)
+        with self._format.create(paths[CONVERSATIONS], schemas[CONVERSATIONS]) as conversations:
+            with ExitStack() as files:
+                writers = {CONVERSATIONS: conversations} | {
+                    name: files.enter_context(self._format.create(paths[name], schema))
+                    for name, schema in schemas.items()
+                    if name != CONVERSATIONS
+                }
+                for tables in batched(self._rows(day, change, pages), schemas):
+                    for name, table in tables.items():
+                        rows[name] += len(table)
+                        if len(table):
+                            writers[name].write(table)
+                    starts = tables[CONVERSATIONS].column(START)
+                    for number, range_ in enumerate(change.after if len(starts) else ()):
+                        counts[number] += pc.sum(within(starts, range_.interval)).as_py() or 0
+            # The other files are whole by now.
+            whole = {
+                name: footprint(paths[name], rows[name])
+                for name in writers.keys() - {CONVERSATIONS}
             }
-            for tables in batched(self._rows(day, change, pages), self._shredder.schemas):
-                for name, table in tables.items():
-                    if len(table):
-                        writers[name].write(table)
-                starts = tables[CONVERSATIONS].column(START)
-                rows += len(starts)
-                for number, range_ in enumerate(change.after if len(starts) else ()):
-                    counts[number] += pc.sum(within(starts, range_.interval)).as_py() or 0
-            facts = {
-                "version": VERSION,
-                **asdict(self._identity),
-                "ranges": [range_.record() for range_ in change.holds(counts)],
-            }
-            writers[CONVERSATIONS].describe(msgspec.json.encode(facts))
-        return rows
+            conversations.describe(
+                {
+                    "version": VERSION,
+                    **asdict(self._identity),
+                    "ranges": [range_.record() for range_ in change.holds(counts)],
+                    "tables": {CONVERSATIONS: {"rows": rows[CONVERSATIONS]}, **whole},
+                }
+            )
+        return rows[CONVERSATIONS]
 
     def _rows(self, day: date, change: Change, pages: Pages) -> Iterator[Tables]:
         """The conversations that stay, what belongs to them, the rows that come, and `broken`."""
@@ -222,6 +239,18 @@ class Folder:
     def _days(self) -> list[Path]:
         """The files of conversations, in the order of their days."""
         return sorted((self.folder / CONVERSATIONS).glob(f"day=*/{self._format.file}"))
+
+    def _damage(self, day: date, look: Look) -> str:
+        path = self.folder / self._file(CONVERSATIONS, day)
+        if not path.exists():
+            return ""
+        return damage(
+            self._facts(path).get("tables", {}),
+            lambda name: self.folder / self._file(name, day),
+            self._format,
+            look,
+            self._shredder.schemas,
+        )
 
     def _ranges(self, path: Path) -> list[Range]:
         return [Range.from_record(record) for record in self._facts(path)["ranges"]]
@@ -256,6 +285,11 @@ class Folder:
                 f"{self.folder} has other things in it ({', '.join(strange[:3])})",
                 "give an empty or a new folder",
             )
+
+
+def _day_of(path: Path) -> date:
+    """The day of a file."""
+    return date.fromisoformat(path.parent.name.removeprefix(DAY))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ import pyarrow.parquet as pq
 
 from lastpage.sinks.day import fitted
 from lastpage.sinks.folder import Folders
-from lastpage.tables.schema import KEY
+from lastpage.sinks.intact import footprint
+from lastpage.tables.schema import CONVERSATIONS, KEY
 
 #: The key of the facts in the metadata of a Parquet file.
 METADATA_KEY = b"lastpage"
@@ -89,8 +90,8 @@ class ParquetWriter:
     def write(self, table: pa.Table) -> None:
         self._file.write_table(table)
 
-    def describe(self, facts: bytes) -> None:
-        self._file.add_key_value_metadata({METADATA_KEY: facts})
+    def describe(self, facts: dict[str, Any]) -> None:
+        self._file.add_key_value_metadata({METADATA_KEY: msgspec.json.encode(facts)})
 
     def __enter__(self) -> Self:
         return self
@@ -150,8 +151,12 @@ class CsvWriter:
         columns = [_spelt(column) for column in table.columns]
         self._file.write_table(pa.table(columns, schema=self._schema))
 
-    def describe(self, facts: bytes) -> None:
-        _facts_file(self._path).write_bytes(facts)
+    def describe(self, facts: dict[str, Any]) -> None:
+        # What stands beside a file can tell of it, too, once it is whole.
+        self._file.close()
+        mine = facts["tables"][CONVERSATIONS]
+        mine |= footprint(self._path, mine["rows"])
+        _facts_file(self._path).write_bytes(msgspec.json.encode(facts))
 
     def __enter__(self) -> Self:
         return self

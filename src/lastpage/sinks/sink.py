@@ -127,6 +127,15 @@ class TableReader(Sink, Protocol):
         Another run is changing them, or was stopped while it did.
         """
 
+    def damaged(self) -> dict[date, str]:
+        """The days of which a table, or rows, are missing, as far as a quick look at all shows it.
+
+        With each what is missing, for the middle of a sentence.
+        """
+
+    def damage(self, day: date, *, content: bool = False) -> str:
+        """The same of one day, looked at closely; with `content` every row is read. Else empty."""
+
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
         """A day of a table, a part at a time, with the columns of the selection."""
 

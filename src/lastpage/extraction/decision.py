@@ -1,0 +1,116 @@
+"""What is decided of a day before it is written: what comes, leaves and stays, and the sentences.
+
+The rule is in coverage/replacement.py, its questions are asked in replacing.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from lastpage.coverage.ranges import Range
+from lastpage.coverage.replacement import Finding, hindrance, ruled
+from lastpage.ledger.records import Absence
+
+LEAVE: Mapping[Finding, str] = {
+    "gone": "asked for by id twice, an hour or more apart, they do not exist",
+    "unmatched": "twice, an hour or more apart, the filters did not match them",
+    "moved": "they start at another time by now, and are there",
+}
+_AGAIN = "if a run in an hour or later finds the same, they leave"
+STAY: Mapping[Finding, str] = {
+    "gone": f"asked for by id, they do not exist; {_AGAIN}",
+    "unmatched": f"the filters do not match them any more; {_AGAIN}",
+    "stranded": "they start at another time by now, and are not there",
+    "there": "asked for by id, they exist",
+    "unanswered": "they were not asked for by id, or the API did not answer",
+}
+Starts = dict[str, datetime]
+
+
+@dataclass(slots=True)
+class Missing:
+    """What a day of a destination has and did not come again."""
+
+    #: All conversations that the day has.
+    rows: int = 0
+    #: Those that did not come, in the hours that are written: their starts, by id.
+    starts: Starts = field(default_factory=dict)
+    #: Those of the remembered ones that did not come.
+    remembered: set[str] = field(default_factory=set)
+    #: All rows of the hours to which rows are only added.
+    untouched: Starts = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Decision:
+    """What is written of a day, and why."""
+
+    day: date
+    ranges: Sequence[Range]
+    #: What is remembered of the day from now on.
+    absences: dict[str, Absence]
+    staying: Starts = field(default_factory=dict)
+    untouched: Starts = field(default_factory=dict)
+    disproved: Sequence[datetime] = ()
+    #: Why rows leave, and why they stay.
+    leave: Counter[Finding] = field(default_factory=Counter)
+    stay: Counter[Finding] = field(default_factory=Counter)
+    #: A sentence, where too many did not come.
+    mass: str = ""
+    #: What is missing of the day in the destination.
+    damage: str = ""
+    #: A sentence, where it stays so.
+    damaged: str = ""
+
+    #: Of the rows that leave, what was remembered.
+    _left: dict[str, Absence] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        """Why the hours of the day are short, whatever was read of them."""
+        return "; ".join(filter(None, (self.mass, self.damaged)))
+
+    def keep_all(self, missing: Missing, place: str) -> None:
+        """Too many did not come: all of them stay, and none is asked for."""
+        self.mass = (
+            f"{len(missing.starts):,} of the {missing.rows:,} conversations that {place} has of "
+            f"{self.day} did not come again; so many are hardly gone one by one, so they all stay: "
+            "check that the role of this OAuth client still reaches all divisions, and how long "
+            "the organisation keeps conversations (retention); if they are gone for good, fetch "
+            "that day into another destination"
+        )
+        self.staying = missing.starts
+        self.ranges = [
+            replace(each, coverage="short", finality="provisional") for each in self.ranges
+        ]
+
+    def spare_damaged(self, held: Sequence[Range], place: str) -> None:
+        """A damaged day that cannot be written anew stays as it is, and so does what is remembered.
+
+        `held` is what it holds.
+        """
+        why = hindrance(held, self.ranges, len(self.staying)) if self.damage else ""
+        if why:
+            self.damaged = (
+                f"{self.day} is damaged in {place} ({self.damage}); nothing of it was changed, "
+                f"since {why}"
+            )
+            self.leave.clear()
+            self.absences |= self._left
+
+    def rule(self, text: str, start: datetime, finding: Finding, now: float) -> None:
+        """Whether a row that did not come leaves."""
+        before = self.absences.pop(text, None)
+        leaves, absence = ruled(finding, before, now)
+        if absence:
+            self.absences[text] = absence
+        if leaves:
+            self.leave[finding] += 1
+            if before:
+                self._left[text] = before
+        else:
+            self.stay[finding] += 1
+            self.staying[text] = start

@@ -1,0 +1,96 @@
+"""What a run did, and how far it can be trusted: its summary, and where the numbers come from.
+
+conversations, oddities   the destination has them, whoever wrote them
+coverage, finality        the verdicts of the slices: the worst of them
+requests, retries         the client counted them, from the run's beginning on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from lastpage.api.client import Client
+from lastpage.coverage.tally import Finality, Verdict
+from lastpage.coverage.weighing import WORST, Coverage
+from lastpage.query.interval import Interval
+from lastpage.sinks.sink import LineSink, TableSink
+from lastpage.tables.schema import CONVERSATIONS, START
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did, and how far it can be trusted; the command line's `--json`."""
+
+    #: The worst of its slices.
+    coverage: Coverage
+    #: `final` where all of its slices are.
+    finality: Finality
+    conversations: int
+    slices: int
+    pages: int
+    requests: int
+    retries: int
+    duplicates: int
+    #: Paths of fields that this version does not know.
+    unknown_fields: list[str]
+    #: Values of the interval that did not fit their columns; the table `oddities` has them.
+    oddities: int
+    seconds: float
+    destination: str
+    interval: str
+    #: Sentences for people, why it is not simply complete among them.
+    notes: list[str]
+
+    def json(self) -> str:
+        """As a JSON object, with these names."""
+        return msgspec.json.encode(self).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The client's clock and counts before a run: a client may have served other runs."""
+
+    at: float
+    requests: int
+    retries: int
+
+    @classmethod
+    def of(cls, client: Client) -> Baseline:
+        """As they are now."""
+        return cls(client.clock.now(), client.counts.requests, client.counts.retries)
+
+
+def odd_paths_in(sink: TableSink, interval: Interval) -> Iterator[str]:
+    """The paths of the odd values that a destination has of an interval.
+
+    What it has, and not what this process wrote: so a run that was resumed tells of all of them.
+    """
+    for day, part in interval.days():
+        for table in sink.read("oddities", day):
+            for row in table.select([START, "path"]).to_pylist():
+                if row[START] in part:
+                    yield row["path"]
+
+
+def worst_of(verdicts: Iterable[Verdict]) -> Coverage:
+    """The worst of the slices'."""
+    return max((verdict.coverage for verdict in verdicts), key=WORST.index, default="complete")
+
+
+def conversations_in(sink: TableSink | LineSink, interval: Interval) -> int:
+    """How many conversations a destination holds of an interval."""
+    count = 0
+    for day, part in interval.days():
+        for each in sink.held(day):
+            clip = each.interval.clip(part)
+            if clip == each.interval:
+                count += each.conversations
+            elif clip and isinstance(sink, TableSink):
+                tables = sink.read(CONVERSATIONS, day)
+                count += sum(
+                    start in clip for table in tables for start in table[START].to_pylist()
+                )
+    return count

@@ -1,0 +1,107 @@
+"""Whether the files of a day are those that were written: held against what the day recorded.
+
+    look      of each table is compared                                         it costs a day
+    --------  ----------------------------------------------------------------  --------------
+    files     its file is there, with the same size and time of change; where   a look a table
+              that differs (a copy has its own time), its number of rows
+    counts    its number of rows, as the file says it                           a footer a table
+              (a CSV file is read for it)
+    content   the same, and every row is read                                   reading it
+
+    look      is taken
+    --------  ----------------------------------------------------
+    files     of every day, whenever a destination is opened
+    counts    by `verify`
+    content   by `verify --content`, and of a day before it is written anew
+
+A day that an older version wrote has no such record: of its tables those that are there are read. A
+database has the numbers of rows alone, and tells by itself that it cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+import pyarrow as pa
+
+Look = Literal["files", "counts", "content"]
+#: What a day records of a table: `rows`, and `bytes` and `changed` (unix nanoseconds) of its file,
+#: where that could be known when it was recorded.
+Footprint = Mapping[str, int]
+#: What reading a file raises that is cut, or is something else by now.
+UNREADABLE = (OSError, pa.ArrowException, msgspec.MsgspecError, ValueError)
+#: Tables of which a sentence tells.
+TOLD_MAX = 3
+
+
+class Readable(Protocol):
+    """How a file tells its rows."""
+
+    def rows(self, path: Path) -> int:
+        """How many rows a file has."""
+
+    def read(self, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+        """A file's rows, a part at a time."""
+
+
+def footprint(path: Path, rows: int) -> dict[str, int]:
+    """What is recorded of a file that is whole."""
+    facts = path.stat()
+    return {"rows": rows, "bytes": facts.st_size, "changed": facts.st_mtime_ns}
+
+
+def damage(
+    recorded: Mapping[str, Footprint],
+    path_of: Callable[[str], Path],
+    readable: Readable,
+    look: Look,
+    schemas: Mapping[str, pa.Schema],
+) -> str:
+    """What a day lacks of what it recorded, for the middle of a sentence; empty if nothing."""
+    found = list[str]()
+    for name in {**recorded, **(schemas if look == "content" else {})}:
+        path, known = path_of(name), recorded.get(name)
+        if known and not path.exists():
+            found.append(f"the table {name} is gone")
+        if not path.exists():
+            continue
+        try:
+            there = _rows(path, known, readable, look) if known else 0
+            for _ in readable.read(path, schemas[name]) if look == "content" else ():
+                pass
+        except UNREADABLE as problem:
+            found.append(f"the table {name} cannot be read: {first_line(problem)}")
+        else:
+            found += _fewer(name, there, known["rows"]) if known else []
+    return _told(found)
+
+
+def lacking(recorded: Mapping[str, int], there: Mapping[str, int]) -> str:
+    """The same of tables in a database: rows by the table's name, recorded and there."""
+    return _told([each for name in recorded for each in _fewer(name, there[name], recorded[name])])
+
+
+def first_line(problem: Exception) -> str:
+    """What a library says, without its explanations."""
+    return str(problem).partition("\n")[0]
+
+
+def _fewer(name: str, there: int, recorded: int) -> list[str]:
+    same = there == recorded
+    return [] if same else [f"the table {name} has {there:,} of {recorded:,} rows"]
+
+
+def _told(found: list[str]) -> str:
+    """Several of these as one; the first few are named."""
+    more = [f"and {len(found) - TOLD_MAX} more tables"] if len(found) > TOLD_MAX else []
+    return "; ".join([*found[:TOLD_MAX], *more])
+
+
+def _rows(path: Path, known: Footprint, readable: Readable, look: Look) -> int:
+    """How many rows a file has; those that are known, where it is as it was."""
+    if look == "files" and footprint(path, known["rows"]) == known:
+        return known["rows"]
+    return readable.rows(path)

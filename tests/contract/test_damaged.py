@@ -1,0 +1,238 @@
+"""All tables of a day, or none: what becomes of a day of which a table or rows are missing in the destination.
+
+A day has forty conversations. Somebody takes something of it away behind our back, and it is fetched or verified again.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from tests.contract.kinds import SINKS, Kind
+from tests.contract.place import BOTH_DAYS, DAY, HOUR, TALKS, Place
+from tests.crash.steps import Crash, Stepping, Steps
+from tests.inprocess import talk, world
+from tests.readback import database, everything
+
+from lastpage import Summary
+
+SIX_HOURS = "2023-10-10T06:00Z/2023-10-10T12:00Z"
+ONE, TWO, *_ = TALKS
+Damage = Callable[[Place], None]
+
+
+@pytest.fixture(params=[name for name, kind in SINKS.items() if kind.replaces])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return SINKS[request.param]
+
+
+def run_sql(place: Place, statement: str) -> None:
+    with duckdb.connect(place.path) as db:
+        db.execute(statement)
+
+
+def lose_table(place: Place) -> None:
+    """The file of a table is gone; in a database the table is."""
+    if place.path.is_dir():
+        shutil.rmtree(place.path / "sessions" / "day=2023-10-10")
+    else:
+        run_sql(place, "drop table sessions")
+
+
+def lose_rows(place: Place, table: str = "sessions") -> None:
+    """Half of the rows of a table are gone."""
+    if not place.path.is_dir():
+        half = f"(select conversation_id from conversations order by all limit {len(TALKS) // 2})"
+        run_sql(place, f"delete from {table} where conversation_id in {half}")
+        return
+    (path,) = (place.path / table / "day=2023-10-10").glob("part.*")
+    if path.suffix == ".csv":
+        header, *lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([header, *lines[: len(lines) // 2]]))
+    else:
+        rows, kept = pq.read_table(path, partitioning=None), pq.read_metadata(path).metadata or {}
+        with pq.ParquetWriter(path, rows.schema) as file:
+            file.write_table(rows.slice(0, len(rows) // 2))
+            file.add_key_value_metadata({b"lastpage": kept.get(b"lastpage", b"")})
+
+
+def lose_conversations(place: Place) -> None:
+    """Half of the conversations are gone, and what belongs to them is there."""
+    lose_rows(place, "conversations")
+
+
+DAMAGES: list[Damage] = [lose_table, lose_rows, lose_conversations]
+
+
+@pytest.fixture(params=DAMAGES, ids=lambda each: each.__name__)
+def damaged(request: pytest.FixtureRequest) -> Damage:
+    found: Damage = request.param
+    return found
+
+
+def filled(kind: Kind, folder: Path, **more: Any) -> Place:
+    """A destination that has the day, complete."""
+    made = world(per_day=0)
+    made.sandbox.world.add(*TALKS)
+    place = Place(made, kind, folder)
+    assert place.fetch(**more).coverage == "complete"
+    return place
+
+
+def notes(summary: Summary) -> str:
+    return "\n".join(summary.notes)
+
+
+def is_whole(place: Place, *talks: Any) -> bool:
+    """Whether these and no others are there, with all that belongs to them, and said to be."""
+    (proof,) = place.made.cloud().verify(place.path).proofs
+    return place.has(*talks) and proof.state == "same"
+
+
+def content(place: Place) -> Any:
+    return everything(place.path) if place.path.is_dir() else database(place.path)
+
+
+@pytest.mark.invariant("Destinations")
+def test_a_part_of_a_damaged_day(kind: Kind, tmp_path: Path, damaged: Damage) -> None:
+    """Whoever reads six hours of a damaged day gets the day whole again: it is read whole before."""
+    place = filled(kind, tmp_path)
+    damaged(place)
+    summary = place.fetch(SIX_HOURS)
+    assert summary.coverage == "complete"
+    assert "2023-10-10 is damaged" in notes(summary)
+    assert is_whole(place, *TALKS)
+    assert "damaged" not in notes(place.fetch(SIX_HOURS))
+
+
+@pytest.mark.invariant("Destinations")
+def test_the_damaged_day(kind: Kind, tmp_path: Path, damaged: Damage) -> None:
+    """Whoever reads a damaged day gets it whole again, in one reading."""
+    place = filled(kind, tmp_path)
+    damaged(place)
+    summary = place.fetch()
+    assert (summary.coverage, summary.conversations, summary.slices) == ("complete", 40, 1)
+    assert place.made.sandbox.counters["jobs.submit"] == 2
+    assert is_whole(place, *TALKS)
+
+
+@pytest.mark.invariant("Truthful")
+def test_it_is_verified(kind: Kind, tmp_path: Path, damaged: Damage) -> None:
+    """`verify` says that the day is damaged, and what is missing; a repair reads it again."""
+    place = filled(kind, tmp_path)
+    damaged(place)
+    cloud = place.made.cloud()
+    for asked in ({}, {"content": True}):
+        (proof,) = cloud.verify(place.path, **asked).changed
+        assert proof.state == "damaged"
+        assert "the table" in proof.why
+    assert [each.state for each in cloud.verify(place.path, repair=True).proofs] == ["same"]
+    assert is_whole(place, *TALKS)
+
+
+@pytest.mark.invariant("Destinations")
+def test_what_the_api_has_no_more(kind: Kind, tmp_path: Path, damaged: Damage) -> None:
+    """Where the API no longer has the day, it is named as damaged, exit code 3, and nothing is taken away."""
+    place = filled(kind, tmp_path)
+    damaged(place)
+    place.made.sandbox.world.remove(*(each.id for each in TALKS))
+    before = content(place)
+    for span in (SIX_HOURS, "2023-10-10", "2023-10-10"):
+        summary = place.fetch(span)
+        assert summary.coverage == "short"
+        assert "2023-10-10 is damaged" in notes(summary)
+        assert "nothing of it was changed" in notes(summary)
+        place.made.clock.sleep(3_600)
+        assert content(place).items() >= before.items()
+
+
+def test_a_row_that_is_gone(kind: Kind, tmp_path: Path) -> None:
+    """A damaged day waits until each of its rows came again, or is proved to be gone."""
+    place = filled(kind, tmp_path)
+    place.made.sandbox.world.remove(ONE.id)
+    lose_rows(place)
+    before = content(place)
+    summary = place.fetch()
+    assert summary.coverage == "short"
+    assert "1 of its conversations did not come again" in notes(summary)
+    assert content(place) == before
+    place.made.clock.sleep(3_600)
+    assert place.fetch().coverage == "complete"
+    assert is_whole(place, *TALKS[1:])
+
+
+def test_a_short_reading_of_a_damaged_day(kind: Kind, tmp_path: Path) -> None:
+    """An incomplete reading changes nothing of a damaged day."""
+    place = filled(kind, tmp_path)
+    lose_rows(place)
+    before = content(place)
+    place.made.sandbox.faults.put("jobs.status", *["fail-job"] * 4)
+    summary = place.fetch(paginate="cursor")
+    assert (summary.coverage, content(place)) == ("short", before)
+    assert place.fetch(paginate="cursor").coverage == "complete"
+    assert is_whole(place, *TALKS)
+
+
+def test_attributes_are_not_given_up(kind: Kind, tmp_path: Path) -> None:
+    """A damaged day of a job is not written anew by page numbers, which bring no attributes."""
+    place = filled(kind, tmp_path)
+    lose_rows(place)
+    before = content(place)
+    summary = place.fetch(paginate="pages")
+    assert (summary.coverage, content(place)) == ("short", before)
+    assert "page numbers bring no participant attributes" in notes(summary)
+
+
+def test_another_day(kind: Kind, tmp_path: Path) -> None:
+    """A damaged day that nobody asked for is named, and left alone."""
+    place = filled(kind, tmp_path)
+    lose_rows(place)
+    before = place.ids("sessions")
+    summary = place.fetch("2023-10-11")
+    assert summary.coverage == "complete"
+    assert "2023-10-10 is damaged" in notes(summary)
+    assert place.ids("sessions") == before
+
+
+@pytest.mark.invariant("Crash-safe")
+def test_a_run_that_goes_on(kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day of an unfinished run that is damaged since it was written is read again, whole."""
+    monkeypatch.setattr("lastpage.planning.slices.JOB_ROWS", 50)
+    made = world(per_day=0)
+    others = [talk(100 + number, DAY + 24 * HOUR + number * HOUR / 2) for number in range(40)]
+    made.sandbox.world.add(*TALKS, *others)
+    place, steps = Place(made, kind, tmp_path), Steps()
+    place.fetch(BOTH_DAYS, transport=Stepping(made.sandbox, steps), disk=steps.disk)
+    shutil.rmtree(tmp_path)
+    steps = Steps(steps.names.index("ledger end") + 1)
+    with pytest.raises(Crash):
+        place.fetch(BOTH_DAYS, transport=Stepping(made.sandbox, steps), disk=steps.disk)
+    lose_rows(place)
+    assert place.fetch(BOTH_DAYS).coverage == "complete"
+    assert place.has(*TALKS, *others)
+
+
+@pytest.mark.invariant("Crash-safe")
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])
+def test_a_crash_while_it_is_repaired(kind: Kind, tmp_path: Path, every: int) -> None:
+    """Killed at any step while a damaged day is read again, and run again: it is whole."""
+    before = tmp_path / "before"
+    before.mkdir()
+    place = filled(kind, before)
+    lose_table(place)
+    steps = Steps()
+    copy = Place(place.made, kind, Path(shutil.copytree(before, tmp_path / "0")))
+    copy.fetch(SIX_HOURS, transport=Stepping(place.made.sandbox, steps), disk=steps.disk)
+    for at in range(1, len(steps.names) + 1, every):
+        there = Place(place.made, kind, Path(shutil.copytree(before, tmp_path / str(at))))
+        stopped = Steps(at, folder=there.folder)
+        with pytest.raises(Crash):
+            there.fetch(
+                SIX_HOURS, transport=Stepping(place.made.sandbox, stopped), disk=stopped.disk
+            )
+        left = Place(place.made, kind, stopped.left)
+        assert left.fetch(SIX_HOURS).coverage == "complete", stopped.names[-1]
+        assert is_whole(left, *TALKS), (at, stopped.names[-1])
