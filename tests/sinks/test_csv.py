@@ -94,6 +94,15 @@ def test_breaks_between_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert pa.concat_tables(Csv().read(path, table.schema)).equals(table), block
 
 
+def test_empty_parts(tmp_path: Path) -> None:
+    """A part without rows writes nothing, and a table of nothing else is a header."""
+    rows = pa.table({"name": ["a", "b"]})
+    for parts in ([], [rows], [rows, rows]):
+        tables = [rows[:0], *(pa.concat_tables([rows[:0], each, rows[:0]]) for each in parts)]
+        path = written(tmp_path / Csv.file, *tables, rows[:0])
+        assert path.read_text() == '"name"\n' + '"a"\n"b"\n' * len(parts)
+
+
 def test_one_column(tmp_path: Path) -> None:
     """A null that is all of its line is a row."""
     table = pa.table({"name": pa.array(["a", None, "", None])})

@@ -41,6 +41,8 @@ METADATA_KEY = b"lastpage"
 FACTS_FILE = "_lastpage.json"
 #: Text of a CSV file that is parsed at once. A line that is longer makes it grow.
 BLOCK_BYTES = 8 * 1024**2
+#: What stands for NUL while a CSV file is parsed: no text in UTF-8 has this byte.
+FOR_NUL = b"\xff"
 
 
 # Parquet ----------------------------------------------------------------------------------------
@@ -149,7 +151,9 @@ class CsvWriter:
 
     def write(self, table: pa.Table) -> None:
         columns = [_spelt(column) for column in table.columns]
-        self._file.write_table(pa.table(columns, schema=self._schema))
+        # Before pyarrow 24, an empty chunk writes once more what was written last.
+        if len(table):
+            self._file.write_table(pa.table(columns, schema=self._schema).combine_chunks())
 
     def describe(self, facts: dict[str, Any]) -> None:
         # What stands beside a file can tell of it, too, once it is whole.
@@ -172,8 +176,11 @@ def _facts_file(path: Path) -> Path:
 
 def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:
     """A CSV file's rows, a block of so many bytes at a time."""
-    types = {field.name: field.type for field in _spelt_schema(schema)}
-    # Moments are parsed as such; lists are read from their texts afterwards.
+    # Texts are read as bytes first, lists from their texts afterwards; moments are parsed as such.
+    types = {
+        field.name: pa.binary() if field.type == pa.string() else field.type
+        for field in _spelt_schema(schema)
+    }
     types |= {field.name: field.type for field in schema if pa.types.is_timestamp(field.type)}
     options = pacsv.ConvertOptions(
         column_types=types,
@@ -186,7 +193,7 @@ def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:
         false_values=["false"],
     )
     with (
-        _WholeBreaks(path) as file,
+        _Readable(path) as file,
         pacsv.open_csv(
             file,
             read_options=pacsv.ReadOptions(block_size=block),
@@ -197,20 +204,36 @@ def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:
     ):
         for batch in reader:
             columns = [
-                _lists(values, field.type) if pa.types.is_list(field.type) else values
+                _typed(values, field.type, nul=file.nul)
                 for values, field in zip(batch.columns, schema, strict=True)
             ]
             yield pa.table(columns, schema=schema)
 
 
-class _WholeBreaks(FileIO):
-    """A file no block of which ends between CR and LF: there pyarrow loses the LF of a text."""
+class _Readable(FileIO):
+    """A file without what pyarrow's CSV misreads, even in quotes.
+
+    Where a block ends between CR and LF, the LF is lost: so no block ends there. Before pyarrow 26,
+    a quote soon after NUL is overlooked: so a byte that UTF-8 has not stands for NUL.
+    """
+
+    nul = False
 
     def read(self, size: int | None = -1, /) -> bytes:
         block = super().read(size) or b""
         kept = block.rstrip(b"\r") or block
         self.seek(len(kept) - len(block), SEEK_CUR)
-        return kept
+        self.nul |= b"\0" in kept
+        return kept.replace(b"\0", FOR_NUL)
+
+
+def _typed(values: pa.Array, wanted: pa.DataType, *, nul: bool) -> pa.Array:
+    """A column with the type that was written; raises `ArrowInvalid` for what is not UTF-8."""
+    if not pa.types.is_binary(values.type):
+        return values
+    bytes_ = pc.replace_substring(values, FOR_NUL, b"\0") if nul else values
+    texts = bytes_.cast(pa.string())
+    return _lists(texts, wanted) if pa.types.is_list(wanted) else texts
 
 
 def _spelt_schema(schema: pa.Schema) -> pa.Schema:
