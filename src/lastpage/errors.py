@@ -9,6 +9,7 @@
     │   └── UnavailableError 5    the API did not answer, or not in time, or with nonsense
     ├── DestinationError     6    the destination cannot be written
     │   ├── ForeignError     6    lastpage did not make what is there
+    │   ├── DamagedError     6    what is there cannot be read any more
     │   └── InUseError       7    another run writes to the destination
     └── Interrupted        130    the run was stopped; running it again goes on
 
@@ -105,6 +106,16 @@ class ForeignError(DestinationError):
     def __init__(self, what: str, advice: str = "give another destination, or remove it") -> None:
         super().__init__(f"{what}; {advice}")
         self.what = what
+
+
+class DamagedError(DestinationError):
+    """What was written cannot be read any more: `path` is what, `remove` what makes room for it."""
+
+    def __init__(self, path: object, problem: object, remove: object) -> None:
+        super().__init__(
+            f"{path} cannot be read ({problem}): it is damaged, or lastpage did not make it; put "
+            f"back a copy, or remove {remove} and run the same command again: it is fetched anew"
+        )
 
 
 class InUseError(DestinationError):

@@ -3,6 +3,7 @@
 A day has forty conversations. Somebody takes something of it away behind our back, and it is fetched or verified again.
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -162,6 +163,40 @@ def test_a_row_that_is_gone(kind: Kind, tmp_path: Path) -> None:
     place.made.clock.sleep(3_600)
     assert place.fetch().coverage == "complete"
     assert is_whole(place, *TALKS[1:])
+
+
+@pytest.mark.parametrize(("gone", "coverage"), [(0, "complete"), (2, "complete"), (3, "short")])
+def test_rows_that_cannot_be_read(tmp_path: Path, gone: int, coverage: str) -> None:
+    """Of rows that cannot be read only the number is known: as many have to come, up to the counts' error."""
+    place = filled(SINKS["parquet"], tmp_path)
+    (path,) = place.path.glob("conversations/*/part.parquet")
+    damaged = bytearray(path.read_bytes())
+    damaged[4:200] = bytes(196)
+    path.write_bytes(damaged)
+    place.made.sandbox.world.remove(*(each.id for each in TALKS[:gone]))
+    summary = place.fetch()
+    assert summary.coverage == coverage
+    if coverage == "short":
+        assert "37 conversations came, and it had 40, not all of which can be read" in notes(
+            summary
+        )
+        assert path.read_bytes() == damaged
+    else:
+        assert is_whole(place, *TALKS[gone:])
+
+
+def test_damage_that_no_quick_look_shows(tmp_path: Path) -> None:
+    """A file that is damaged and looks as before: who reads a part of the day changes nothing, and hears what reads it whole."""
+    place = filled(SINKS["parquet"], tmp_path)
+    (path,) = place.path.glob("sessions/*/part.parquet")
+    whole, facts = path.read_bytes(), path.stat()
+    path.write_bytes(whole[:4] + bytes(196) + whole[200:])
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    summary = place.fetch(SIX_HOURS)
+    assert summary.coverage == "short"
+    assert "verify --content --repair reads them" in notes(summary)
+    assert place.made.cloud().verify(place.path, content=True, repair=True).changed == []
+    assert is_whole(place, *TALKS)
 
 
 def test_a_short_reading_of_a_damaged_day(kind: Kind, tmp_path: Path) -> None:

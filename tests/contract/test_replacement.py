@@ -18,7 +18,7 @@ from tests.contract.place import BOTH_DAYS, DAY, HOUR, TALKS, Place
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import NOW, InProcess, talk, world
 
-from lastpage import DestinationError, Summary
+from lastpage import Summary
 from lastpage.api.messages import Answer, Call
 from lastpage_sandbox import Skeleton
 
@@ -483,20 +483,6 @@ def test_it_is_remembered_in_the_ledger(kind: Kind, tmp_path: Path) -> None:
     place.made.clock.sleep(3600)
     place.fetch()
     assert remembered() == []
-
-
-def test_rows_that_cannot_be_read(tmp_path: Path) -> None:
-    """Where the rows that are there cannot be read, nothing is changed, and the sentence names the place; exit code 6."""
-    place = filled(SINKS["parquet"], tmp_path, *TALKS)
-    (path,) = place.path.glob("conversations/*/part.parquet")
-    damaged = bytearray(path.read_bytes())
-    damaged[4:200] = bytes(196)
-    path.write_bytes(damaged)
-    with pytest.raises(DestinationError) as refused:
-        place.fetch()
-    assert refused.value.exit_code == 6
-    assert str(place.path) in str(refused.value)
-    assert path.read_bytes() == damaged
 
 
 @dataclass

@@ -150,9 +150,7 @@ def test_a_file_that_was_cut(place: Place) -> None:
         pytest.skip("databases and folders are put back whole")
     stopped(place, "ledger end")
     place.path.write_bytes(place.path.read_bytes()[:-10])
-    with pytest.raises(
-        DestinationError, match="or remove the file, and run the same command again"
-    ):
+    with pytest.raises(DestinationError, match=r"or remove .* and run the same command again"):
         place.fetch(BOTH_DAYS)
     place.path.unlink()
     check(place)

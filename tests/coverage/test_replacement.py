@@ -1,9 +1,14 @@
-"""The rule by which rows leave, as a table."""
+"""The rule by which rows leave, as a table; and when a damaged day is written anew."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from lastpage.coverage.replacement import APART_S, Finding, is_mass, ruled
+from lastpage.coverage.ranges import Range
+from lastpage.coverage.replacement import APART_S, Finding, hindrance, is_mass, ruled
 from lastpage.ledger.records import Absence
+from lastpage.query.interval import Interval
 
 NOW = 1_700_000_000.0
 
@@ -62,3 +67,44 @@ def test_what_is_remembered(finding: Finding, since: float | None) -> None:
     """The first of the same findings; silence forgets nothing, and who is there is forgotten."""
     absence = ruled(finding, Absence("gone", NOW - 60), NOW)[1]
     assert (absence and absence.since) == since
+
+
+def hours(first: float, last: float, **more: Any) -> Range:
+    start = datetime(2023, 10, 10, tzinfo=UTC)
+    interval = Interval(start + timedelta(hours=first), start + timedelta(hours=last))
+    facts = {"route": "cursor", "coverage": "complete", "finality": "final", "conversations": 40}
+    return Range(interval, as_of=start + timedelta(days=3), **{**facts, **more})
+
+
+@pytest.mark.parametrize(
+    ("held", "new", "staying", "is_cut", "why"),
+    [
+        ([hours(0, 24)], [hours(0, 24)], 0, False, ""),
+        ([hours(0, 12)], [hours(0, 24)], 0, False, ""),
+        ([hours(0, 24)], [hours(0, 12), hours(12, 24)], 0, False, ""),
+        ([hours(0, 24, coverage="short")], [hours(0, 24)], 0, False, ""),
+        ([], [hours(0, 24)], 0, False, ""),
+        ([hours(0, 24)], [hours(6, 12)], 0, False, "not all of its hours"),
+        ([hours(0, 6), hours(12, 24)], [hours(0, 12)], 0, False, "not all of its hours"),
+        ([hours(0, 24)], [hours(0, 24, coverage="unproven")], 0, False, "not complete"),
+        (
+            [hours(0, 24)],
+            [hours(0, 12), hours(12, 24, coverage="short")],
+            0,
+            False,
+            "not complete",
+        ),
+        ([hours(0, 24)], [hours(0, 24)], 1, False, "1 of its conversations"),
+        ([hours(0, 24)], [hours(0, 24, conversations=37)], 0, False, ""),
+        ([hours(0, 24)], [hours(0, 24, conversations=38)], 0, True, ""),
+        ([hours(0, 24)], [hours(0, 24, conversations=37)], 0, True, "37 conversations came"),
+        ([hours(0, 24)], [hours(0, 24, route="pages")], 0, False, "no participant attributes"),
+        ([hours(0, 24, route="pages")], [hours(0, 24, route="pages")], 0, False, ""),
+    ],
+)
+def test_what_hinders(
+    held: list[Range], new: list[Range], staying: int, is_cut: bool, why: str
+) -> None:
+    """A damaged day is written anew by a reading of all of its hours, complete, with its rows and attributes."""
+    found = hindrance(held, new, staying, is_cut=is_cut)
+    assert (why in found) if why else not found

@@ -164,7 +164,7 @@ def test_the_facts_are_gone(tmp_path: Path) -> None:
     """A CSV file without what says that it is ours is not taken for ours."""
     world(per_day=4).cloud().fetch(DAY, tmp_path, format="csv")
     (tmp_path / "conversations" / f"day={DAY}" / "_lastpage.json").unlink()
-    with pytest.raises(DestinationError, match="not written by lastpage"):
+    with pytest.raises(DestinationError, match="or lastpage did not make it"):
         world(per_day=4).cloud().fetch(DAY, tmp_path)
 
 

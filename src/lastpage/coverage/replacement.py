@@ -35,6 +35,8 @@ tables, or not at all:
     a reading of them is not complete                       reading counts as `short`: exit code 3
     a row that is there did not come, and does not leave
     by the rules above
+    not all rows can be read, and fewer came than it had,
+    beyond the counts' error
     a job had brought attributes, and this reading has none
     else                                                    it is written anew
 
@@ -52,6 +54,7 @@ from datetime import datetime
 from typing import Literal
 
 from lastpage.coverage.ranges import Range, minus
+from lastpage.coverage.weighing import weigh
 from lastpage.ledger.records import Absence
 
 Finding = Literal["gone", "unmatched", "moved", "stranded", "there", "unanswered"]
@@ -80,18 +83,24 @@ def is_mass(missing: int, day: int) -> bool:
     return missing * 2 > day or (missing > MASS_ROWS and missing * 100 > day)
 
 
-def hindrance(held: Sequence[Range], new: Sequence[Range], staying: int) -> str:
+def hindrance(
+    held: Sequence[Range], new: Sequence[Range], staying: int, *, is_cut: bool = False
+) -> str:
     """Why a damaged day is not written anew, as a sentence goes on; empty where nothing hinders.
 
-    `held` is what the day holds, `new` what was read, `staying` how many rows do not leave.
+    `held` is what the day has recorded, `new` what was read, `staying` how many of the rows that
+    are there do not leave; `is_cut` says that some of them cannot be read.
     """
     read = [each.interval for each in new]
     if any(minus(each.interval, read) for each in held):
-        return "not all of its hours were read"
+        return "not all of its hours were read; verify --content --repair reads them"
     if not all(each.is_complete for each in new):
         return "the reading was not complete"
     if staying:
         return f"{staying:,} of its conversations did not come again"
+    had, came = (sum(each.conversations for each in ranges) for ranges in (held, new))
+    if is_cut and weigh(had, came) != "complete":
+        return f"{came:,} conversations came, and it had {had:,}, not all of which can be read"
     if any(each.has_attributes for each in held) and not all(each.has_attributes for each in new):
         return "page numbers bring no participant attributes"
     return ""

@@ -42,6 +42,8 @@ class Missing:
     remembered: set[str] = field(default_factory=set)
     #: All rows of the hours to which rows are only added.
     untouched: Starts = field(default_factory=dict)
+    #: Whether there are more rows, which cannot be read.
+    is_cut: bool = False
 
 
 @dataclass(slots=True)
@@ -87,12 +89,12 @@ class Decision:
             replace(each, coverage="short", finality="provisional") for each in self.ranges
         ]
 
-    def spare_damaged(self, held: Sequence[Range], place: str) -> None:
+    def spare_damaged(self, held: Sequence[Range], missing: Missing, place: str) -> None:
         """A damaged day that cannot be written anew stays as it is, and so does what is remembered.
 
-        `held` is what it holds.
+        `held` is what it has recorded.
         """
-        why = hindrance(held, self.ranges, len(self.staying)) if self.damage else ""
+        why = hindrance(held, self.ranges, len(self.staying), is_cut=missing.is_cut)
         if why:
             self.damaged = (
                 f"{self.day} is damaged in {place} ({self.damage}); nothing of it was changed, "

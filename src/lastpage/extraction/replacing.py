@@ -20,6 +20,7 @@ from lastpage.coverage.evidence import Sighting
 from lastpage.coverage.lookup import IDS_MAX, matched_by_id, starts_by_id
 from lastpage.coverage.ranges import accepted, added, disproved
 from lastpage.coverage.replacement import Finding, Ruling, is_mass
+from lastpage.errors import DamagedError
 from lastpage.extraction.decision import LEAVE, STAY, Decision, Missing, Starts
 from lastpage.extraction.rows import Group, Rows
 from lastpage.extraction.run import Fetching
@@ -129,7 +130,7 @@ class Replacing:
         """What is to be written of a day; None while that depends on slices still to be read."""
         ranges, before = group.ranges(day), self.fetching.ledger.absences(day)
         damage = self.sink.damage(day, content=True)
-        starts = self._disproved(group, day)
+        starts = [] if damage else self._disproved(group, day)
         held = [] if damage else disproved(self.sink.held(day), starts)
         parts = accepted(held, ranges)
         missing = self._missing(group, day, parts, added(held, ranges), before.keys())
@@ -147,7 +148,8 @@ class Replacing:
             now = self.fetching.client.server_now()
             for text, start in missing.starts.items():
                 decision.rule(text, start, findings.get(text, "unanswered"), now)
-        decision.spare_damaged(self.sink.held(day), self.place)
+        if damage:
+            decision.spare_damaged(self.sink.held(day), missing, self.place)
         return decision
 
     def _disproved(self, group: Group, day: date) -> list[datetime]:
@@ -182,22 +184,29 @@ class Replacing:
         slices = [rows.planned.slice.number for rows in group.rows if day in rows.days]
         came = frozenset[bytes]().union(*(ledger.owned(run, number) for number in slices))
         missing = Missing()
-        for text, start in self._rows(day):
-            missing.rows += 1
-            comes = digest(text) in came
-            if any(start in part for part in only_added):
-                missing.untouched[text] = start
-            elif not comes and any(start in part for part in parts):
-                missing.starts[text] = start
-            if not comes and text in remembered:
-                missing.remembered.add(text)
+        try:
+            for text, start in self._rows(day):
+                missing.rows += 1
+                comes = digest(text) in came
+                if any(start in part for part in only_added):
+                    missing.untouched[text] = start
+                elif not comes and any(start in part for part in parts):
+                    missing.starts[text] = start
+                if not comes and text in remembered:
+                    missing.remembered.add(text)
+        except DamagedError:
+            # What cannot be read is there no more; how many there were is recorded.
+            missing.is_cut = True
         return missing
 
     def _rows(self, day: date) -> Iterator[Sighting]:
         """The conversations that the destination has of a day, and when they start."""
         for table in self.sink.read(CONVERSATIONS, day):
             columns = (table.column(name).to_pylist() for name in (KEY, START))
-            yield from zip(*columns, strict=True)
+            # In a damaged file a row may lack what a row of ours has.
+            yield from (
+                (text, start) for text, start in zip(*columns, strict=True) if text and start
+            )
 
     # Its questions --------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ sentence that says what to do:
     -----------------------------------  -----------------  --------------------------------------
     another program holds the file       `InUseError`       wait for it, or close it there
     it is no DuckDB database             `ForeignError`     give another destination
-    what it reads is not what it wrote   `DestinationError` put back a copy, or remove it
+    what it reads is not what it wrote   `DamagedError`     put back a copy, or remove it
     anything else (a full disk mostly)   `DestinationError` make room
 """
 
@@ -21,10 +21,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from lastpage.errors import DestinationError, ForeignError, InUseError
+from lastpage.errors import DamagedError, DestinationError, ForeignError, InUseError
 from lastpage.files import Disk, named_statements
 
 SQL = named_statements("lastpage.sinks", "duckdb.sql")
+#: What it says of a file that is not as it wrote it (seen in 1.4 and 2.0: cut, and overwritten).
+DAMAGED = ("Corrupt", "does not match", "Could not read enough", "deserialize", "end of file")
 READ_ONLY = ", read_only"
 #: What waits in the log before it is moved into the tables: small days are moved together.
 LOG_BYTES_MAX = 64 * 1024 * 1024
@@ -96,7 +98,8 @@ class DatabaseFile:
 
     def _rows(self, name: str, table: str = "") -> list[dict[str, Any]]:
         """By way of Arrow: the times of DuckDB's own rows need a package that it does not bring."""
-        return list(self._db.sql(SQL[name].format(table=table)).to_arrow_table().to_pylist())
+        with explained(self.path):
+            return list(self._db.sql(SQL[name].format(table=table)).to_arrow_table().to_pylist())
 
     def _columns(self) -> dict[str, set[str]]:
         """The columns of each table of the file."""
@@ -125,6 +128,10 @@ def explained(path: Path) -> Iterator[None]:
             ) from None
         if "not a valid DuckDB" in what:
             raise ForeignError(f"{path} is not a DuckDB database") from None
+        if any(each in what for each in DAMAGED):
+            log = path.with_name(path.name + ".wal")
+            remove = f"{path} and {log}" if log.exists() else path
+            raise DamagedError(path, what, remove) from None
         raise DestinationError(
             f"cannot write to {path}: {what}; make room or give another destination, "
             "then run the same command again"

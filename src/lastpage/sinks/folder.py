@@ -30,7 +30,15 @@ from lastpage.errors import DestinationError, ForeignError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.day import Change, batched, within
 from lastpage.sinks.intact import Look, damage, footprint
-from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, explained, refuse_newer
+from lastpage.sinks.sink import (
+    NONE_STAYS,
+    Identity,
+    Pages,
+    Written,
+    explained,
+    read_back,
+    refuse_newer,
+)
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
@@ -174,7 +182,7 @@ class Folder:
         """A day of a table, a part at a time, with the columns of the selection."""
         path = self.folder / self._file(table, day)
         if path.exists():
-            with explained(self.folder, pa.ArrowException):
+            with read_back(path, path.parent, pa.ArrowException):
                 yield from self._format.read(path, self._shredder.schemas[table])
 
     def _write(self, staged: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
@@ -257,13 +265,14 @@ class Folder:
 
     def _facts(self, path: Path) -> dict[str, Any]:
         """What a file of conversations records of itself; refuses one of other software."""
-        try:
+        with read_back(path, path.parent, pa.ArrowException, RecursionError):
             found = self._format.facts(path)
             facts: dict[str, Any] = msgspec.json.decode(found, type=dict[str, Any]) if found else {}
-        except (OSError, pa.ArrowException, msgspec.MsgspecError, RecursionError):
-            facts = {}
         if not isinstance(facts.get("version"), int):
-            raise ForeignError(f"{path} was not written by lastpage")
+            raise ForeignError(
+                f"{path} was not written by lastpage",
+                f"give another destination; or, if you do not need it, remove {path.parent}",
+            )
         refuse_newer(path, facts["version"], VERSION)
         return facts
 

@@ -18,6 +18,7 @@ import hashlib
 import io
 import os
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -30,9 +31,9 @@ import zstandard
 
 from lastpage.api.records import Raw, read_head
 from lastpage.coverage.ranges import Range, refuse_overlap
-from lastpage.errors import DestinationError, ForeignError, InUseError
+from lastpage.errors import DamagedError, DestinationError, ForeignError, InUseError
 from lastpage.files import Disk, lock
-from lastpage.sinks.sink import Identity, Pages, by_day, explained, refuse_newer
+from lastpage.sinks.sink import Identity, Pages, by_day, explained, read_back, refuse_newer
 
 GZIP_LEVEL = 6
 ZSTD_LEVEL = 3
@@ -110,8 +111,8 @@ class JsonLines:
         if size < self._length:
             raise DestinationError(
                 f"{self.path} is shorter than what was written to it: it was cut, or an older copy "
-                "took its place; put back what was there, or remove the file, and run the same "
-                "command again: then it is fetched anew"
+                "took its place; put back what was there, or "
+                f"remove {self.path} and run the same command again: it is fetched anew"
             )
         return size
 
@@ -131,7 +132,7 @@ class JsonLines:
     def ids(self) -> Iterator[str]:
         """The id of each line, read back."""
         with (
-            explained(self.path),
+            read_back(self.path, self.path, EOFError, zlib.error, zstandard.ZstdError),
             self.path.open("rb") as file,
             inflated(file, self.path.name) as texts,
         ):
@@ -221,8 +222,8 @@ class JsonLines:
                 "since what is recorded beside a file is that user's alone"
             ) from None
         except (OSError, msgspec.MsgspecError, RecursionError, *MALFORMED):
-            raise DestinationError(
-                f"{self._record} cannot be read; remove it together with {self.path}"
+            raise DamagedError(
+                self._record, "it is no record of a file", f"{self._record} and {self.path}"
             ) from None
 
 

@@ -28,10 +28,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
+import msgspec
+
 from lastpage.api.records import Raw
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import Ruling
-from lastpage.errors import DestinationError, UsageError
+from lastpage.errors import DamagedError, DestinationError, UsageError
 from lastpage.files import Disk
 from lastpage.query.interval import Interval
 from lastpage.query.query import other_filters
@@ -211,6 +213,24 @@ def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
             f"cannot write to {path}: {what}; fix that, then run the same command again: "
             "it goes on where it stopped"
         ) from None
+
+
+@contextmanager
+def read_back(path: Path, remove: Path, *others: type[Exception]) -> Iterator[None]:
+    """Turn what goes wrong with reading a file of ours into a `DamagedError` that names it.
+
+    To `remove` something is what people can do; `others` is what a library raises for damage.
+    """
+    problems: tuple[type[Exception], ...] = (OSError, ValueError, msgspec.MsgspecError, *others)
+    try:
+        yield
+    except PermissionError as problem:
+        raise DestinationError(
+            f"cannot read {path}: {problem.strerror}; run it as a user who may read it"
+        ) from None
+    except problems as problem:
+        what = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
+        raise DamagedError(path, what or type(problem).__name__, remove) from None
 
 
 def by_day(ranges: Iterable[Range]) -> dict[date, list[Range]]:
