@@ -173,7 +173,7 @@ def submit_as_then(made: World) -> None:
         span = f"2023-10-{day}T00:00:00.000Z/2023-10-{day + 1}T00:00:00.000Z"
         body = {"interval": span, "startOfDayIntervalMatching": True}
         asked = Asked("POST", "", {}, {}, b"", json=body)
-        made.sandbox.jobs.submit(asked, round(made.clock.now() * 1000))
+        made.sandbox.jobs.submit(asked, made.sandbox.clock.at())
 
 
 @every(cases.STAGED)

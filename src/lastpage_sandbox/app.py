@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from werkzeug.wrappers import Request, Response
 
-from lastpage_sandbox.clock import Clock
+from lastpage_sandbox.clock import At, Clock
 from lastpage_sandbox.control import PLANE, Control
 from lastpage_sandbox.faults import Faults, disturb, refuse
 from lastpage_sandbox.handlers import Handlers
@@ -182,7 +182,7 @@ class Sandbox:
             number = self.counters.total()
             context = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
         self._kill_if_told(number)
-        asked = replace(asked, words=self.faults.take(route.endpoint, self.now()))
+        asked = replace(asked, words=self.faults.take(route.endpoint, self.clock.at().waited_s))
         disturb(asked.words, self._sleep)
         limits: dict[str, str] = {}
         try:
@@ -198,12 +198,12 @@ class Sandbox:
     def _answer(
         self, asked: Asked, route: Route, names: tuple[str, ...], limits: dict[str, str]
     ) -> tuple[Asked, Reply]:
-        now, allowed = self.now(), self.settings.requests_per_minute
+        at, allowed = self.clock.at(), self.settings.requests_per_minute
         if route.endpoint == "token":
             refuse(asked.words, allowed)
-            return asked, self._oauth.issue(asked, now)
+            return asked, self._oauth.issue(asked, at.waited_s)
         try:
-            self._admit(asked, now, limits)
+            self._admit(asked, at, limits)
         finally:
             refuse(
                 asked.words, allowed
@@ -212,14 +212,14 @@ class Sandbox:
             raise Refusal(404, "not found", "HTTP 404 Not Found")
         asked = _with_json(asked)
         self._oauth.allow(*route.needed)
-        return asked, self._handlers.answer(asked, route.endpoint, names, self._now_ms())
+        return asked, self._handlers.answer(asked, route.endpoint, names, at)
 
-    def _admit(self, asked: Asked, now: float, limits: dict[str, str]) -> None:
+    def _admit(self, asked: Asked, at: At, limits: dict[str, str]) -> None:
         """Token and allowance; `limits` gets the headers that tell of the latter."""
-        self._oauth.check(asked, now, expire="expire-token" in asked.words)
-        over = self._limiter.count(now)
+        self._oauth.check(asked, at.waited_s, expire="expire-token" in asked.words)
+        over = self._limiter.count(at.waited_s)
         if self.settings.rate_headers:
-            limits.update(self._limiter.headers(now))
+            limits.update(self._limiter.headers(at.waited_s))
         if over is not None:
             raise throttled(over, self.settings.requests_per_minute)
 
@@ -236,7 +236,7 @@ class Sandbox:
             os.kill(self._victim[0], signal.SIGKILL)
 
     def _now_ms(self) -> int:
-        return int(self.now() * 1000)
+        return self.clock.at().now_ms
 
 
 def _with_json(asked: Asked) -> Asked:

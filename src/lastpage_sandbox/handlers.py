@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from lastpage_sandbox.aggregates import AggregatesQuery
+from lastpage_sandbox.clock import At
 from lastpage_sandbox.jobs import Jobs
 from lastpage_sandbox.library import Library
 from lastpage_sandbox.lists import Lists
@@ -32,12 +33,14 @@ class Handlers:
         self.lists = Lists(settings)
         self.organization = Organization(settings)
 
-    def answer(self, asked: Asked, endpoint: str, names: tuple[str, ...], now_ms: int) -> Reply:
+    def answer(self, asked: Asked, endpoint: str, names: tuple[str, ...], at: At) -> Reply:
         """One request; one at a time, since queries may change what they look at."""
         with self._turn:
             match endpoint:
                 case "token.read":
-                    return self.organization.token(self._oauth.ends_at(asked))
+                    return self.organization.token(
+                        at.now_s + self._oauth.left_s(asked, at.waited_s)
+                    )
                 case "token.revoke":
                     return self._revoke(asked)
                 case "organization":
@@ -45,30 +48,30 @@ class Handlers:
                 case "retention":
                     return self.organization.retention()
                 case "aggregates.query":
-                    return self.aggregates.answer(asked, now_ms)
+                    return self.aggregates.answer(asked, at.now_ms)
                 case "queues" | "users" | "wrapupcodes" | "divisions":
                     return self.lists.page(endpoint, asked)
                 case _:
-                    return self._details(asked, endpoint, names, now_ms)
+                    return self._details(asked, endpoint, names, at)
 
-    def _details(self, asked: Asked, endpoint: str, names: tuple[str, ...], now_ms: int) -> Reply:
+    def _details(self, asked: Asked, endpoint: str, names: tuple[str, ...], at: At) -> Reply:
         match endpoint:
             case "details.query":
-                return self.details.answer(asked, now_ms)
+                return self.details.answer(asked, at.now_ms)
             case "jobs.submit":
-                return self.jobs.submit(asked, now_ms)
+                return self.jobs.submit(asked, at)
             case "jobs.status":
-                return self.jobs.status(asked, names[0], now_ms)
+                return self.jobs.status(asked, names[0], at)
             case "jobs.results":
-                return self.jobs.results(asked, names[0], now_ms)
+                return self.jobs.results(asked, names[0], at)
             case "jobs.delete":
-                return self.jobs.delete(asked, names[0], now_ms)
+                return self.jobs.delete(asked, names[0], at)
             case "jobs.availability":
-                return self._availability(now_ms)
+                return self._availability(at.now_ms)
             case "details.ids":
-                return self.lookup.several(asked, now_ms)
+                return self.lookup.several(asked, at.now_ms)
             case "details.one":
-                return self.lookup.one(names[0], now_ms)
+                return self.lookup.one(names[0], at.now_ms)
             case _:
                 raise AssertionError(f"{endpoint} has a route and no answer")
 

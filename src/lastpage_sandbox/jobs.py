@@ -21,6 +21,7 @@ from lastpage_sandbox.asking import (
     too_far,
     too_long,
 )
+from lastpage_sandbox.clock import At
 from lastpage_sandbox.cursor import Cursor
 from lastpage_sandbox.filters import Filters
 from lastpage_sandbox.job import Job
@@ -61,27 +62,29 @@ class Jobs:
     def availability(self, now_ms: int) -> Reply:
         return Reply(200, {"dataAvailabilityDate": stamp(self.watermark_ms(now_ms))})
 
-    def submit(self, asked: Asked, now_ms: int) -> Reply:
+    def submit(self, asked: Asked, at: At) -> Reply:
         self._check(asked.json)
-        self._check_allowance(now_ms)
-        job = Job(uuid_of(self._drawn.getrandbits(128)), asked.json, now_ms)
+        self._check_allowance(at)
+        job = Job(uuid_of(self._drawn.getrandbits(128)), asked.json, at)
         self._jobs[job.id] = job
         return Reply(202, {"jobId": job.id})
 
-    def status(self, asked: Asked, name: str, now_ms: int) -> Reply:
+    def status(self, asked: Asked, name: str, at: At) -> Reply:
         job = self._find(asked, name)
         job.polls += 1
         for word, state in FATES.items():
             if word in asked.words:
                 job.state, job.error = state, "The query failed." if state == "FAILED" else ""
-        self._advance(job, now_ms)
-        return Reply(200 if job.over else self._settings.running_status, job.status(self._settings))
+        self._advance(job, at)
+        return Reply(
+            200 if job.over else self._settings.running_status, job.status(self._settings, at)
+        )
 
-    def results(self, asked: Asked, name: str, now_ms: int) -> Reply:
+    def results(self, asked: Asked, name: str, at: At) -> Reply:
         job = self._find(asked, name)
         if "expire-job" in asked.words:
             job.state = "EXPIRED"
-        self._advance(job, now_ms)
+        self._advance(job, at)
         if job.state != "FULFILLED":
             status = (
                 self._settings.results_after_expiry
@@ -90,17 +93,17 @@ class Jobs:
             )
             raise not_found() if status == 404 else bad_request("The job has no results.")
         cursor = Cursor.read(
-            asked.query.get("cursor", ""), job.id, now_ms, self._settings.cursor_lifetime_s
+            asked.query.get("cursor", ""), job.id, at.waited_ms, self._settings.cursor_lifetime_s
         )
         size = self._page_size(asked)
         wall = self._settings.job_rows_max
         if "wall-400" in asked.words or (wall is not None and cursor.at >= wall):
             raise too_far(wall or WALL, self._settings)
-        return self._page(asked, job, cursor, size, now_ms)
+        return self._page(asked, job, cursor, size, at.waited_ms)
 
-    def delete(self, asked: Asked, name: str, now_ms: int) -> Reply:
+    def delete(self, asked: Asked, name: str, at: At) -> Reply:
         job = self._find(asked, name)
-        self._advance(job, now_ms)
+        self._advance(job, at)
         if self._settings.after_delete == "gone":
             del self._jobs[name]
         elif job.deleted:
@@ -122,23 +125,24 @@ class Jobs:
         if end - start > self._settings.job_interval_days_max * DAY_MS:
             raise too_long(self._settings.job_interval_days_max, self._settings)
 
-    def _check_allowance(self, now_ms: int) -> None:
+    def _check_allowance(self, at: At) -> None:
         """As many at once, and as many a minute, as the switches allow (11, row 9)."""
+        waited_ms = at.waited_ms
         for job in self._jobs.values():
-            self._advance(job, now_ms)
+            self._advance(job, at)
         running = sum(not job.over for job in self._jobs.values())
         if running >= (self._settings.jobs_concurrent_max or running + 1):
             raise Refusal(
                 429, "too.many.requests.retry.after", "Too many concurrent jobs.", retry_after=5
             )
-        while self._submitted and now_ms - self._submitted[0] >= 60_000:
+        while self._submitted and waited_ms - self._submitted[0] >= 60_000:
             self._submitted.popleft()
         if len(self._submitted) >= (self._settings.jobs_per_minute_max or len(self._submitted) + 1):
-            wait_s = 1 + (self._submitted[0] + 60_000 - now_ms) // 1000
+            wait_s = 1 + (self._submitted[0] + 60_000 - waited_ms) // 1000
             raise Refusal(
                 429, "too.many.requests.retry.after", "Too many jobs a minute.", retry_after=wait_s
             )
-        self._submitted.append(now_ms)
+        self._submitted.append(waited_ms)
 
     def _find(self, asked: Asked, name: str) -> Job:
         if "lose-job" in asked.words:
@@ -147,9 +151,9 @@ class Jobs:
             raise not_found()
         return self._jobs[name]
 
-    def _advance(self, job: Job, now_ms: int) -> None:
+    def _advance(self, job: Job, at: At) -> None:
         """Let time and polls do their work; a job that is done gets its snapshot."""
-        if job.advance(self._settings, now_ms):
+        if job.advance(self._settings, at):
             job.watermark_ms = self.watermark_ms(job.done_ms)
             job.rows = self._snapshot(job)
 
@@ -181,7 +185,7 @@ class Jobs:
             return skeleton.arrival_ms <= max(watermark_ms, skeleton.start_ms + 1)
         return not self._settings.partial_beyond_watermark or skeleton.id[-1] in "01234567"
 
-    def _page(self, asked: Asked, job: Job, cursor: Cursor, size: int, now_ms: int) -> Reply:
+    def _page(self, asked: Asked, job: Job, cursor: Cursor, size: int, waited_ms: int) -> Reply:
         at = cursor.at
         rows, following = job.rows[at : at + size], at + size
         if "repeat-page" in asked.words and at:
@@ -197,7 +201,7 @@ class Jobs:
             following = 0
         more: Json = {"dataAvailabilityDate": stamp(job.watermark_ms)}
         if following < len(job.rows) or following == at or "first-page" in asked.words:
-            more = {"cursor": cursor.following(following, now_ms)} | more
+            more = {"cursor": cursor.following(following, waited_ms)} | more
         elif self._settings.cursor_end == "null":
             more = {"cursor": None} | more
         tail = msgspec.json.encode(more)

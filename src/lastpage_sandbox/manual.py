@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lastpage_sandbox import control, switches
+from lastpage_sandbox import control, living, switches
 from lastpage_sandbox.faults import ANY, RATES, WORDS, Word
 
 README = Path(__file__).with_name("README.md")
@@ -17,6 +17,7 @@ def rewritten(text: str) -> str:
     for name, table in {
         "words": _words(),
         "control": _control(),
+        "living": living.table(),
         "switches": switches.table(),
     }.items():
         head, mark, rest = text.partition(f"<!-- {name} -->\n")

@@ -69,9 +69,9 @@ class OAuth:
         if self._ends[token] <= now:
             raise Refusal(401, *EXPIRED[self._settings.expired_code])
 
-    def ends_at(self, asked: Asked) -> float:
-        """When the token that was checked ends, in seconds since 1970."""
-        return self._ends[_token(asked)]
+    def left_s(self, asked: Asked, now: float) -> float:
+        """How long the token that was checked still lives, in seconds."""
+        return self._ends[_token(asked)] - now
 
     def revoke(self, asked: Asked) -> None:
         """End the token of this request for good."""

@@ -11,6 +11,7 @@ from lastpage_sandbox.server import is_loopback
 from lastpage_sandbox.settings import Settings
 
 PORT_MAX = 65_535
+DAY_S = 86_400
 
 
 def serve_forever(
@@ -36,7 +37,7 @@ def serve_forever(
             "--port (0 takes a free one) or --host"
         ) from None
     with server:
-        out.write(_hello(settings, server.url, host))
+        out.write(_hello(sandbox, server.url, host))
         out.flush()
         try:
             server.join()
@@ -58,8 +59,9 @@ def moment(text: str | None) -> datetime | None:
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
-def _hello(settings: Settings, url: str, host: str) -> str:
+def _hello(sandbox: Sandbox, url: str, host: str) -> str:
     """Lines for a shell: what to export, the rest as comments."""
+    settings = sandbox.settings
     lines = [
         f"export GENESYS_CLIENT_ID={settings.client_id}",
         f"export GENESYS_CLIENT_SECRET={settings.client_secret}",
@@ -69,9 +71,21 @@ def _hello(settings: Settings, url: str, host: str) -> str:
         lines.append(
             f"# login at {url}{settings.login_prefix}, the API at {url}{settings.api_prefix}"
         )
+    if sandbox.clock.rate != 1:
+        lines.append(f"# {_pace(sandbox)}")
     if not is_loopback(host):
         lines.append(
             f"# warning: others can reach {host}; only the secret above protects it, and "
             "nothing the control plane"
         )
     return "\n".join([*lines, f"# serving; {url}{PLANE} controls it, Ctrl-C ends it", ""])
+
+
+def _pace(sandbox: Sandbox) -> str:
+    now, rate = datetime.fromtimestamp(sandbox.now(), UTC), sandbox.clock.rate
+    it_is = f"it is {now:%Y-%m-%dT%H:%M:%SZ} here, and"
+    if not rate:
+        return f"{it_is} stays so"
+    return (
+        f"{it_is} a day takes {DAY_S / rate:.6g} s; jobs, tokens and allowances keep real seconds"
+    )

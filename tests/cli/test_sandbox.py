@@ -10,6 +10,7 @@ import urllib3
 from tests.served import started
 
 from lastpage.cli.app import run
+from lastpage_sandbox.living import LIVING
 
 
 @contextmanager
@@ -72,6 +73,21 @@ def test_it_serves_what_was_asked_for() -> None:
         assert process.wait(timeout=20) == 0
 
 
+def test_living() -> None:
+    """It starts at --now, goes on at --speed, says so, and has the switches of a living organisation but those set otherwise."""
+    arguments = ["--living", "--speed", "1440", "--now", "2023-10-20", "--set", "moved_share=0"]
+    with running(*arguments) as (env, said, _):
+        assert any("it is 2023-10-20T00:0" in line and "a day takes 60 s" in line for line in said)
+        control = f"{env['GENESYS_ENVIRONMENT']}/_sandbox"
+        clock = urllib3.request("GET", f"{control}/clock", retries=False).json()
+        assert clock["rate"] == 1440
+        assert clock["now"] > "2023-10-20T00:00:00.000Z"
+        settings = urllib3.request("GET", f"{control}/settings", retries=False).json()
+    assert settings["moved_share"] == 0
+    rest = {name: share for name, share in LIVING.items() if name != "moved_share"}
+    assert {name: settings[name] for name in rest} == rest
+
+
 def test_another_interface_is_warned_of() -> None:
     """Others are let in only when asked for, and then it says so; the control plane answers them, too."""
     with running("--host", "0.0.0.0") as (env, said, _):
@@ -96,6 +112,12 @@ def test_another_interface_is_warned_of() -> None:
         (["--now", "1850-01-01"], "from the year 2000"),
         (["--rate", "-1"], "the rate is seconds"),
         (["--rate", "fast"], "--rate"),
+        (["--speed", "-1"], "-1 is no speed"),
+        (["--speed", "2e6"], "from 0 (stands still) to 1000000"),
+        (["--speed", "nan"], "nan is no speed"),
+        (["--living", "--speed", "inf"], "inf is no speed"),
+        (["--speed", "fast"], "--speed"),
+        (["--living", "--speed", "0"], "--living goes on, and --speed 0 stands still"),
         (["--seed", "x"], "--seed"),
         (["--per-day", "-1"], "per_day cannot be -1"),
         (["--requests-per-minute", "0"], "requests_per_minute cannot be 0"),

@@ -70,3 +70,23 @@ def test_paces_that_are_none(rate: float) -> None:
     """Backwards, or faster than anything can follow, is refused."""
     with pytest.raises(ValueError, match="rate"):
         Clock(rate=rate)
+
+
+def test_those_who_wait_count_real_seconds() -> None:
+    """At any pace; what is skipped has passed for them, and nothing comes back to them, until it is reset."""
+    outside = Outside()
+    clock = Clock(outside, start=START, rate=1440)
+    begun = clock.at().waited_s
+    assert begun == outside.at
+    outside.at += 60
+    assert clock.at() == (pytest.approx(START.timestamp() + 86_400), outside.at)
+    clock.run(0)
+    outside.at += 60
+    assert clock.at().waited_s == outside.at
+    clock.advance(300)
+    clock.advance(-3600)
+    assert clock.at().waited_s == outside.at + 300
+    clock.set(clock.now() + 700)
+    assert clock.at().waited_s == pytest.approx(outside.at + 1000)
+    clock.reset()
+    assert clock.at() == (START.timestamp(), outside.at)

@@ -25,7 +25,8 @@ def sandbox(
     seed: int = 1,
     per_day: float = 2000,
     now: str | None = None,
-    rate: float = 1.0,
+    living: Annotated[bool, Parameter(negative="")] = False,
+    rate: Annotated[float, Parameter(name=("--speed", "--rate"))] = 1.0,
     faults: Literal["calm", "rough", "hostile"] = "calm",
     allowance: Annotated[int, Parameter(name="--requests-per-minute")] = 300,
     watermark_lag: Annotated[float, Parameter(name="--watermark-lag")] = 6,
@@ -46,8 +47,10 @@ def sandbox(
         Conversations a day.
     now
         The time the sandbox's clock starts at; the real time if not given.
+    living
+        A few conversations change after the fact: come late, open again, move, are deleted.
     rate
-        Seconds that pass in the sandbox while one passes outside; 0 stands still.
+        Seconds here in one second outside: at 1440 a day takes a minute; 0 stands still.
     faults
         How often answers go wrong.
     allowance
@@ -61,6 +64,7 @@ def sandbox(
 
     """
     from lastpage_sandbox import Settings, serve_forever
+    from lastpage_sandbox.living import LIVING, check_pace
     from lastpage_sandbox.switches import read
 
     try:
@@ -72,6 +76,9 @@ def sandbox(
             "profile": faults,
             "dialect": dialect,
         }
+        if living:
+            check_pace(rate)
+            named |= LIVING
         settings = Settings(**{**named, **read(switches)})
         return int(
             serve_forever(settings, host=host, port=port, now=now, rate=rate, out=sys.stdout) or 0
