@@ -30,14 +30,14 @@ that found a thread open again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
 from lastpage.coverage.weighing import WORST
 from lastpage.errors import UsageError
-from lastpage.query.interval import Interval, iso, parse_iso
+from lastpage.query.interval import Interval, iso, minus, parse_iso
 from lastpage.walks import ROUTES
 
 Outcome = Literal["old", "added", "joined", "new"]
@@ -186,22 +186,6 @@ def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:
             for rest in minus(part, held)
         ]
     return sorted(ranges, key=lambda version: version.interval)
-
-
-def minus(whole: Interval, others: Sequence[Interval]) -> list[Interval]:
-    """What is left of an interval without several others."""
-    left = [whole]
-    for other in others:
-        left = [part for each in left for part in _without(each, other)]
-    return left
-
-
-def _without(whole: Interval, other: Interval) -> list[Interval]:
-    cut = whole.clip(other)
-    if cut is None:
-        return [whole]
-    ends = ((whole.start, cut.start), (cut.end, whole.end))
-    return [Interval(start, end) for start, end in ends if start < end]
 
 
 def exactly(held: Iterable[Range], interval: Interval) -> list[Range]:

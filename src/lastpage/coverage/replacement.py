@@ -53,9 +53,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from lastpage.coverage.ranges import Range, minus
+from lastpage.coverage.ranges import Range
 from lastpage.coverage.weighing import weigh
 from lastpage.ledger.records import Absence
+from lastpage.query.interval import minus
 
 Finding = Literal["gone", "unmatched", "moved", "stranded", "there", "unanswered"]
 #: The findings that have to be made twice, so many seconds apart.

@@ -4,7 +4,7 @@ what was asked and came, never of what a destination has.
     a slice that was   is settled again if
     -----------------  ---------------------------------------------------------------------------
     settled            the disk has damaged its pages
-    committed          the destination has not all that was written to it (coverage/due.py)
+    committed          the destination has not all that was written to it (coverage/lost.py)
     committed          rows of its days seemed to be gone long enough ago that they may leave by now
     either, and short  always: the API may have recovered
 """
@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from lastpage.coverage.due import due
+from lastpage.coverage.lost import lost
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import APART_S
 from lastpage.extraction.otherwise import is_short
@@ -46,7 +46,7 @@ class Left:
         return [
             planned
             for planned in self._slices("committed")
-            if due(held, written(self.ledger, planned))
+            if lost(held, written(self.ledger, planned))
         ]
 
     def reopen_lost(self, lost: Iterable[Planned], held_ids: HeldIds) -> None:

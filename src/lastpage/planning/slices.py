@@ -32,6 +32,7 @@ from typing import Literal
 from lastpage.errors import UsageError
 from lastpage.query.interval import (
     DAY,
+    EARLIEST,
     HOUR,
     MINUTE,
     Interval,
@@ -133,6 +134,14 @@ def plan(
     return slices
 
 
+def jobs_reach(query: Query, horizon: Horizon, paginate: Paginate) -> datetime:
+    """Up to when jobs read what they can have whole: see the tables at the top."""
+    if paginate == "pages":
+        return EARLIEST
+    border = floor_hour(horizon.watermark)
+    return border - LOOK_AHEAD if query.sees_segments and paginate == "auto" else border
+
+
 def routes(
     query: Query, interval: Interval, horizon: Horizon, paginate: Paginate
 ) -> Iterator[tuple[Interval, Route, str]]:
@@ -140,10 +149,9 @@ def routes(
     if paginate == "pages":
         yield interval, "pages", "page numbers were asked for"
         return
-    border = floor_hour(horizon.watermark)
+    border = jobs_reach(query, horizon, paginate)
     known = "the watermark" if horizon.known else "an assumed watermark (the API did not say)"
     if query.sees_segments and paginate == "auto":
-        border -= LOOK_AHEAD
         known = f"a day before {known}, since a filter looks at segments"
     settled = interval.clip(Interval(min(interval.start, border) - DAY, border))
     recent = interval.clip(Interval(border, max(interval.end, border) + DAY))

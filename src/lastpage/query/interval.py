@@ -13,7 +13,7 @@ Nothing here asks what time it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -96,6 +96,22 @@ class Relative:
     def until(self, end: datetime) -> Interval:
         """The interval of this length that ends then."""
         return Interval(end - self.length, end)
+
+
+def minus(whole: Interval, others: Sequence[Interval]) -> list[Interval]:
+    """What is left of an interval without several others."""
+    left = [whole]
+    for other in others:
+        left = [part for each in left for part in _without(each, other)]
+    return left
+
+
+def _without(whole: Interval, other: Interval) -> list[Interval]:
+    cut = whole.clip(other)
+    if cut is None:
+        return [whole]
+    ends = ((whole.start, cut.start), (cut.end, whole.end))
+    return [Interval(start, end) for start, end in ends if start < end]
 
 
 def iso(moment: datetime) -> str:

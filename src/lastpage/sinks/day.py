@@ -31,9 +31,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastpage.api.records import Head, Raw, read_head
-from lastpage.coverage.ranges import Range, accepted, added, disproved, merged, minus
+from lastpage.coverage.ranges import Range, accepted, added, disproved, merged
 from lastpage.coverage.replacement import Ruling
-from lastpage.query.interval import Interval
+from lastpage.query.interval import Interval, minus
 from lastpage.sinks.sink import Pages, Unread, Written
 from lastpage.tables.build import Shredder
 from lastpage.tables.parse import ARROW, Tables

@@ -1,11 +1,11 @@
-"""What is due, by the table at the top of coverage/due.py."""
+"""What is lost, by the table at the top of coverage/lost.py."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from lastpage.coverage.due import Due, due
+from lastpage.coverage.lost import Lost, lost
 from lastpage.coverage.ranges import Range
 from lastpage.query.interval import Interval
 
@@ -37,12 +37,12 @@ def hours(first: float, last: float, later: float = 0, conversations: int = 5) -
         pytest.param([hours(-24, 0), hours(24, 48)], [(0, 24, "gone")], id="other days"),
     ],
 )
-def test_what_is_due(held: list[Range], wanted: list[tuple[float, float, Any]]) -> None:
+def test_what_is_lost(held: list[Range], wanted: list[tuple[float, float, Any]]) -> None:
     """Of what was written: what is gone, older or changed, and nothing else."""
-    found = [Due(hours(first, last).interval, reason) for first, last, reason in wanted]
-    assert due(held, [hours(0, 24)]) == found
+    found = [Lost(hours(first, last).interval, reason) for first, last, reason in wanted]
+    assert lost(held, [hours(0, 24)]) == found
 
 
 def test_nothing_was_written() -> None:
     """What nobody wrote is not missed."""
-    assert due([hours(0, 24)], []) == []
+    assert lost([hours(0, 24)], []) == []
