@@ -4,12 +4,12 @@ A damaged destination is either mended by the same command, or refused with a se
 it again with the same command.
 """
 
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.advice import do_as_told
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import DAY, HOUR, Place
 from tests.inprocess import talk, world
@@ -79,21 +79,6 @@ def damaged(place: Place, into: Path, damage: Damage) -> Iterator[tuple[str, Pla
             continue  # of a file of lines only its length is known
         (copy / name).write_bytes(content)
         yield name, Place(place.made, place.kind, copy)
-
-
-def do_as_told(problem: LastpageError) -> None:
-    """Remove what the sentence says is to be removed."""
-    told = str(problem)
-    assert problem.exit_code == 6, told
-    assert "fault of lastpage" not in told
-    assert "cannot write" not in told
-    assert "make room" not in told
-    found = re.search(r"remove (.+?)(?: and run the same command again|$)", told)
-    assert found, told
-    first = re.search(r"/\S+", told)
-    assert first, told
-    for name in [first[0]] if found[1] == "it" else found[1].split(" and "):
-        shutil.rmtree(name) if Path(name).is_dir() else Path(name).unlink()
 
 
 @pytest.mark.invariant("Destinations")

@@ -364,8 +364,11 @@ class Staging:
 
     def _move(self, waiting: Path) -> None:
         files = [path for path in waiting.iterdir() if path.name != MARK]
-        # `conversations` comes last, since what the day holds is recorded with it.
-        last = CONVERSATIONS + SLASH
-        for source in sorted(files, key=lambda path: (path.name.startswith(last), path.name)):
+        # `conversations` comes last, since what the day holds is recorded with it; and last of all
+        # what is recorded beside it: then no file is without a record, whatever is copied when.
+        last, beside = CONVERSATIONS + SLASH, f"{SLASH}_"
+        names = {path.name: path for path in files}
+        for name in sorted(names, key=lambda name: (name.startswith(last), beside in name, name)):
+            source = names[name]
             self._disk.replace(source, self._folder / source.name.replace(SLASH, "/"))
         self._disk.remove(waiting)
