@@ -96,10 +96,12 @@ class DatabaseFile:
         found = self._db.execute(statement, values or None).fetchall()
         return int(found[0][0]) if found and isinstance(found[0][0], int) else 0
 
-    def _rows(self, name: str, table: str = "") -> list[dict[str, Any]]:
+    def _rows(self, name: str, /, table: str = "", **values: Any) -> list[dict[str, Any]]:
         """By way of Arrow: the times of DuckDB's own rows need a package that it does not bring."""
+        statement = SQL[name].format(table=table)
         with explained(self.path):
-            return list(self._db.sql(SQL[name].format(table=table)).to_arrow_table().to_pylist())
+            found = self._db.sql(statement, params=values or None).to_arrow_table()
+            return list(found.to_pylist())
 
     def _columns(self) -> dict[str, set[str]]:
         """The columns of each table of the file."""

@@ -121,12 +121,7 @@ class DuckDB(DatabaseFile):
 
     def committed(self) -> dict[date, list[Range]]:
         """What the database has recorded of each day."""
-        ranges = []
-        for row in self._rows("ranges") if self._connection else ():
-            start, stop, as_of = (row[each].astimezone(UTC) for each in ("start", "stop", "as_of"))
-            facts = {name: row[name] for name in RANGE_COLUMNS}
-            ranges.append(Range(Interval(start, stop), as_of, **facts))
-        return by_day(ranges)
+        return by_day(self._ranges(None))
 
     def changing(self) -> set[date]:
         """A change is one transaction: a reader sees all of it or nothing."""
@@ -134,12 +129,12 @@ class DuckDB(DatabaseFile):
 
     def held(self, day: date) -> list[Range]:
         """What the database has recorded of a day."""
-        return self.committed().get(day, [])
+        return self._ranges(day)
 
     def damaged(self) -> dict[date, str]:
         """The days that have not the rows that were recorded, and what is missing of each."""
         recorded: dict[date, dict[str, int]] = {}
-        for row in self._recorded():
+        for row in self._recorded(None):
             recorded.setdefault(row["day"], {})[row["name"]] = row["rows"]
         there = {
             name: {row["day"]: row["rows"] for row in self._rows("count_days", in_target(name))}
@@ -156,7 +151,7 @@ class DuckDB(DatabaseFile):
         for name in self._shredder.schemas if content else ():
             for _ in self.read(name, day):
                 pass
-        recorded = {row["name"]: row["rows"] for row in self._recorded() if row["day"] == day}
+        recorded = {row["name"]: row["rows"] for row in self._recorded(day)}
         there = self._columns()
         counts = {
             name: self._run("count", in_target(name), day=day) if name in there else 0
@@ -291,10 +286,19 @@ class DuckDB(DatabaseFile):
             name: self._run("count", in_target(name), day=day) for name in self._shredder.schemas
         }
 
-    def _recorded(self) -> list[dict[str, Any]]:
-        """The rows of each table and day, as they were written; an older version has no record."""
+    def _ranges(self, day: date | None) -> list[Range]:
+        """What it has recorded of a day, or of all."""
+        ranges = []
+        for row in self._rows("ranges", day=day) if self._connection else ():
+            start, stop, as_of = (row[each].astimezone(UTC) for each in ("start", "stop", "as_of"))
+            facts = {name: row[name] for name in RANGE_COLUMNS}
+            ranges.append(Range(Interval(start, stop), as_of, **facts))
+        return ranges
+
+    def _recorded(self, day: date | None) -> list[dict[str, Any]]:
+        """The rows of each table of a day, or of all; an older version has no record of them."""
         is_there = self._connection is not None and "lastpage_tables" in self._columns()
-        return self._rows("tables") if is_there else []
+        return self._rows("tables", day=day) if is_there else []
 
 
 def _refuse_twins(schemas: Mapping[str, pa.Schema]) -> None:

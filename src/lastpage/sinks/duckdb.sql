@@ -38,7 +38,7 @@ alter table {table} add column {columns};
 from target.lastpage_meta;
 
 -- name: ranges
-from target.lastpage_ranges order by day, start;
+from target.lastpage_ranges where $day is null or day = $day order by day, start;
 
 -- name: delete_ranges
 delete from target.lastpage_ranges where day = $day;
@@ -48,7 +48,7 @@ insert into target.lastpage_ranges
 values ($day, $start, $stop, $as_of, $route, $coverage, $finality, $conversations);
 
 -- name: tables
-from target.lastpage_tables;
+from target.lastpage_tables where $day is null or day = $day;
 
 -- name: delete_tables
 delete from target.lastpage_tables where day = $day;
