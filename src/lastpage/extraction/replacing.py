@@ -129,9 +129,10 @@ class Replacing:
     def _decide(self, group: Group, day: date) -> Decision | None:
         """What is to be written of a day; None while that depends on slices still to be read."""
         ranges, before = group.ranges(day), self.fetching.ledger.absences(day)
-        damage = self.sink.damage(day, content=True)
+        there = self.sink.held(day)
+        damage = self.sink.damage(day, content=True) if there else ""
         starts = [] if damage else self._disproved(group, day)
-        held = [] if damage else disproved(self.sink.held(day), starts)
+        held = [] if damage else disproved(there, starts)
         parts = accepted(held, ranges)
         missing = self._missing(group, day, parts, added(held, ranges), before.keys())
         # Who came again, or is not there any more, is forgotten.
@@ -149,7 +150,7 @@ class Replacing:
             for text, start in missing.starts.items():
                 decision.rule(text, start, findings.get(text, "unanswered"), now)
         if damage:
-            decision.spare_damaged(self.sink.held(day), missing, self.place)
+            decision.spare_damaged(there, missing, self.place)
         return decision
 
     def _disproved(self, group: Group, day: date) -> list[datetime]:

@@ -1,6 +1,6 @@
 -- What the DuckDB destination asks of its database, which is attached as `target`. Tables and
 -- columns follow from the selection, and stand for {table} and {columns}. `parts`, `staying`,
--- `arriving` and `list` are Arrow tables that a statement is given to read.
+-- `arriving`, `counted` and `list` are Arrow tables that a statement is given to read.
 
 -- name: create_own_tables
 create table target.lastpage_meta (
@@ -53,8 +53,8 @@ from target.lastpage_tables where $day is null or day = $day;
 -- name: delete_tables
 delete from target.lastpage_tables where day = $day;
 
--- name: insert_table
-insert into target.lastpage_tables values ($day, $name, $rows);
+-- name: insert_tables
+insert into target.lastpage_tables by name select $day::date as day, name, rows from counted;
 
 -- name: count_days
 select day, count(*) as rows from {table} group by day;
