@@ -144,6 +144,24 @@ def test_removed_while_the_run_is_on(place: Place) -> None:
     check(place)
 
 
+@pytest.mark.invariant("Truthful")
+@pytest.mark.parametrize("commits", [1, 2])
+def test_a_file_removed_while_the_run_is_on(place: Place, commits: int) -> None:
+    """A file that is removed while a run has it open is missed, before more is written and at the end; the same command has it anew."""
+    if place.kind.name == "out":
+        pytest.skip("of a folder, days are looked at")
+    steps = Steps()
+
+    def removing(name: str) -> None:
+        steps(name)
+        if name == "ledger commit" and steps.names.count(name) == commits:
+            place.path.unlink()
+
+    with pytest.raises(DestinationError, match="was removed, replaced or cut while this run"):
+        place.fetch(BOTH_DAYS, disk=type(steps.disk)(removing))
+    check(place)
+
+
 def test_a_file_that_was_cut(place: Place) -> None:
     """A file of lines that is shorter than what was written is refused, and what to do stands in the sentence: done, all is there."""
     if place.kind.replaces:

@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from lastpage.errors import DamagedError, DestinationError, ForeignError, InUseError
 from lastpage.files import Disk, named_statements
+from lastpage.sinks.sink import taken_away
 
 SQL = named_statements("lastpage.sinks", "duckdb.sql")
 #: What it says of a file that is not as it wrote it (seen in 1.4 and 2.0: cut, and overwritten).
@@ -49,6 +50,8 @@ class DatabaseFile:
         self._disk = disk
         self._log = path.with_name(path.name + ".wal")
         self._connection: duckdb.DuckDBPyConnection | None = None
+        #: What is open: an open file outlives its name.
+        self._opened: tuple[int, int] | None = None
 
     def _attach(self, path: Path, options: str = "") -> None:
         """Attach the file to a database in memory: so the shape of a new one can be chosen."""
@@ -56,6 +59,7 @@ class DatabaseFile:
         spill = "" if options == READ_ONLY else str(self._state / "spill")
         self._connection = duckdb.connect(":memory:", config={**CONFIG, "temp_directory": spill})
         self._connection.execute(f"attach '{escaped}' as target (type duckdb{options})")
+        self._opened = _file_of(path)
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -76,12 +80,18 @@ class DatabaseFile:
         self._db.begin()
         try:
             yield
+            self._check_left()
             self._disk.seam("database commit")
             self._db.commit()
         except BaseException:
             with suppress(duckdb.Error):  # the first problem is what counts
                 self._db.rollback()
             raise
+
+    def _check_left(self) -> None:
+        """Raise `DestinationError` where the file's name leads to another one, or to none."""
+        if self._opened and self._opened != _file_of(self.path):
+            raise taken_away(self.path)
 
     @contextmanager
     def _registered(self, name: str, table: pa.Table) -> Iterator[None]:
@@ -138,6 +148,12 @@ def explained(path: Path) -> Iterator[None]:
             f"cannot write to {path}: {what}; make room or give another destination, "
             "then run the same command again"
         ) from None
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None where there is none."""
+    facts = path.stat() if path.exists() else None
+    return (facts.st_dev, facts.st_ino) if facts else None
 
 
 def in_target(table: str) -> str:

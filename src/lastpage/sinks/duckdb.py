@@ -120,7 +120,8 @@ class DuckDB(DatabaseFile):
                 self._add_missing(shredder.selection.schemas)
 
     def committed(self) -> dict[date, list[Range]]:
-        """What the database has recorded of each day."""
+        """What the database has recorded of each day, as long as it is there."""
+        self._check_left()
         return by_day(self._ranges(None))
 
     def changing(self) -> set[date]:

@@ -33,7 +33,15 @@ from lastpage.api.records import Raw, read_head
 from lastpage.coverage.ranges import Range, refuse_overlap
 from lastpage.errors import DamagedError, DestinationError, ForeignError, InUseError
 from lastpage.files import Disk, lock
-from lastpage.sinks.sink import Identity, Pages, by_day, explained, read_back, refuse_newer
+from lastpage.sinks.sink import (
+    Identity,
+    Pages,
+    by_day,
+    explained,
+    read_back,
+    refuse_newer,
+    taken_away,
+)
 
 GZIP_LEVEL = 6
 ZSTD_LEVEL = 3
@@ -122,7 +130,8 @@ class JsonLines:
         self._identity = identity
 
     def committed(self) -> dict[date, list[Range]]:
-        """What is recorded beside the file."""
+        """What is recorded beside the file, as long as it is there."""
+        self._check_left()
         return by_day(self._ranges)
 
     def held(self, day: date) -> list[Range]:
@@ -167,8 +176,15 @@ class JsonLines:
             self._late[day] = digest.hexdigest()
             self._save(after, updated(self._ranges, ranges))
 
+    def _check_left(self) -> None:
+        """Raise `DestinationError` where what was appended is not there any more."""
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size < self._length:
+            raise taken_away(self.path)
+
     def _write(self, texts: Iterable[bytes]) -> int:
         """Append to the file, without recording it yet; how long the file is then."""
+        self._check_left()
         if not self._record.exists():
             # Recorded before it is touched: what a crash leaves behind is known to be ours.
             self._save(0, [])

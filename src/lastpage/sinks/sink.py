@@ -190,6 +190,17 @@ class Family(Protocol):
         """The sink, to be read."""
 
 
+def taken_away(path: Path) -> DestinationError:
+    """What to say of a file that is another one, or shorter, than a run has left it.
+
+    To go on would record rows that went with the old file.
+    """
+    return DestinationError(
+        f"{path} was removed, replaced or cut while this run was writing to it; run the same "
+        "command again: what is not there by then is fetched anew"
+    )
+
+
 def refuse_newer(path: Path, version: int, newest: int) -> None:
     """Raise `UsageError` for what a newer version recorded than the newest that is known here."""
     if version > newest:
