@@ -177,12 +177,50 @@ def test_rows_that_cannot_be_read(tmp_path: Path, gone: int, coverage: str) -> N
     summary = place.fetch()
     assert summary.coverage == coverage
     if coverage == "short":
-        assert "37 conversations came, and it had 40, not all of which can be read" in notes(
-            summary
-        )
+        assert "37 conversations came, and it had 40, not all of which are there" in notes(summary)
         assert path.read_bytes() == damaged
     else:
         assert is_whole(place, *TALKS[gone:])
+
+
+def test_conversations_that_are_gone(kind: Kind, tmp_path: Path) -> None:
+    """What belongs to conversations that are lost, and that the API has no more, stays as well."""
+    place = filled(kind, tmp_path)
+    lose_conversations(place)
+    there = place.ids()
+    lost = [each.id for each in TALKS if each.id not in there]
+    place.made.sandbox.world.remove(*lost[:3])
+    before = content(place)
+    summary = place.fetch()
+    assert (summary.coverage, content(place)) == ("short", before)
+    assert "37 conversations came, and it had 40" in notes(summary)
+
+
+@pytest.mark.invariant("Crash-safe")
+def test_a_day_that_is_damaged_twice(kind: Kind, tmp_path: Path) -> None:
+    """A repair that was stopped, and goes on when the day was read and damaged again, does not bring back what it had read."""
+    place, steps = filled(kind, tmp_path), Steps()
+    lose_table(place)
+
+    def settled(name: str) -> None:
+        steps(name)
+        if "ledger settle" in steps.names[:-1]:
+            raise Crash(name)
+
+    with pytest.raises(Crash):
+        place.fetch(
+            SIX_HOURS, transport=Stepping(place.made.sandbox, steps), disk=type(steps.disk)(settled)
+        )
+    place.made.clock.sleep(86_400)
+    longer = talk(0, DAY, minutes=10)
+    place.made.sandbox.world.remove(ONE.id)
+    place.made.sandbox.world.add(longer)
+    assert place.fetch(BOTH_DAYS).coverage == "complete"
+    rows = place.kind.read(tmp_path, "conversations")
+    lose_table(place)
+    assert place.fetch(SIX_HOURS).coverage == "complete"
+    assert place.has(*TALKS)
+    assert place.kind.read(tmp_path, "conversations") == rows
 
 
 def test_damage_that_no_quick_look_shows(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from lastpage.ledger.records import Absence
 from lastpage.query.interval import Interval
 
 NOW = 1_700_000_000.0
+YESTERDAY = datetime(2023, 10, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def hours(first: float, last: float, **more: Any) -> Range:
     start = datetime(2023, 10, 10, tzinfo=UTC)
     interval = Interval(start + timedelta(hours=first), start + timedelta(hours=last))
     facts = {"route": "cursor", "coverage": "complete", "finality": "final", "conversations": 40}
-    return Range(interval, as_of=start + timedelta(days=3), **{**facts, **more})
+    return Range(interval, **{"as_of": start + timedelta(days=3), **facts, **more})
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,9 @@ def hours(first: float, last: float, **more: Any) -> Range:
         ([hours(0, 24)], [hours(0, 24, conversations=37)], 0, True, "37 conversations came"),
         ([hours(0, 24)], [hours(0, 24, route="pages")], 0, False, "no participant attributes"),
         ([hours(0, 24, route="pages")], [hours(0, 24, route="pages")], 0, False, ""),
+        ([hours(0, 24)], [hours(0, 24, as_of=YESTERDAY)], 0, False, "it was read again since"),
+        ([hours(0, 24, route="pages")], [hours(0, 24, as_of=YESTERDAY)], 0, False, ""),
+        ([hours(0, 24, as_of=YESTERDAY)], [hours(0, 24)], 0, False, ""),
     ],
 )
 def test_what_hinders(

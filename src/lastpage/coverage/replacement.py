@@ -32,11 +32,12 @@ tables, or not at all:
     the first that fits                                     then
     ------------------------------------------------------  --------------------------------------
     not all of its hours were read in one go                nothing of it is changed, and the
-    a reading of them is not complete                       reading counts as `short`: exit code 3
+    a reading of them is not complete, or is older than     reading counts as `short`: exit code 3
+    what the same route has brought of them since
     a row that is there did not come, and does not leave
     by the rules above
-    not all rows can be read, and fewer came than it had,
-    beyond the counts' error
+    not all rows are there and can be read, and fewer came
+    than it had, beyond the counts' error
     a job had brought attributes, and this reading has none
     else                                                    it is written anew
 
@@ -90,21 +91,29 @@ def hindrance(
     """Why a damaged day is not written anew, as a sentence goes on; empty where nothing hinders.
 
     `held` is what the day has recorded, `new` what was read, `staying` how many of the rows that
-    are there do not leave; `is_cut` says that some of them cannot be read.
+    are there do not leave; `is_cut` says that some of its rows are not there, or cannot be read.
     """
     read = [each.interval for each in new]
     if any(minus(each.interval, read) for each in held):
         return "not all of its hours were read; verify --content --repair reads them"
     if not all(each.is_complete for each in new):
         return "the reading was not complete"
+    if any(_is_older(one, other) for one in new for other in held):
+        return "it was read again since; the next run reads it anew"
     if staying:
         return f"{staying:,} of its conversations did not come again"
     had, came = (sum(each.conversations for each in ranges) for ranges in (held, new))
     if is_cut and weigh(had, came) != "complete":
-        return f"{came:,} conversations came, and it had {had:,}, not all of which can be read"
+        return f"{came:,} conversations came, and it had {had:,}, not all of which are there"
     if any(each.has_attributes for each in held) and not all(each.has_attributes for each in new):
         return "page numbers bring no participant attributes"
     return ""
+
+
+def _is_older(new: Range, old: Range) -> bool:
+    """Whether a run was stopped before it wrote this, and went on after another had read again."""
+    is_same = new.route == old.route and new.interval.clip(old.interval) is not None
+    return is_same and new.as_of < old.as_of
 
 
 def ruled(finding: Finding, before: Absence | None, now: float) -> tuple[bool, Absence | None]:

@@ -42,7 +42,7 @@ class Missing:
     remembered: set[str] = field(default_factory=set)
     #: All rows of the hours to which rows are only added.
     untouched: Starts = field(default_factory=dict)
-    #: Whether there are more rows, which cannot be read.
+    #: Whether some rows cannot be read.
     is_cut: bool = False
 
 
@@ -94,7 +94,9 @@ class Decision:
 
         `held` is what it has recorded.
         """
-        why = hindrance(held, self.ranges, len(self.staying), is_cut=missing.is_cut)
+        recorded = sum(each.conversations for each in held)
+        is_cut = missing.is_cut or missing.rows < recorded
+        why = hindrance(held, self.ranges, len(self.staying), is_cut=is_cut)
         if why:
             self.damaged = (
                 f"{self.day} is damaged in {place} ({self.damage}); nothing of it was changed, "
