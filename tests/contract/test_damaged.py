@@ -223,18 +223,43 @@ def test_a_day_that_is_damaged_twice(kind: Kind, tmp_path: Path) -> None:
     assert place.kind.read(tmp_path, "conversations") == rows
 
 
-def test_damage_that_no_quick_look_shows(tmp_path: Path) -> None:
-    """A file that is damaged and looks as before: who reads a part of the day changes nothing, and hears what reads it whole."""
-    place = filled(SINKS["parquet"], tmp_path)
+def overwrite_sessions(place: Place) -> None:
+    """The head of a file is overwritten, and it looks as before."""
     (path,) = place.path.glob("sessions/*/part.parquet")
     whole, facts = path.read_bytes(), path.stat()
     path.write_bytes(whole[:4] + bytes(196) + whole[200:])
     os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def test_damage_that_no_quick_look_shows(tmp_path: Path) -> None:
+    """A file that is damaged and looks as before: who reads a part of the day changes nothing, and hears what reads it whole."""
+    place = filled(SINKS["parquet"], tmp_path)
+    overwrite_sessions(place)
     summary = place.fetch(SIX_HOURS)
     assert summary.coverage == "short"
     assert "verify --content --repair reads them" in notes(summary)
     assert place.made.cloud().verify(place.path, content=True, repair=True).changed == []
     assert is_whole(place, *TALKS)
+
+
+def test_a_damaged_day_with_a_hole(tmp_path: Path) -> None:
+    """A damaged day of which some hours were never fetched is repaired with these, since it is read whole."""
+    place = filled(SINKS["parquet"], tmp_path, span="2023-10-10T00:00Z/2023-10-10T06:00Z")
+    place.fetch("2023-10-10T12:00Z/2023-10-10T18:00Z")
+    overwrite_sessions(place)
+    found = place.made.cloud().verify(place.path, content=True, repair=True)
+    assert found.repaired == ["2023-10-10T00:00:00.000Z/2023-10-10T18:00:00.000Z"]
+    assert found.changed == place.made.cloud().verify(place.path, content=True).changed == []
+
+
+@pytest.mark.invariant("Truthful")
+def test_a_repair_that_does_not_succeed(tmp_path: Path) -> None:
+    """What no quick look shows is looked at again after a repair: a day that stays damaged is said to be."""
+    place = filled(SINKS["parquet"], tmp_path)
+    overwrite_sessions(place)
+    place.made.sandbox.world.remove(ONE.id)
+    (proof,) = place.made.cloud().verify(place.path, content=True, repair=True).changed
+    assert proof.state == "damaged"
 
 
 def test_a_short_reading_of_a_damaged_day(kind: Kind, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Verifier:
         for interval in again:
             notes += self.fetch(interval, self.destination.text, query=extract.filters).notes
         repaired = [str(interval) for interval in again]
-        again_proved = self._prove(self._look(), content=False)
+        again_proved = self._prove(self._look(content=content), content=False)
         return replace(again_proved, repaired=repaired, notes=notes)
 
     def _look(self, *, content: bool = False) -> Extract:
@@ -195,9 +195,16 @@ class Verifier:
 
 
 def intervals(extract: Extract, proofs: Iterable[Proof]) -> list[Interval]:
-    """What is held of these days, joined where it touches: what is read again in one go."""
-    days = {proof.day for proof in proofs}
-    held = (day.ranges for day in extract.held if str(day.day) in days)
+    """What is held of these days, joined where it touches: what is read again in one go.
+
+    Of a damaged day that is all of it, with its holes: it is written anew, or not at all.
+    """
+    days = {proof.day: proof for proof in proofs}
+    held = (
+        [day.hull] if days[str(day.day)].state == "damaged" else day.ranges
+        for day in extract.held
+        if str(day.day) in days
+    )
     found: list[Interval] = []
     for interval in (each.interval for each in chain.from_iterable(held)):
         if found and found[-1].end == interval.start:
