@@ -252,13 +252,15 @@ class Folder:
         path = self.folder / self._file(CONVERSATIONS, day)
         if not path.exists():
             return ""
-        return damage(
-            self._facts(path).get("tables", {}),
-            lambda name: self.folder / self._file(name, day),
-            self._format,
-            look,
-            self._shredder.schemas,
-        )
+        recorded = self._facts(path).get("tables", {})
+        with read_back(path.parent, path.parent):
+            return damage(
+                recorded,
+                lambda name: self.folder / self._file(name, day),
+                self._format,
+                look,
+                self._shredder.schemas,
+            )
 
     def _ranges(self, path: Path) -> list[Range]:
         return [Range.from_record(record) for record in self._facts(path)["ranges"]]

@@ -60,7 +60,10 @@ def damage(
     look: Look,
     schemas: Mapping[str, pa.Schema],
 ) -> str:
-    """What a day lacks of what it recorded, for the middle of a sentence; empty if nothing."""
+    """What a day lacks of what it recorded, for the middle of a sentence; empty if nothing.
+
+    Raises `PermissionError` for a file that this user may not read.
+    """
     found = list[str]()
     for name in {**recorded, **(schemas if look == "content" else {})}:
         path, known = path_of(name), recorded.get(name)
@@ -72,6 +75,8 @@ def damage(
             there = _rows(path, known, readable, look) if known else 0
             for _ in readable.read(path, schemas[name]) if look == "content" else ():
                 pass
+        except PermissionError:
+            raise
         except UNREADABLE as problem:
             found.append(f"the table {name} cannot be read: {first_line(problem)}")
         else:
