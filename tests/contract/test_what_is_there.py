@@ -172,3 +172,11 @@ def test_a_file_that_was_cut(place: Place) -> None:
         place.fetch(BOTH_DAYS)
     place.path.unlink()
     check(place)
+
+
+@pytest.mark.invariant("Crash-safe")
+def test_a_spool_that_is_gone(place: Place) -> None:
+    """A run that was stopped between its destination and its ledger, and whose spool somebody removed to make room, reads again, and makes no twins."""
+    stopped(place, "ledger commit")
+    shutil.rmtree(place.state / "spool")
+    check(place)

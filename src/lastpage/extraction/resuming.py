@@ -35,11 +35,17 @@ class Left:
     ledger: Ledger
     run: Run
 
-    def reopen_damaged(self) -> None:
-        """Settle again what was settled and cannot be read any more."""
+    def reopen_damaged(self, held_ids: HeldIds) -> None:
+        """Settle again what was settled and cannot be read any more.
+
+        A destination that grows may have it already, where a crash came before that was known.
+        """
         for planned in self._slices("settled"):
             if not self.ledger.is_intact(planned):
                 self.ledger.reopen(self.run, planned.slice.number)
+                there = held_ids(planned.slice.interval)
+                if there is not None:
+                    self.ledger.redeliver(self.run, planned.part, there)
 
     def lost(self, held: Sequence[Range]) -> list[Planned]:
         """The slices that were written and that a destination, which holds this, lacks."""
@@ -54,7 +60,9 @@ class Left:
         for planned in lost:
             self.ledger.reopen(self.run, planned.slice.number)
             there = held_ids(planned.slice.interval)
-            self.ledger.redeliver(self.run, planned.part, there)
+            delivered = self.ledger.delivered(self.run, planned.part)
+            still = there & delivered if there is not None and delivered else None
+            self.ledger.redeliver(self.run, planned.part, still)
 
     def reopen_doubtful(self, now: float) -> None:
         """Settle again what was short, or may lose rows by now (unix seconds)."""

@@ -114,7 +114,7 @@ class Fetching:
         if run is not None:
             going_on = f"going on with the unfinished run of {since}: {run.interval}"
             meter.note(going_on, of_run=False)
-            Left(ledger, run).reopen_damaged()
+            Left(ledger, run).reopen_damaged(held_ids)
             log_plan(planned.slice for planned in ledger.slices(run))
             return cls(query, client, ledger, options, meter, run, planner, *more, resumed=True)
         interval, horizon = planner.resolve()

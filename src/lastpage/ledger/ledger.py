@@ -243,12 +243,11 @@ class Ledger(Transactions):
         self._drop_pages(run, [planned for planned, _ in slices])
 
     def redeliver(self, run: Run, part: int, there: frozenset[bytes] | None) -> None:
-        """The destination has lost rows of a slice of the plan: these ids are there, or nothing."""
-        delivered = self.delivered(run, part)
+        """The destination has these ids of a slice of the plan, whatever was known; or nothing."""
         with self._transaction("redeliver"):
             self._do("forget_delivered_part", run.id, part)
-            if there is not None and delivered:
-                self._do("set_delivered", run.id, part, packed(there & delivered))
+            if there is not None:
+                self._do("set_delivered", run.id, part, packed(there))
 
     # Ids --------------------------------------------------------------------------------------
 
