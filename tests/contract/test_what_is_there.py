@@ -180,3 +180,13 @@ def test_a_spool_that_is_gone(place: Place) -> None:
     stopped(place, "ledger commit")
     shutil.rmtree(place.state / "spool")
     check(place)
+
+
+def test_the_same_rows_that_prove_more(place: Place) -> None:
+    """What a file of lines says of its hours is what the last reading proved, also where that brought nothing new."""
+    for count in ("counts-double", "counts-double", "pass"):
+        place.made.sandbox.faults.put("details.query", *[count] * 50)
+        summary = place.fetch(paginate="pages")
+        place.made.sandbox.faults.clear()
+        assert {each.coverage for each in place.ranges()} == {summary.coverage}
+    assert summary.coverage == place.fetch(paginate="pages").coverage == "complete"

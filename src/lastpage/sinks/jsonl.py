@@ -172,9 +172,10 @@ class JsonLines:
         after = self._write(digested())
         if self._late.get(day) == digest.hexdigest():
             self._cut(before)
-        else:
-            self._late[day] = digest.hexdigest()
-            self._save(after, updated(self._ranges, ranges))
+            after = before
+        self._late[day] = digest.hexdigest()
+        # Also where no row is new: a reading that brings the same may have proved more.
+        self._save(after, updated(self._ranges, ranges))
 
     def _check_left(self) -> None:
         """Raise `DestinationError` where what was appended is not there any more."""
