@@ -12,6 +12,7 @@ from types import ModuleType
 
 from lastpage.coverage import ranges, replacement, tally, verification, weighing
 from lastpage.extraction import otherwise
+from lastpage.planning import due as planning_due
 from lastpage.walks import pages
 
 RULE = re.compile(r"^ +-+(  +-+)+$")
@@ -58,6 +59,11 @@ def signs() -> str:
 def other_way() -> str:
     """What becomes of a job that lacks rows."""
     return _table(otherwise, 0)
+
+
+def due() -> str:
+    """Which parts of an interval are due."""
+    return _table(planning_due, 0)
 
 
 def versions() -> str:

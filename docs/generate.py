@@ -30,6 +30,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "coverage: gaps": coverage_page.gaps,
     "coverage: signs": coverage_page.signs,
     "coverage: other way": coverage_page.other_way,
+    "coverage: due": coverage_page.due,
     "coverage: versions": coverage_page.versions,
     "coverage: proofs": coverage_page.proofs,
     "coverage: second reading": coverage_page.second_reading,

@@ -86,7 +86,7 @@ def test_an_index_that_stays_out(tmp_path: Path) -> None:
     assert before.coverage == "complete"
     found = ids(tmp_path)
     made.sandbox.faults.put("details.query", "pass", *["index-half"] * 40)
-    summary = made.cloud().fetch("2023-10-10", tmp_path, paginate="pages")
+    summary = made.cloud().fetch("2023-10-10", tmp_path, paginate="pages", refresh=True)
     assert any("were counted before it was read" in note for note in summary.notes)
     assert sorted(ids(tmp_path)) == sorted(found)
 

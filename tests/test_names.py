@@ -85,7 +85,7 @@ def test_no_names(tmp_path: Path) -> None:
     assert not asked(made)
     assert {row["first_queue"] for row in table(tmp_path, "conversation_overview")} == {None}
     assert not (tmp_path / "queues").exists()
-    made.cloud().fetch(DAY, tmp_path)
+    made.cloud().fetch(DAY, tmp_path, refresh=True)
     assert {row["first_queue"] for row in table(tmp_path, "conversation_overview")} > {"Sales"}
 
 

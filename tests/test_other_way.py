@@ -51,7 +51,7 @@ def test_a_job_that_is_held_stays(tmp_path: Path) -> None:
     healthy.cloud().fetch("2023-10-10", tmp_path)
     before = attributes(tmp_path)
     made = world(per_day=60, job_share=0.5)
-    summary = made.cloud().fetch("2023-10-10", tmp_path)
+    summary = made.cloud().fetch("2023-10-10", tmp_path, refresh=True)
     assert attributes(tmp_path) == before != set()
     assert any("stays as it was" in note for note in summary.notes)
 

@@ -157,14 +157,16 @@ class Cloud:
         to: str | os.PathLike[str] = "conversations",
         *,
         format: Format | None = None,  # noqa: A002 - the option's name
+        refresh: bool = False,
         meter: Meter | None = None,
         **keywords: Unpack[Wanted],
     ) -> Summary:
         """Fetch an interval into a destination; the same call after a crash finishes the job.
 
         `to` is a folder, `x.duckdb`, `x.jsonl` (`.gz`, `.zst`), or `-` for stdout; `format` is that
-        of a folder, `parquet` or `csv`; `meter` counts what was done so far. A short result is
-        returned, not raised: look at `Summary.coverage`. Times are in UTC, `seconds` in seconds.
+        of a folder, `parquet` or `csv`; `refresh` also reads days that are final and here; `meter`
+        counts what was done so far. A short result is returned, not raised: look at
+        `Summary.coverage`. Times are in UTC, `seconds` in seconds.
 
         Raises `UsageError`, `ApiError`, and `DestinationError` where the destination cannot be
         written (`InUseError`: another run holds it).
@@ -179,14 +181,14 @@ class Cloud:
 
         destination = Destination.parse(os.fspath(to), format)
         selection = selection_from(keywords)
-        destination.check_selection(selection or EVERYTHING)
+        destination.check(selection or EVERYTHING, refresh=refresh)
         baseline, directory = Baseline.of(self.client), Directory(self.client)
-        meter = meter or Meter()
         extraction = Extraction(
-            self._query(interval, keywords, directory, meter),
+            self._query(interval, keywords, directory, meter := meter or Meter()),
             self._options(keywords),
             destination,
             selection,
+            refresh,
             self.client,
             self._disk,
             meter,
@@ -208,11 +210,10 @@ class Cloud:
         `Verification.proofs` has a `Proof` for each day, its state `same`, `near` (within the
         counts' error), `missing`, `changed`, `short`, `unproven`, `damaged` (a table or rows of
         it are missing in the destination), `kept` (older than what the organisation keeps), or
-        `writing` (by another run); `Verification.holes` has what lies
-        between the intervals that were fetched. With `content`, everything is read a second time
-        and all tables are compared; with `repair`, and only then, something is written: days that
-        are missing rows, changed or short are read again; `Verification.repaired` says which, and
-        `Verification.notes` what these readings noted.
+        `writing` (by another run); `Verification.holes` has what lies between the intervals that
+        were fetched. With `content`, everything is read a second time and all tables are compared;
+        with `repair`, and only then, something is written: days that are not as they should be are
+        read again (`Verification.repaired`; what was noted is in `Verification.notes`).
 
         Raises as `fetch` does; `UsageError` where there is nothing to verify.
 

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lastpage.api.client import Client
+from lastpage.api.organization import JobWatermark
 from lastpage.api.records import Raw, decode_record
 from lastpage.errors import ShortError
+from lastpage.extraction.choosing import Choice
 from lastpage.extraction.rows import undelivered
 from lastpage.extraction.run import Fetching, Options, unknown_fields
 from lastpage.ledger.ledger import Ledger
+from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
 from lastpage.progress import LOG, Meter
 from lastpage.query.query import Query
@@ -55,7 +58,9 @@ def reading(
     # A thread may still write into the folder when the caller has seen enough and it is removed.
     temporary = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)
     with temporary as folder, closing(Ledger(Path(folder))) as ledger:
-        yield Fetching.begin(str(query.interval), query, client, ledger, options, Meter(), slices)
+        planner = Planner(query, client, JobWatermark(client), Meter(), options.paginate)
+        choice = Choice.whole(planner)
+        yield Fetching.begin(str(query.interval), planner, ledger, options, choice, slices=slices)
 
 
 def raw_pages(run: Fetching) -> Iterator[Sequence[Raw]]:

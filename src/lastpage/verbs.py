@@ -34,10 +34,11 @@ def fetch(
     to: str | os.PathLike[str] = "conversations",
     *,
     format: Format | None = None,  # noqa: A002 - the option's name
+    refresh: bool = False,
     **keywords: Unpack[Wanted],
 ) -> Summary:
     """`Cloud.from_env().fetch(…)`: an interval into a destination; it goes on after a crash."""
-    return Cloud.from_env().fetch(interval, to, format=format, **keywords)
+    return Cloud.from_env().fetch(interval, to, format=format, refresh=refresh, **keywords)
 
 
 def verify(

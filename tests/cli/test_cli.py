@@ -98,7 +98,7 @@ def test_unknown_fields(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> Non
         "participants.sessions.brandNewField"
         in json.loads(capsys.readouterr().out)["unknown_fields"]
     )
-    assert run(["fetch", INTERVAL, "-q"]) == 0
+    assert run(["fetch", INTERVAL, "-q", "--refresh"]) == 0
     assert "brandNewField and 3 more fields" in capsys.readouterr().out
 
 
@@ -132,7 +132,7 @@ LISTS = {"routing:queue:view", "directory:user:view", "routing:wrapupCode:view"}
 def test_each_note_once(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """Lists that the role may not read are one note, printed once: when it is made, or quietly with the summary."""
     for options, stream in ([], "err"), (["-q"], "out"):
-        assert run(["fetch", INTERVAL, *options]) == 0
+        assert run(["fetch", INTERVAL, "--refresh", *options]) == 0
         printed = capsys.readouterr()
         assert (printed.out + printed.err).count("note: ") == 1
         (line,) = (each for each in getattr(printed, stream).splitlines() if "note: " in each)
@@ -140,7 +140,7 @@ def test_each_note_once(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> Non
         assert {permission: line.count(permission) for permission in LISTS} == dict.fromkeys(
             LISTS, 1
         )
-    assert run(["fetch", INTERVAL, "--json", "-q"]) == 0
+    assert run(["fetch", INTERVAL, "--json", "-q", "--refresh"]) == 0
     assert len(json.loads(capsys.readouterr().out)["notes"]) == 1
 
 
@@ -169,7 +169,7 @@ def test_a_resumed_run_does_not_repeat_notes(
     else:
         assert "note: " not in printed.out
     # It is done: what comes now is another run.
-    assert run(["fetch", INTERVAL]) == 0
+    assert run(["fetch", INTERVAL, "--refresh"]) == 0
     assert "queues, users, wrap-up codes have ids here" in capsys.readouterr().err
 
 

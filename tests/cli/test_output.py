@@ -185,3 +185,20 @@ def test_the_bar_in_eighty_columns() -> None:
     assert " 123456/1000000" in printed.get()
     assert "1,186/s · 12,345 requests · 112 of 130 slices" in printed.get()
     assert "…" not in printed.get()
+
+
+def test_holes_and_days_that_are_here(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """The summary names a hole beside what was asked for, as it can be typed; as JSON it has `holes`."""
+    assert run(["fetch", "2023-10-10", "-q", "--no-names"]) == 0
+    assert "hole" not in capsys.readouterr().out
+    assert run(["fetch", "2023-10-13", "-q", "--no-names"]) == 0
+    assert "  hole           2023-10-11/2023-10-13, never fetched\n" in capsys.readouterr().out
+    assert run(["fetch", "2023-10-13", "--json", "-q", "--no-names"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["holes"] == ["2023-10-11T00:00:00.000Z/2023-10-13T00:00:00.000Z"]
+    assert summary["notes"] == ["1 of 1 days is final and here; --refresh reads them again"]
+    assert run(["fetch", "2023-10-13", "--json", "-q", "--no-names", "--refresh"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["slices"], summary["notes"]) == (1, [])
+    assert run(["fetch", "2023-10-11/2023-10-13", "-q", "--no-names"]) == 0
+    assert "hole" not in capsys.readouterr().out

@@ -46,6 +46,8 @@ class Place:
         asked = {"format": self.kind.format, "names": False, **more}
         if self.kind.replaces:
             asked.setdefault("tables", ["sessions"])
+            # What is final and here is read again, to see what becomes of it.
+            asked.setdefault("refresh", True)
         return self.made.cloud(**options).fetch(span, self.path, **asked)
 
     def ids(self, name: str = "conversations") -> set[str]:

@@ -212,8 +212,8 @@ def test_a_day_that_another_run_writes(name: str, content: bool, tmp_path: Path)
     made.clock.sleep(7_200)
 
     def act() -> None:
-        made.cloud().fetch("2023-10-11", place)
-        made.cloud().fetch("2023-10-12", place)
+        made.cloud().fetch("2023-10-11", place, refresh=True)
+        made.cloud().fetch("2023-10-12", place, refresh=True)
 
     cloud = made.cloud(transport=Meanwhile(made.sandbox, act))
     verification = cloud.verify(place, content=content)
@@ -252,7 +252,7 @@ def test_a_change_that_a_crash_left(name: str, tmp_path: Path) -> None:
 
     for day in ("2023-10-10", "2023-10-14"):
         with pytest.raises(Killed):
-            made.cloud(disk=Disk(die)).fetch(day, place, names=False)
+            made.cloud(disk=Disk(die)).fetch(day, place, names=False, refresh=True)
         mark = place / ".lastpage" / "staging" / f"day={day}" / "commit"
         assert mark.exists()
         found = made.cloud().verify(place)

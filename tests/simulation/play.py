@@ -67,6 +67,8 @@ class Play:
         self.crashes = self.scene.crashes
         self.began: datetime | None = None
         self.deleted: set[str] = set()
+        #: Whether the command reads what is final and here, too.
+        self.refresh = False
 
     def run(self) -> None:
         """To the end of the weather, and then once more when all is calm."""
@@ -76,6 +78,7 @@ class Play:
                 self.scene.intervals if folder else self.scene.intervals[:1]
             ):
                 self.began = None
+                self.refresh = folder and number in self.scene.refreshed
                 if number:
                     self._delete()
                 self._judge(self._until_it_ends(interval))
@@ -107,7 +110,8 @@ class Play:
         whiles = () if calm or self.rng.random() < 0.5 else self.scene.whiles
         transport = ForAWhile(self.world.sandbox, steps, whiles)
         cloud = self.world.cloud(transport=transport, disk=steps.disk)
-        return cloud.fetch(interval, self.place, names=False, **self.scene.asked)
+        asked = {"names": False, "refresh": self.refresh, **self.scene.asked}
+        return cloud.fetch(interval, self.place, **asked)
 
     def _delete(self) -> None:
         """Some of those that the destination has are deleted."""
@@ -147,7 +151,7 @@ class Play:
         doubled = [text for text, times in Counter(found).items() if times > 1]
         assert not doubled, f"{len(doubled)} came twice"
         there = self._visible(span, self.world.clock.now())
-        inside = len(there & set(found))
+        inside = len((there | self._deleted_in(span)) & set(found))
         # What stays, as it was or because nothing says that it is gone, may be more than this run saw; then a note says so.
         stays = (
             any("stays as it was" in note or "and stay in" in note for note in summary.notes)
@@ -166,7 +170,8 @@ class Play:
             vague = self.scene.settings["sync_interval"] == "whole-day"
             halves = [each for each in verdicts if each.gap > each.conversations and not vague]
             assert not halves, "complete, and not half of it came"
-            counted = sum(verdict.gap for verdict in verdicts)
+            # Of what is final and here, an earlier run has told what was counted.
+            counted = sum(verdict.gap for verdict in self._verdicts(of_all=True))
             assert len(missing) <= counted, (
                 f"complete, but {len(missing)} are missing and {counted} were counted"
             )
@@ -182,6 +187,8 @@ class Play:
         for queue in self.world.sandbox.faults._queues.values():
             queue.clear()
         self.crashes = 0
+        # What was deleted of days that are final is found by whoever reads them again.
+        self.refresh = True
         for interval in self.scene.intervals:
             # What was relative means another range by now.
             if not interval.endswith("h"):
@@ -233,6 +240,13 @@ class Play:
         start, end = (int(moment.timestamp() * 1000) for moment in (span.start, span.end))
         return {each.id for each in self.world.sandbox.world.visible(start, end, int(at * 1000))}
 
+    def _deleted_in(self, span: Interval) -> set[str]:
+        """What was deleted and is still in the folder: it counts, as long as it stays."""
+        if not self.deleted:
+            return set()
+        rows = (row for row in table(self.place) if row["conversation_start"] in span)
+        return self.deleted & {row["conversation_id"] for row in rows}
+
     def _found(self) -> list[str]:
         if self.place.name == "out":
             return ids(self.place)
@@ -242,16 +256,16 @@ class Play:
             else []
         )
 
-    def _verdicts(self) -> list[Verdict]:
+    def _verdicts(self, *, of_all: bool = False) -> list[Verdict]:
+        """Those of the last run, or of all."""
         state = (
             self.place / ".lastpage"
             if self.place.name == "out"
             else self.folder / f"{self.place.name}.lastpage"
         )
         with closing(sqlite3.connect(state / "ledger.sqlite")) as db:
-            rows = db.execute(
-                "select verdict from slice where run = (select max(id) from run) and verdict is not null"
-            )
+            which = "true" if of_all else "run = (select max(id) from run)"
+            rows = db.execute(f"select verdict from slice where {which} and verdict is not null")
             return [Verdict.load(text) for (text,) in rows]
 
     def _no_429_of_ours(self) -> None:

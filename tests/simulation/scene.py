@@ -113,6 +113,8 @@ class Scene:
     whiles: tuple[str, ...] = ()
     #: Conversations that are deleted before each command after the first.
     deletions: int = 0
+    #: The numbers of the commands that read what is final and here, too.
+    refreshed: frozenset[int] = frozenset()
 
     @classmethod
     def draw(cls, seed: int) -> Scene:
@@ -133,6 +135,7 @@ class Scene:
             words=_swarm(rng) + _later(seed),
             crashes=rng.choice((0, 0, 1, 2, 5)),
             deletions=random.Random(f"deletions {seed}").choice((0, 0, 1, 3, 12)),
+            refreshed=frozenset(random.Random(f"refreshed {seed}").sample(range(3), 1)),
         )._with_lies()
 
     def _with_lies(self) -> Scene:

@@ -38,6 +38,7 @@ from lastpage.cli.output import (
     showing_progress,
     showing_requests,
     styled,
+    typed,
 )
 from lastpage.errors import InUseError, ShortError, UsageError
 from lastpage.sinks.destination import Destination, Format
@@ -60,6 +61,7 @@ def fetch(
     output: OutputOptions = DEFAULT_OUTPUT,
     to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
     format: Format | None = None,  # noqa: A002 - the option's name
+    refresh: Flag = False,
     strict: bool = False,
     json: Flag = False,
 ) -> int:
@@ -71,6 +73,8 @@ def fetch(
         A folder, x.duckdb, x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout.
     format
         The format of a folder: parquet (the default) or csv. A folder that is there keeps its own.
+    refresh
+        Read days that are final and here again, too.
     strict
         Exit with 3 when completeness could not be proved, too.
     json
@@ -82,7 +86,13 @@ def fetch(
     keywords, cloud, meter = filters.keywords(), rate.cloud(), Meter()
     with showing_progress(meter, cloud.client, output):
         summary = cloud.fetch(
-            interval, to, format=format, meter=meter, **keywords, **selection.keywords()
+            interval,
+            to,
+            format=format,
+            refresh=refresh,
+            meter=meter,
+            **keywords,
+            **selection.keywords(),
         )
     print_summary(summary, meter, sys.stderr if to == "-" else sys.stdout, as_json=json)
     missing = summary.coverage == "short" or (strict and summary.coverage == "unproven")
@@ -207,19 +217,13 @@ def _print_proofs(verification: Verification, *, closer: bool) -> None:
     for hole in verification.holes:
         counted = "-" if hole.counted is None else f"{hole.counted:,}"
         why = "never fetched" if hole.counted is not None else "never fetched, and no longer kept"
-        cells = (_typed(hole.interval), "0", counted, styled("hole"), "", why)
+        cells = (typed(hole.interval), "0", counted, styled("hole"), "", why)
         lines.append((hole.interval, cells))
     print_table(
         ("day", "conversations", "counted", "", "finality", "why"),
         (cells for _, cells in sorted(lines)),
     )
     print_line(_conclusion(verification, closer=closer))
-
-
-def _typed(interval: str) -> str:
-    """An interval as it can be typed: as dates where both its ends are midnights."""
-    midnight = "T00:00:00.000Z"
-    return interval.replace(midnight, "") if interval.count(midnight) == 2 else interval
 
 
 def _conclusion(verification: Verification, *, closer: bool) -> str:

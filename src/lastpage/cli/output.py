@@ -264,6 +264,12 @@ def styled(word: str, width: int = 0) -> Cell:
     return f"{word:<{width}}", STYLES[word]
 
 
+def typed(interval: str) -> str:
+    """An interval as it can be typed: as dates where both its ends are midnights."""
+    midnight = "T00:00:00.000Z"
+    return interval.replace(midnight, "") if interval.count(midnight) == 2 else interval
+
+
 def print_line(*cells: Cell, out: TextIO | None = None) -> None:
     """One line on stdout, or elsewhere; a terminal wraps it, nothing cuts it."""
     console(out or sys.stdout).print(_text(*cells))
@@ -317,9 +323,11 @@ def print_summary(summary: Summary, meter: Meter, out: TextIO, *, as_json: bool 
     repeated = f" ({summary.duplicates:,} came twice, kept once)" if summary.duplicates else ""
     retries = f", {summary.retries:,} of them retries" if summary.retries else ""
     read = f"{summary.slices:,} slices, {summary.pages:,} pages, {summary.requests:,} requests"
+    holes = (("hole", f"{typed(hole)}, never fetched") for hole in summary.holes)
     for name, value in (
         ("conversations", f"{summary.conversations:,}{repeated}"),
         ("interval", summary.interval),
+        *holes,
         ("read", f"{read}{retries}"),
         ("seconds", f"{summary.seconds:,.1f}"),
         ("written to", summary.destination),

@@ -1,14 +1,17 @@
 """One extract: a query into a destination, which is claimed and filled day by day; its summary.
 
-    hold the destination ─▶ open its sink ─▶ claim it ─▶ run, day by day into the sink ─▶ summary
+    hold the destination ─▶ open its sink ─▶ claim it ─▶ choose what is read
+                                                  ─▶ run, day by day into the sink ─▶ summary
 
 The same command again finishes what a crash left. What the two contracts of sinks make different:
 
                         tables                                 lines
-    an interval that    replaces it, where what is there is    is done; one that is there in part
-    is there already    neither fresher nor complete; rows     is refused before it is fetched
-                        that did not come leave by a rule of
-                        their own (`replacing.py`)
+    an interval that    is read again, but for days that are   is done; one that is there in part
+    is there already    final (`choosing.py`), and replaced,   is refused before it is fetched
+                        where what is there is neither
+                        fresher nor complete; rows that did
+                        not come leave by a rule of their own
+                        (`replacing.py`)
     rows found late     the range is replaced                  are appended
     names               in the overview, and lists beside      none: lines hold ids
     time went on since  what the command means by now is       nothing: it cannot be given the
@@ -17,18 +20,19 @@ The same command again finishes what a crash left. What the two contracts of sin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial, reduce
 from itertools import chain
-from typing import cast
 
 from lastpage.api.client import Client
 from lastpage.api.names import Directory
+from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range, exactly, refuse_overlap
-from lastpage.coverage.tally import Finality
-from lastpage.coverage.weighing import Coverage
+from lastpage.coverage.tally import Verdict
+from lastpage.extraction.choosing import Choice, holes
 from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
@@ -38,8 +42,9 @@ from lastpage.files import Disk
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
 from lastpage.outside import shown
+from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
-from lastpage.query.interval import Interval, Relative
+from lastpage.query.interval import Interval, Relative, minus
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, LineSink, TableSink
@@ -48,6 +53,8 @@ from lastpage.tables.selection import EVERYTHING, Selection
 
 #: Writes a group into a sink; False where it has to come again when all slices are settled.
 Write = Callable[[Group], bool]
+#: Says what of an interval is read, given what is held.
+Choose = Callable[[Planner, list[Range]], Choice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class Extraction:
     destination: Destination
     #: None: the selection that the destination was made with.
     selection: Selection | None
+    #: Whether days that are final and here are read, too.
+    refresh: bool
     client: Client
     disk: Disk
     meter: Meter
@@ -97,16 +106,26 @@ class Extraction:
         shredder = Shredder.from_env(selection)
         identity = self._identity(sink, selection, shredder.key_print)
         ledger.identify(organization=identity.organization)
+        sink.claim(identity, shredder)
+        damaged = sink.damaged()
+        choose = partial(self._choose, damaged=damaged)
+        asked, main = self._begin(ledger, sink, self.query, choose)
+        runs = [*self._repairs(sink, ledger, damaged, asked, main)]
+        if main is None:
+            return self._summary(sink, runs, asked, odd_paths_in(sink, asked))
         if self.directory:
             lists = self.directory.lists(selection.lists, self.meter.note)
             shredder = replace(shredder, names=names_of(lists))
-        sink.claim(identity, shredder)
+            sink.claim(identity, shredder)
+        if shredder.names.lists:
+            # Only those that came: a list that could not be had today leaves yesterday's. They are
+            # there before the run ends: who gives the command again then has nothing left to do.
+            sink.refresh(shredder.names)
 
         def deliver(fetching: Fetching) -> None:
             self._deliver(fetching, sink, Replacing(fetching, sink, self.destination.text).write)
 
-        main = self._fetching(ledger, sink)
-        runs = [*self._repairs(sink, ledger, main), main]
+        runs.append(main)
         for each in runs:
             deliver(each)
         # A run of yesterday that was resumed has the `24h` of yesterday; today they are others. So
@@ -116,36 +135,54 @@ class Extraction:
             self.meter.note(
                 "the unfinished run is done; going on with what the command means by now"
             )
-            runs.append(self._fetching(ledger, sink))
-            deliver(runs[-1])
-        if shredder.names.lists:
-            # Only those that came: a list that could not be had today leaves yesterday's.
-            sink.refresh(shredder.names)
-        return self._summary(sink, runs, odd_paths_in(sink, runs[-1].run.interval))
+            asked, more = self._begin(ledger, sink, self.query, choose)
+            if more:
+                runs.append(more)
+                deliver(more)
+        return self._summary(sink, runs, asked, odd_paths_in(sink, asked))
 
-    def _repairs(self, sink: TableSink, ledger: Ledger, main: Fetching) -> Iterator[Fetching]:
-        """Runs of damaged days, each of all hours that the day holds, before the one of the query.
+    def _choose(self, planner: Planner, held: Iterable[Range], damaged: Container[date]) -> Choice:
+        """What is read: all of it to refresh it, else what is due; a damaged day is not here."""
+        if self.refresh:
+            return Choice.whole(planner)
+        here = (replace(each, coverage="short") if each.day in damaged else each for each in held)
+        return Choice.due(planner, list(here))
 
-        None for a day that this one reads whole anyway, and none for one that it does not touch.
+    def _repairs(
+        self,
+        sink: TableSink,
+        ledger: Ledger,
+        damaged: Mapping[date, str],
+        asked: Interval,
+        main: Fetching | None,
+    ) -> Iterator[Fetching]:
+        """Runs of damaged days, each of all hours that the day holds, before the main one.
+
+        None for a day that this one reads whole anyway, and none for one that was not asked for.
         """
-        for day, damage in sink.damaged().items():
+        for day, damage in damaged.items():
             held = reduce(Range.joined, sink.held(day)).interval
             found = f"{day} is damaged in {self.destination.text} ({damage})"
-            if all(day != other for other, _ in main.run.interval.days()):
+            if main is None or all(day != other for other, _ in asked.days()):
                 self.meter.note(f"{found}; lastpage verify --repair reads it again")
-            elif main.resumed or held.clip(main.run.interval) != held:
+            elif main.resumed or held.clip(asked) != held:
                 self.meter.note(f"{found}; it is read again, whole")
-                yield self._fetching(ledger, sink, query=replace(self.query, interval=held))
+                query = replace(self.query, interval=held)
+                _, repair = self._begin(ledger, sink, query, lambda each, _: Choice.whole(each))
+                if repair:
+                    yield repair
 
     def _into_lines(self, sink: LineSink, ledger: Ledger) -> Summary:
         identity = self._identity(sink, self._selection(sink.known))
         ledger.identify(organization=identity.organization)
         sink.claim(identity)
         if recorded := self._recorded(sink, ledger):
-            return self._summary_of(recorded)
+            return self._summary(sink, [], recorded)
 
-        def check(interval: Interval) -> None:
-            refuse_overlap(chain(*sink.committed().values()), interval, self.destination.text)
+        def choose(planner: Planner, held: Iterable[Range]) -> Choice:
+            choice = Choice.whole(planner)
+            refuse_overlap(held, choice.interval, self.destination.text)
+            return choice
 
         def write(group: Group) -> bool:
             for day in group.days:
@@ -164,20 +201,29 @@ class Extraction:
                 return None
             return frozenset(map(digest, sink.ids()))
 
-        run = self._fetching(ledger, sink, check, held_ids)
+        asked, run = self._begin(ledger, sink, self.query, choose, held_ids)
+        assert run, "all of it is chosen"
         self._deliver(run, sink, write)
-        return self._summary(sink, [run])
+        return self._summary(sink, [run], asked)
 
-    def _recorded(self, sink: LineSink, ledger: Ledger) -> list[Range]:
-        """The ranges of what was asked for, where a run that ended has recorded all of it.
+    def _recorded(self, sink: LineSink, ledger: Ledger) -> Interval | None:
+        """What was asked for, where a run that ended has recorded all of it, and none as short.
 
         It may have been stopped after that, and before anybody was told.
         """
         asked = self.query.interval
         if isinstance(asked, Relative) or ledger.unfinished(self._command(self.query)):
-            return []
+            return None
         ranges = exactly(chain(*sink.committed().values()), asked)
-        return [] if any(each.coverage == "short" for each in ranges) else ranges
+        if not ranges or any(each.coverage == "short" for each in ranges):
+            return None
+        self.meter.note(
+            f"{self.destination.text} has recorded all of it, as "
+            f"{reduce(Range.joined, ranges).coverage}, by an earlier run; lines are not replaced, "
+            "so nothing was fetched",
+            of_run=False,
+        )
+        return asked
 
     def _selection(self, known: Identity | None) -> Selection:
         """What was given; else what the destination was made with; else everything."""
@@ -199,30 +245,36 @@ class Extraction:
         identity.check(sink.known, self.destination.text)
         return identity
 
-    def _fetching(
+    def _begin(
         self,
         ledger: Ledger,
         sink: TableSink | LineSink,
-        check: Callable[[Interval], None] = lambda _: None,
+        query: Query,
+        choose: Choose,
         held_ids: HeldIds = lambda _: None,
-        query: Query | None = None,
-    ) -> Fetching:
-        query = query or self.query
-        return Fetching.begin(
-            self._command(query),
-            query,
-            self.client,
-            ledger,
-            self.options,
-            self.meter,
-            check=check,
-            held_ids=held_ids,
-            held=list(chain(*sink.committed().values())),
+    ) -> tuple[Interval, Fetching | None]:
+        """What a query means, and the run that reads it: one that was not finished, or a new one.
+
+        None where nothing of it is to be read.
+        """
+        mark, how = JobWatermark(self.client), self.options
+        planner = Planner(query, self.client, mark, self.meter, how.paginate)
+        command, held = self._command(query), list(chain(*sink.committed().values()))
+        if run := Fetching.resume(command, planner, ledger, how, held, held_ids):
+            return run.run.interval, run
+        choice = choose(planner, held)
+        if not choice.parts:
+            return choice.interval, None
+        return choice.interval, Fetching.begin(
+            command, planner, ledger, how, choice, held, held_ids
         )
 
     def _command(self, query: Query) -> str:
-        """What makes a repeated command the same one; its filters are the destination's."""
-        return f"{query.interval} {self.options.paginate}"
+        """What makes a repeated command the same one; its filters are the destination's.
+
+        A run that reads only what is due is not gone on with by one that reads everything.
+        """
+        return f"{query.interval} {self.options.paginate}{' refresh' if self.refresh else ''}"
 
     def _deliver(self, fetching: Fetching, sink: TableSink | LineSink, write: Write) -> None:
         """Run to the end, day by day into a sink."""
@@ -238,48 +290,27 @@ class Extraction:
         if worst_of(fetching.verdicts()) != "short" or isinstance(self.query.interval, Relative):
             fetching.finish()
 
-    def _summary_of(self, ranges: Sequence[Range]) -> Summary:
-        """What a file of lines has recorded, where nothing was left to do."""
-        whole = reduce(Range.joined, ranges)
-        self.meter.note(
-            f"{self.destination.text} has recorded all of it, as {whole.coverage}, by an earlier "
-            "run; lines are not replaced, so nothing was fetched",
-            of_run=False,
-        )
-        return Summary(
-            coverage=cast("Coverage", whole.coverage),
-            finality=cast("Finality", whole.finality),
-            conversations=whole.conversations,
-            slices=0,
-            pages=0,
-            requests=self.client.counts.requests - self.baseline.requests,
-            retries=self.client.counts.retries - self.baseline.retries,
-            duplicates=0,
-            unknown_fields=[],
-            oddities=0,
-            seconds=round(self.client.clock.now() - self.baseline.at, 3),
-            destination=self.destination.text,
-            interval=str(self.query.interval),
-            notes=self.meter.notes,
-        )
-
     def _summary(
         self,
         sink: TableSink | LineSink,
         runs: Sequence[Fetching],
+        asked: Interval,
         odd_paths: Iterable[str] = (),
     ) -> Summary:
         """What was done, and how far it can be trusted.
 
-        Conversations are those that the destination holds, whoever wrote them; the other numbers
-        and the interval are the last run's. An unfinished one that was done before it counts for
-        what is claimed, unless its hours were all read again. `odd_paths` are those of odd values.
+        Conversations are those that the destination holds of what was asked for, whoever wrote
+        them; the other numbers are the last run's. An unfinished one that was done before it counts
+        for what is claimed, unless its hours were all read again; and so does what was here, and
+        was not read. `odd_paths` are those of odd values.
         """
-        last = runs[-1]
-        verdicts = last.verdicts()
-        claimed = [run for run in runs if run is last or not last.covers(run)]
+        held = list(chain(*sink.committed().values()))
+        here = unread(held, asked, runs)
+        verdicts = runs[-1].verdicts() if runs else []
+        claimed = [run for run in runs if run is runs[-1] or not runs[-1].covers(run)]
         of_all = [verdict for run in claimed for verdict in run.verdicts()]
-        is_final = all(verdict.finality == "final" for verdict in of_all)
+        all_of_it: list[Verdict | Range] = [*of_all, *here]
+        is_final = all(each.finality == "final" for each in all_of_it)
         reasons = {each.why for each in of_all if each.coverage != "complete" or each.gap}
         fields = unknown_fields(of_all, self.meter.note)
         odd = oddities.by_kind(odd_paths)
@@ -287,9 +318,9 @@ class Extraction:
             self.meter.note(oddities.sentence(odd))
         counts = self.client.counts
         return Summary(
-            coverage=worst_of(of_all),
+            coverage=worst_of(all_of_it),
             finality="final" if is_final else "provisional",
-            conversations=conversations_in(sink, last.run.interval),
+            conversations=conversations_in(sink, asked),
             slices=len(verdicts),
             pages=self.meter.pages,
             requests=counts.requests - self.baseline.requests,
@@ -299,6 +330,13 @@ class Extraction:
             oddities=odd.total(),
             seconds=round(self.client.clock.now() - self.baseline.at, 3),
             destination=self.destination.text,
-            interval=str(runs[-1].run.interval),
+            interval=str(asked),
+            holes=[str(hole) for hole in holes((each.interval for each in held), asked)],
             notes=self.meter.notes + sorted(map(shown, reasons)),
         )
+
+
+def unread(held: Iterable[Range], asked: Interval, runs: Iterable[Fetching]) -> list[Range]:
+    """What is held of an interval, and none of these runs read."""
+    left = minus(asked, [interval for run in runs for interval in run.read])
+    return [each for each in held if any(each.interval.clip(part) for part in left)]

@@ -1,6 +1,6 @@
 """A run: a query becomes a plan, slices are settled in threads, groups are handed to a consumer.
 
-    begin: resume, or plan ─▶ settle slices (threads) ─▶ a group is whole ─▶ consumer ─▶ commit
+    resume, or begin: plan ─▶ settle slices (threads) ─▶ a group is whole ─▶ consumer ─▶ commit
                                      ▲
                                      └─ at the end: what one slice saw and its owner lacks
                                         is evidence, and the owner is settled again
@@ -14,27 +14,26 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lastpage.api.client import Client
-from lastpage.api.organization import JobWatermark
 from lastpage.coverage.account import PATHS_MAX
 from lastpage.coverage.evidence import Evidence, Sighting
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.tally import REREADS_MAX, Verdict
 from lastpage.coverage.weighing import Coverage
+from lastpage.extraction.choosing import Choice
 from lastpage.extraction.otherwise import OtherWay, is_short, is_short_job
 from lastpage.extraction.resuming import HeldIds, Left, holding
 from lastpage.extraction.rows import Group, Rows, grouped
-from lastpage.extraction.settling import Settler
+from lastpage.extraction.settling import Settler, in_threads
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Planned, Run
 from lastpage.planning.planner import Planner, log_plan
 from lastpage.planning.slices import Paginate, Slice
 from lastpage.progress import Meter
-from lastpage.query.interval import Interval, from_unix, iso
+from lastpage.query.interval import Interval, from_unix, iso, minus
 from lastpage.query.query import Query
 from lastpage.tables import unknown
 
@@ -53,15 +52,12 @@ class Options:
 
 @dataclass(slots=True)
 class Fetching:
-    """One run over one ledger: `begin`, then `groups` to the end, then `finish`."""
+    """One run over one ledger: `resume` or `begin`, `groups` to the end, `finish`."""
 
-    query: Query
-    client: Client
+    planner: Planner
     ledger: Ledger
     options: Options
-    meter: Meter
     run: Run
-    planner: Planner
     #: What the destination holds when it begins.
     held: Sequence[Range] = ()
     #: Has the digests of what a destination that grows holds of an interval.
@@ -75,32 +71,31 @@ class Fetching:
     _all_decided: bool = False
 
     @classmethod
-    def begin(
+    def resume(
         cls,
         command: str,
-        query: Query,
-        client: Client,
+        planner: Planner,
         ledger: Ledger,
         options: Options,
-        meter: Meter,
-        slices: Sequence[Slice] | None = None,
-        check: Callable[[Interval], None] = lambda _interval: None,
-        held_ids: HeldIds = lambda _interval: None,
         held: Sequence[Range] = (),
-    ) -> Fetching:
-        """Resume the unfinished run of the same command, or plan a new one and commit the plan.
+        held_ids: HeldIds = lambda _interval: None,
+    ) -> Fetching | None:
+        """The unfinished run of the same command, if there is one.
 
-        `command` is what makes a repeated command the same one. `slices` are the plan, if given.
-        `check` raises for an interval that the destination cannot take, before anything is counted.
-        `held` is what the destination holds. `held_ids` has the digests of what a destination that
-        grows holds of an interval, None where that is nothing; it is asked where ledger and
-        destination may not agree.
+        `command` is what makes a repeated command the same one. `held` is what the destination
+        holds. `held_ids` has the digests of what a destination that grows holds of an interval,
+        None where that is nothing; it is asked where ledger and destination may not agree.
         """
-        more = (held, held_ids)
-        planner = Planner(query, client, JobWatermark(client), meter, options.paginate)
-        run = ledger.unfinished(command)
-        since = iso(from_unix(run.began)) if run else ""
-        if run is not None and not ledger.slices(run):
+        run, meter = ledger.unfinished(command), planner.meter
+        if run is None:
+            return None
+        since = iso(from_unix(run.began))
+        if ledger.slices(run):
+            going_on = f"going on with the unfinished run of {since}: {run.interval}"
+            meter.note(going_on, of_run=False)
+            Left(ledger, run).reopen_damaged(held_ids)
+            log_plan(planned.slice for planned in ledger.slices(run))
+        else:
             meter.note(
                 f"an older version began this run at {since} and cut it in a way that this version "
                 "does not: it is planned again, and what the destination holds stays until it is "
@@ -110,19 +105,44 @@ class Fetching:
             _, horizon = replace(planner, meter=Meter()).resolve()
             slices = planner.plan(run.interval, horizon)
             run = ledger.plan_again(run, horizon, slices, held_ids(run.interval))
-            return cls(query, client, ledger, options, meter, run, planner, *more, resumed=True)
-        if run is not None:
-            going_on = f"going on with the unfinished run of {since}: {run.interval}"
-            meter.note(going_on, of_run=False)
-            Left(ledger, run).reopen_damaged(held_ids)
-            log_plan(planned.slice for planned in ledger.slices(run))
-            return cls(query, client, ledger, options, meter, run, planner, *more, resumed=True)
-        interval, horizon = planner.resolve()
-        check(interval)
+        return cls(planner, ledger, options, run, held, held_ids, resumed=True)
+
+    @classmethod
+    def begin(
+        cls,
+        command: str,
+        planner: Planner,
+        ledger: Ledger,
+        options: Options,
+        choice: Choice,
+        held: Sequence[Range] = (),
+        held_ids: HeldIds = lambda _interval: None,
+        slices: Sequence[Slice] | None = None,
+    ) -> Fetching:
+        """Plan a new run of what was chosen, and commit the plan; the rest is as for `resume`.
+
+        `slices` are the plan, if given.
+        """
         if slices is None:
-            slices = planner.plan(interval, horizon)
-        run = ledger.begin(command, interval, horizon, slices, client.server_now())
-        return cls(query, client, ledger, options, meter, run, planner, *more)
+            slices = planner.plan(choice.interval, choice.horizon, choice.parts)
+        now = planner.client.server_now()
+        run = ledger.begin(command, choice.interval, choice.horizon, slices, now)
+        return cls(planner, ledger, options, run, held, held_ids)
+
+    @property
+    def query(self) -> Query:
+        """What is fetched."""
+        return self.planner.query
+
+    @property
+    def client(self) -> Client:
+        """What it is fetched with."""
+        return self.planner.client
+
+    @property
+    def meter(self) -> Meter:
+        """What counts it."""
+        return self.planner.meter
 
     def groups(self) -> Iterator[Group]:
         """Settle every slice; yield each group as it becomes whole, then those read again.
@@ -210,8 +230,13 @@ class Fetching:
         return now.clip(self.run.interval) != now
 
     def covers(self, other: Fetching) -> bool:
-        """Whether it reads all hours of another one."""
-        return self.run.interval.clip(other.run.interval) == other.run.interval
+        """Whether it reads all hours that another one read."""
+        return not any(minus(each, self.read) for each in other.read)
+
+    @property
+    def read(self) -> list[Interval]:
+        """What it reads, slice by slice: not all of its interval, where days are final and here."""
+        return [planned.slice.interval for planned in self._current()]
 
     def finish(self) -> None:
         """End the run: the same command begins a new one from now on."""
@@ -246,7 +271,7 @@ class Fetching:
         )
         todo = [planned for planned in self._slices() if planned.state == "todo"]
         if self.options.threads > 1:
-            yield from _in_threads(todo, settler.settle, self.options.threads)
+            yield from in_threads(todo, settler.settle, self.options.threads)
             return
         while todo:
             # The parts of a slice come next, so that days are whole one after the other.
@@ -352,21 +377,3 @@ def unknown_fields(verdicts: Iterable[Verdict], note: Callable[[str], None]) -> 
     if paths:
         note(unknown.sentence(paths))
     return paths
-
-
-def _in_threads(
-    todo: Sequence[Planned], settle: Callable[[Planned], list[Planned]], threads: int
-) -> Iterator[Planned]:
-    """Each slice when it is settled; the parts it is cut into follow. The first error ends all."""
-    pool = ThreadPoolExecutor(threads, "lastpage")
-    try:
-        running: dict[Future[list[Planned]], Planned] = {
-            pool.submit(settle, planned): planned for planned in todo
-        }
-        while running:
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                planned = running.pop(future)
-                running.update({pool.submit(settle, part): part for part in future.result()})
-                yield planned
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)

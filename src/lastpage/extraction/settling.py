@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 
@@ -290,3 +291,21 @@ class Settler:
                 f"{most:,} is used where that is the most"
             )
         return route(self.query, min(rows, most))
+
+
+def in_threads(
+    todo: Sequence[Planned], settle: Callable[[Planned], list[Planned]], threads: int
+) -> Iterator[Planned]:
+    """Each slice when it is settled; the parts it is cut into follow. The first error ends all."""
+    pool = ThreadPoolExecutor(threads, "lastpage")
+    try:
+        running: dict[Future[list[Planned]], Planned] = {
+            pool.submit(settle, planned): planned for planned in todo
+        }
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                planned = running.pop(future)
+                running.update({pool.submit(settle, part): part for part in future.result()})
+                yield planned
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,8 @@
 """What a run did, and how far it can be trusted: its summary, and where the numbers come from.
 
 conversations, oddities   the destination has them, whoever wrote them
-coverage, finality        the verdicts of the slices: the worst of them
+coverage, finality        the worst of the slices' verdicts, and of what is held and was not read
+holes                     the destination has not these hours, and others around them
 requests, retries         the client counted them, from the run's beginning on
 """
 
@@ -9,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
 from lastpage.api.client import Client
+from lastpage.coverage.ranges import Range
 from lastpage.coverage.tally import Finality, Verdict
 from lastpage.coverage.weighing import WORST, Coverage
 from lastpage.query.interval import Interval
@@ -24,9 +27,9 @@ from lastpage.tables.schema import CONVERSATIONS, START
 class Summary:
     """What a run did, and how far it can be trusted; the command line's `--json`."""
 
-    #: The worst of its slices.
+    #: The worst of its slices, and of what was here already.
     coverage: Coverage
-    #: `final` where all of its slices are.
+    #: `final` where all of these are.
     finality: Finality
     conversations: int
     slices: int
@@ -40,7 +43,10 @@ class Summary:
     oddities: int
     seconds: float
     destination: str
+    #: What was asked for, by the API's clock.
     interval: str
+    #: What is not held of it, and between it and what is held next to it: intervals, in order.
+    holes: list[str]
     #: Sentences for people, why it is not simply complete among them.
     notes: list[str]
 
@@ -75,9 +81,11 @@ def odd_paths_in(sink: TableSink, interval: Interval) -> Iterator[str]:
                     yield row["path"]
 
 
-def worst_of(verdicts: Iterable[Verdict]) -> Coverage:
-    """The worst of the slices'."""
-    return max((verdict.coverage for verdict in verdicts), key=WORST.index, default="complete")
+def worst_of(found: Iterable[Verdict | Range]) -> Coverage:
+    """The worst coverage of slices, and of what is held."""
+    return cast(
+        "Coverage", max((each.coverage for each in found), key=WORST.index, default="complete")
+    )
 
 
 def conversations_in(sink: TableSink | LineSink, interval: Interval) -> int:

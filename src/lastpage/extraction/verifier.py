@@ -114,7 +114,10 @@ class Verifier:
             return found
         notes: list[str] = []
         for interval in again:
-            notes += self.fetch(interval, self.destination.text, query=extract.filters).notes
+            summary = self.fetch(
+                interval, self.destination.text, query=extract.filters, refresh=True
+            )
+            notes += summary.notes
         repaired = [str(interval) for interval in again]
         again_proved = self._prove(self._look(content=content), content=False)
         return replace(again_proved, repaired=repaired, notes=notes)

@@ -12,7 +12,7 @@ fresh the version is that is held.
 
     the part                                              is due                       reason
     ----------------------------------------------------  ---------------------------  -----------
-    began before `kept_since`: the API has it no more     never: it is kept
+    began before `kept_since`: the API has it no more     never: it is kept            -
     lies after `until`                                    when it is there             new
     is not held; something before it and after it is      now                          hole
     is not held                                           now                          new

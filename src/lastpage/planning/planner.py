@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, TypeVar
 
 from lastpage.api import shapes
@@ -76,6 +77,11 @@ class Planner:
 
         Raises `UsageError` for an interval in the future, or older than the retention.
         """
+        interval, horizon = self.asked()
+        return self.within_retention(interval, horizon.until), horizon
+
+    def asked(self) -> tuple[Interval, Horizon]:
+        """The same, whatever the organisation still keeps of it."""
         mark = self.watermark.read()
         until = self.until()
         asked = self.query.interval
@@ -90,7 +96,6 @@ class Planner:
                 f"the interval is read up to {iso(until)}, a minute ago by the API's clock"
             )
             interval = Interval(interval.start, until)
-        interval = self._within_retention(interval, until)
         return interval, Horizon(until, mark or until - LAG_ASSUMED, known=mark is not None)
 
     def until(self) -> datetime:
@@ -107,8 +112,8 @@ class Planner:
         days = retention_days(self.client)
         return Retention(days, floor_day(until - days * DAY) + DAY) if days else None
 
-    def _within_retention(self, interval: Interval, until: datetime) -> Interval:
-        """The part that the organisation still keeps."""
+    def within_retention(self, interval: Interval, until: datetime) -> Interval:
+        """The part that the organisation still keeps; raises `UsageError` where that is nothing."""
         kept = self.retention(interval.start, until)
         if kept is None or interval.start >= kept.since:
             return interval
@@ -123,9 +128,14 @@ class Planner:
         )
         return Interval(kept.since, interval.end)
 
-    def plan(self, interval: Interval, horizon: Horizon) -> list[Slice]:
-        """The slices of an interval; one or two requests a week, more where much happened."""
-        slices = self._answered(plan(self.query, interval, horizon, self.paginate))
+    def plan(
+        self, interval: Interval, horizon: Horizon, parts: Iterable[Interval] | None = None
+    ) -> list[Slice]:
+        """The slices of an interval, or of parts of it; one or two requests a week, mostly."""
+        chosen = [interval] if parts is None else parts
+        plans = (plan(self.query, part, horizon, self.paginate) for part in chosen)
+        found = chain.from_iterable(map(self._answered, plans))
+        slices = [replace(each, number=number) for number, each in enumerate(found, 1)]
         log_plan(slices)
         return slices
 

@@ -113,13 +113,21 @@ class Destination:
         """Whether rows are appended to it and nothing in it is ever replaced."""
         return self.kind.contract == "lines"
 
-    def check_selection(self, selection: Selection) -> None:
-        """Raise `UsageError` where a selection of tables and columns makes no sense here."""
+    def check(self, selection: Selection, *, refresh: bool = False) -> None:
+        """Raise `UsageError` where a selection of tables and columns makes no sense here.
+
+        Or where what is there is to be read again (`refresh`), and cannot be replaced.
+        """
         if self.is_append_only and selection not in (EVERYTHING, Selection(keep_raw=True)):
             raise UsageError(
                 f"{self.text} gets the API's own records, one a line, untouched; --tables, "
                 "--columns, --drop, --hash and --attributes are for destinations with tables, "
                 "such as a folder"
+            )
+        if self.is_append_only and refresh:
+            raise UsageError(
+                f"{self.text} gets JSON lines, and they cannot be replaced; leave out --refresh, "
+                "or give a folder (Parquet), which can"
             )
 
     @contextmanager
