@@ -201,7 +201,7 @@ def test_a_stop_in_the_middle(tmp_path: Path) -> None:
     """What an earlier process read counts: after a crash the bound is the same."""
     made = world(per_day=600)
     made.sandbox.faults.put("details.query", *["first-page"] * 1_000)
-    steps = Steps(at=60)
+    steps = Steps(at=80)
     with pytest.raises(Crash):
         made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk).fetch(
             MORNING, tmp_path, page_size=10
