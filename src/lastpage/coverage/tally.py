@@ -105,6 +105,8 @@ class Verdict:
     open: int = 0
     broken: int = 0
     gap: int = 0
+    #: Of the gap, what is certain to be missing; None in the verdicts of older versions.
+    certain: int | None = None
     expected: int | None = None
     #: Conversations by start day, as ISO dates.
     days: dict[str, int] = field(default_factory=dict)
@@ -153,7 +155,8 @@ def judge(
     """
     coverage, why = _coverage(account, counts, doubt, len(lacking(account, seen)))
     final = _settled_days(account, settled) if coverage == "complete" and settled else []
-    return _verdict(account, coverage, why or proof, as_of, max(counts.gap, 0), final)
+    verdict = _verdict(account, coverage, why or proof, as_of, max(counts.gap, 0), final)
+    return replace(verdict, certain=counts.certain_gap)
 
 
 def short(account: Account, why: str, as_of: datetime) -> Verdict:

@@ -91,6 +91,12 @@ class Counts:
         """The most conversations that any of them has more."""
         return max((count.missing for count in (*self.own, *self.claims)), default=0)
 
+    @property
+    def certain_gap(self) -> int:
+        """The most that is certain to be missing."""
+        counts = (*self.own, *self.claims)
+        return max([0, *(self.certain(each) - each.came for each in counts)])
+
     def certain(self, count: Count) -> int:
         """What is certain of a count: the last column of the table."""
         less = {"moved": count.counted, "living": count.counted, "starts": self.vague}

@@ -65,8 +65,9 @@ class OtherWay:
             )
             assert whole.verdict is not None
             verdict = Verdict.load(whole.verdict)
-            # What was counted of the whole holds for its parts, whatever they were counted at.
-            known = max(whole.slice.expected or 0, verdict.conversations + verdict.gap)
+            # What is certain of the whole holds for its parts, whatever they were counted at.
+            gap = verdict.gap if verdict.certain is None else verdict.certain
+            known = max(whole.slice.expected or 0, verdict.conversations + gap)
             claim = weigh(known, len(came))
             why = f"{known:,} were counted in all of {whole.slice.interval}, and {len(came):,} came"
             if had < came:
