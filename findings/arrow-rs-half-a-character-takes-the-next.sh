@@ -24,10 +24,10 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-for version in 0.5.1 0.9.1; do
-  python3 -m venv "$folder/$version"
-  "$folder/$version/bin/python" -m pip install -q arro3-io==$version arro3-core==$version
-done
+python3 -m venv "$folder/0.5.1"
+"$folder/0.5.1/bin/python" -m pip install -q arro3-io==0.5.1 arro3-core==0.5.1
+python3 -m venv "$folder/0.9.1"
+"$folder/0.9.1/bin/python" -m pip install -q arro3-io==0.9.1 arro3-core==0.9.1
 
 cat > "$folder/read.py" <<'PYTHON'
 import io

@@ -25,10 +25,10 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-for version in 1.5.6 2.0.1; do
-  python3 -m venv "$folder/$version"
-  "$folder/$version/bin/python" -m pip install -q duckdb==$version
-done
+python3 -m venv "$folder/1.5.6"
+"$folder/1.5.6/bin/python" -m pip install -q duckdb==1.5.6
+python3 -m venv "$folder/2.0.1"
+"$folder/2.0.1/bin/python" -m pip install -q duckdb==2.0.1
 
 cat > "$folder/make.py" <<'PYTHON'
 import duckdb

@@ -29,10 +29,10 @@
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-for version in 23.0.1 24.0.0; do
-  python3 -m venv "$folder/$version"
-  "$folder/$version/bin/python" -m pip install -q pyarrow==$version
-done
+python3 -m venv "$folder/23.0.1"
+"$folder/23.0.1/bin/python" -m pip install -q pyarrow==23.0.1
+python3 -m venv "$folder/24.0.0"
+"$folder/24.0.0/bin/python" -m pip install -q pyarrow==24.0.0
 
 cat > "$folder/write.py" <<'PYTHON'
 import io

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from lastpage.errors import DamagedError, DestinationError, ForeignError, InUseError
 from lastpage.files import Disk, named_statements
-from lastpage.sinks.sink import taken_away
+from lastpage.sinks.sink import first_line, taken_away
 
 SQL = named_statements("lastpage.sinks", "duckdb.sql")
 #: What it says of a file that is not as it wrote it (seen in 1.4 and 2.0: cut, and overwritten).
@@ -132,7 +132,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.Error, pa.ArrowException) as problem:
-        what = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
+        what = first_line(problem)
         if any(each in what for each in ("lock on file", "already attached", "used by another")):
             raise InUseError(
                 f"{path} is being written by another run, or is open in another program; "

@@ -27,6 +27,8 @@ from typing import Literal, Protocol
 import msgspec
 import pyarrow as pa
 
+from lastpage.sinks.sink import first_line
+
 Look = Literal["files", "counts", "content"]
 #: What a day records of a table: `rows`, and `bytes` and `changed` (unix nanoseconds) of its file,
 #: where that could be known when it was recorded.
@@ -87,11 +89,6 @@ def damage(
 def lacking(recorded: Mapping[str, int], there: Mapping[str, int]) -> str:
     """The same of tables in a database: rows by the table's name, recorded and there."""
     return _told([each for name in recorded for each in _fewer(name, there[name], recorded[name])])
-
-
-def first_line(problem: Exception) -> str:
-    """What a library says, without its explanations."""
-    return str(problem).partition("\n")[0]
 
 
 def _fewer(name: str, there: int, recorded: int) -> list[str]:

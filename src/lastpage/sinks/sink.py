@@ -209,6 +209,12 @@ def refuse_newer(path: Path, version: int, newest: int) -> None:
         )
 
 
+def first_line(problem: Exception) -> str:
+    """What the system or a library says, without its explanations; its name, if it says nothing."""
+    said = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
+    return said or type(problem).__name__
+
+
 @contextmanager
 def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong with the disk into a `DestinationError` that says what to do.
@@ -219,7 +225,7 @@ def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
     try:
         yield
     except problems as problem:
-        what = getattr(problem, "strerror", None) or problem
+        what = first_line(problem)
         raise DestinationError(
             f"cannot write to {path}: {what}; fix that, then run the same command again: "
             "it goes on where it stopped"
@@ -240,8 +246,7 @@ def read_back(path: Path, remove: Path, *others: type[Exception]) -> Iterator[No
             f"cannot read {path}: {problem.strerror}; run it as a user who may read it"
         ) from None
     except problems as problem:
-        what = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
-        raise DamagedError(path, what or type(problem).__name__, remove) from None
+        raise DamagedError(path, first_line(problem), remove) from None
 
 
 def by_day(ranges: Iterable[Range]) -> dict[date, list[Range]]:
