@@ -10,11 +10,11 @@ from lastpage.tables.schema import (
     CONVERSATION,
     OVERVIEW,
     OVERVIEW_COLUMNS,
-    TABLES,
     Columns,
     Level,
     Type,
 )
+from lastpage.tables.selection import ALL
 
 TYPES: dict[Type, str] = {
     "str": "text",
@@ -37,7 +37,9 @@ def diagram() -> str:
 
 def columns() -> str:
     """Every table with its columns, keys first."""
-    return "\n\n".join(f"### {name}\n\n{_columns(each)}" for name, each in TABLES.items())
+    return "\n\n".join(
+        f"### {name}\n\n{_columns(each)}" for name, each in ALL.items() if name != OVERVIEW
+    )
 
 
 def defined() -> str:

@@ -20,7 +20,8 @@ from lastpage.api.records import Raw, decode_record
 from lastpage.errors import ShortError
 from lastpage.extraction.choosing import Choice
 from lastpage.extraction.rows import undelivered
-from lastpage.extraction.run import Fetching, Options, unknown_fields
+from lastpage.extraction.run import Fetching, Options
+from lastpage.extraction.summary import unknown_fields
 from lastpage.ledger.ledger import Ledger
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice

@@ -67,8 +67,12 @@ def write(kind: Kind, folder: Path, ranges: list[Range], pages: Pages, **more: A
 def held(kind: Kind, folder: Path) -> dict[date, list[Range]]:
     """What the sink says it holds."""
     with opened(kind, folder) as sink:
-        found: dict[date, list[Range]] = sink.committed()
-    return found
+        return {day: bare(ranges) for day, ranges in sink.committed().items()}
+
+
+def bare(ranges: list[Range]) -> list[Range]:
+    """Without how many conversations are open, which only tables know."""
+    return [replace(each, open=None) for each in ranges]
 
 
 def stored(kind: Kind, folder: Path) -> dict[str, str]:
@@ -267,7 +271,7 @@ def test_rows_that_stay(replacing: Kind, tmp_path: Path) -> None:
     with opened(replacing, tmp_path) as sink:
         ruling = Ruling({"h2-0": START + timedelta(hours=2)})
         sink.replace(DAY, [hours(0, 12, **later), hours(12, 24, **later)], [[record(3)]], ruling)
-        assert sink.held(DAY) == [
+        assert bare(sink.held(DAY)) == [
             hours(0, 12, finality="provisional", conversations=2, **later),
             hours(12, 24, **later),
         ]
@@ -275,6 +279,24 @@ def test_rows_that_stay(replacing: Kind, tmp_path: Path) -> None:
     for table in ("conversations", "participants", "sessions", "conversation_overview"):
         found = [row["conversation_id"] for row in replacing.read(tmp_path, table)]
         assert found == ["h2-0", "h3-0"], table
+
+
+@pytest.mark.invariant("Destinations")
+def test_open_conversations_are_counted(replacing: Kind, tmp_path: Path) -> None:
+    """Of each range is recorded how many of its conversations have no end; nothing where ends are not kept."""
+    ended = msgspec.Raw(
+        bytes(record(13))[:-1] + b', "conversationEnd": "2023-10-10T15:00:00.000Z"}'
+    )
+    write(
+        replacing, tmp_path / "all", [hours(0, 12), hours(12, 24)], [[record(1), record(2), ended]]
+    )
+    with opened(replacing, tmp_path / "all") as sink:
+        assert [each.open for each in sink.held(DAY)] == [2, 0]
+    selection = Selection(drop=("conversation_end",))
+    private = {"identity": replace(US, selection=selection.dump()), "shredder": Shredder(selection)}
+    with opened(replacing, tmp_path / "private", **private) as sink:
+        sink.replace(DAY, [hours(0, 24)], [[record(1)]])
+        assert [each.open for each in sink.held(DAY)] == [None]
 
 
 @pytest.mark.invariant("Destinations")
@@ -287,7 +309,7 @@ def test_rows_are_added_to_a_job(replacing: Kind, tmp_path: Path) -> None:
     with opened(replacing, tmp_path) as sink:
         written = sink.replace(DAY, [pages], [[record(1, "two")]], Ruling(there))
         assert written.unchanged == [each.interval for each in before]
-        assert sink.held(DAY) == before
+        assert bare(sink.held(DAY)) == before
         written = sink.replace(DAY, [pages], [[record(2, "two"), record(3, "two")]], Ruling(there))
         assert written.unchanged == [hours(12, 24).interval]
         assert [(each.finality, each.conversations) for each in sink.held(DAY)] == [

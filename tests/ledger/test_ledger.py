@@ -34,7 +34,7 @@ def test_a_plan_is_there_again(tmp_path: Path) -> None:
     assert again.unfinished("2023-10") == run
     assert again.unfinished("2023-11") is None
     assert [planned.slice for planned in again.slices(run)] == [PIECE]
-    again.finish(run, 2.0)
+    again.finish(run, 2.0, "complete")
     assert again.unfinished("2023-10") is None
 
 
@@ -124,20 +124,24 @@ def test_notes_that_were_told(tmp_path: Path) -> None:
     first.close()
     again = Ledger(tmp_path)
     assert again.told(run) == {"one", "two"}
-    again.finish(run, 2.0)
+    again.finish(run, 2.0, "complete")
     assert again.told(run) == frozenset()
 
 
-@pytest.mark.parametrize(("version", "new"), [(2, ("told", "absence")), (3, ("absence",)), (4, ())])
+@pytest.mark.parametrize(
+    ("version", "new"), [(2, ("told", "absence")), (3, ("absence",)), (4, ()), (5, ())]
+)
 def test_an_older_ledger(tmp_path: Path, version: int, new: tuple[str, ...]) -> None:
     """A ledger of an older version, which did not have all tables and columns, is brought up to date with all that it holds."""
     first = Ledger(tmp_path)
     run = begun(first)
     first.close()
     db = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
-    for table in new:
+    for table in (*new, "memory"):
         db.execute(f"drop table {table}")
-    db.execute("alter table slice drop column held")
+    db.execute("alter table run drop column coverage")
+    if version < 5:
+        db.execute("alter table slice drop column held")
     db.execute(f"pragma user_version = {version}")
     db.close()
     again = Ledger(tmp_path)
@@ -197,3 +201,14 @@ def test_a_failed_transaction_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         ledger.cut(run, ledger.slices(run)[0], parts())  # type: ignore[arg-type]
     assert [planned.state for planned in ledger.slices(run)] == ["todo"]
+
+
+def test_facts_that_are_remembered(tmp_path: Path) -> None:
+    """A fact is there for the next process, until another one takes its place."""
+    first = Ledger(tmp_path)
+    begun(first)
+    assert first.recall("asked") is None
+    for value in ("one", "two"):
+        first.remember("asked", value)
+    first.close()
+    assert Ledger(tmp_path).recall("asked") == "two"

@@ -54,6 +54,8 @@ class Range:
     coverage: str
     finality: str
     conversations: int
+    #: How many of them had no end then; None where that was not recorded.
+    open: int | None = None
 
     @property
     def day(self) -> date:
@@ -83,6 +85,7 @@ class Range:
             coverage=max(self.coverage, other.coverage, key=WORST.index),
             finality="provisional" if provisional else "final",
             conversations=self.conversations + other.conversations,
+            open=None if None in (self.open, other.open) else (self.open or 0) + (other.open or 0),
         )
 
     def record(self) -> dict[str, Any]:
@@ -95,6 +98,7 @@ class Range:
             "coverage": self.coverage,
             "finality": self.finality,
             "conversations": self.conversations,
+            "open": self.open,
         }
 
     @classmethod
@@ -107,6 +111,7 @@ class Range:
             coverage=record["coverage"],
             finality=record["finality"],
             conversations=record["conversations"],
+            open=record.get("open"),
         )
 
 

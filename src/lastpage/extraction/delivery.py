@@ -36,8 +36,15 @@ from lastpage.extraction.choosing import Choice, holes
 from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
-from lastpage.extraction.run import Fetching, Options, unknown_fields
-from lastpage.extraction.summary import Baseline, Summary, conversations_in, odd_paths_in, worst_of
+from lastpage.extraction.run import Fetching, Options
+from lastpage.extraction.summary import (
+    Baseline,
+    Summary,
+    conversations_in,
+    odd_paths_in,
+    unknown_fields,
+    worst_of,
+)
 from lastpage.files import Disk
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger

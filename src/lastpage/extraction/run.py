@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lastpage.api.client import Client
-from lastpage.coverage.account import PATHS_MAX
 from lastpage.coverage.evidence import Evidence, Sighting
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.tally import REREADS_MAX, Verdict
@@ -28,6 +27,7 @@ from lastpage.extraction.otherwise import OtherWay, is_short, is_short_job
 from lastpage.extraction.resuming import HeldIds, Left, holding
 from lastpage.extraction.rows import Group, Rows, grouped
 from lastpage.extraction.settling import Settler, in_threads
+from lastpage.extraction.summary import worst_of
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Planned, Run
 from lastpage.planning.planner import Planner, log_plan
@@ -240,7 +240,8 @@ class Fetching:
 
     def finish(self) -> None:
         """End the run: the same command begins a new one from now on."""
-        self.ledger.finish(self.run, self.client.clock.now())
+        now, verdict = self.client.clock.now(), worst_of(self.verdicts())
+        self.ledger.finish(self.run, now, verdict)
 
     def verdicts(self) -> list[Verdict]:
         """The verdicts of the slices that have one, in the order of the slices."""
@@ -366,14 +367,3 @@ class Fetching:
             ids for part in parts if (ids := self.ledger.delivered(self.run, part)) is not None
         ]
         return Group(rows, frozenset().union(*known) if known else None)
-
-
-def unknown_fields(verdicts: Iterable[Verdict], note: Callable[[str], None]) -> list[str]:
-    """Paths of fields that this version does not know, as far as samples show.
-
-    If there are any, `note` is given a sentence about them.
-    """
-    paths = sorted({path for verdict in verdicts for path in verdict.unknown})[:PATHS_MAX]
-    if paths:
-        note(unknown.sentence(paths))
-    return paths

@@ -8,18 +8,20 @@ requests, retries         the client counted them, from the run's beginning on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
 import msgspec
 
 from lastpage.api.client import Client
+from lastpage.coverage.account import PATHS_MAX
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.tally import Finality, Verdict
 from lastpage.coverage.weighing import WORST, Coverage
 from lastpage.query.interval import Interval
 from lastpage.sinks.sink import LineSink, TableSink
+from lastpage.tables import unknown
 from lastpage.tables.schema import CONVERSATIONS, START
 
 
@@ -102,3 +104,14 @@ def conversations_in(sink: TableSink | LineSink, interval: Interval) -> int:
                     start in clip for table in tables for start in table[START].to_pylist()
                 )
     return count
+
+
+def unknown_fields(verdicts: Iterable[Verdict], note: Callable[[str], None]) -> list[str]:
+    """Paths of fields that this version does not know, as far as samples show.
+
+    If there are any, `note` is given a sentence about them.
+    """
+    paths = sorted({path for verdict in verdicts for path in verdict.unknown})[:PATHS_MAX]
+    if paths:
+        note(unknown.sentence(paths))
+    return paths

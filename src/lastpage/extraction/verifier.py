@@ -46,7 +46,7 @@ from lastpage.query.interval import Interval
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, Sink, TableReader
-from lastpage.tables.schema import KEY, START, TABLES
+from lastpage.tables.schema import CONVERSATIONS, DIGEST, KEY, START, TABLES
 from lastpage.tables.selection import HASH_KEY, Selection
 from lastpage.trace import log_event
 
@@ -275,5 +275,8 @@ def _sorted(sink: TableReader, name: str, day: date) -> pa.Table | None:
     if not parts:
         return None
     table = pa.concat_tables(parts).replace_schema_metadata()
+    if name == CONVERSATIONS:
+        # It tells of the order of a record's fields, too, which means nothing.
+        table = table.drop_columns([DIGEST])
     keys = [each for each in table.column_names if each in (KEY, "name") or each.endswith("_no")]
     return table.sort_by([(key, "ascending") for key in keys]).combine_chunks()

@@ -31,15 +31,15 @@ from lastpage.errors import DestinationError, UsageError
 from lastpage.files import make_private, named_statements
 
 #: The schema's version, and the mark that tells our file from other SQLite files ("lpag").
-VERSION = 5
+VERSION = 6
 APPLICATION = 0x6C706167
 #: What SQLite says of a file that is damaged, or that is none of its own.
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: Every statement of `ledger.sql`, by its name.
 SQL = named_statements("lastpage.ledger", "ledger.sql")
 #: What each version has that the one before had not: tables, and columns; and what it has no more.
-NEW = {2: set[str](), 3: {"told"}, 4: {"absence"}, 5: {"slice.held"}}
-GONE = {2: {"slice.direction"}, 3: set[str](), 4: set[str](), 5: set[str]()}
+NEW = {2: set[str](), 3: {"told"}, 4: {"absence"}, 5: {"slice.held"}, 6: {"memory", "run.coverage"}}
+GONE = {2: {"slice.direction"}, 3: set[str](), 4: set[str](), 5: set[str](), 6: set[str]()}
 
 
 def connect(path: Path) -> tuple[sqlite3.Connection, Path | None]:

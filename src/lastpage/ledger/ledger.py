@@ -21,17 +21,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from lastpage.api.messages import Answer
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import make_private_folder
-from lastpage.ledger.database import Transactions
 from lastpage.ledger.ids import Digests, packed
-from lastpage.ledger.records import Absence, Attempt, Entry, Planned, Run
+from lastpage.ledger.memory import Memory
+from lastpage.ledger.records import Attempt, Entry, Planned, Run
 from lastpage.ledger.spool import Spool
 from lastpage.planning.slices import Horizon, Slice
 from lastpage.query.interval import Interval, iso, parse_iso
@@ -46,7 +45,7 @@ ANOTHER: dict[str, Callable[[str, str], str]] = {
 }
 
 
-class Ledger(Transactions):
+class Ledger(Memory):
     """One SQLite file and the spool beside it. Every method is one transaction, from any thread.
 
     Raises `DestinationError` where the disk does not do what it should.
@@ -144,21 +143,12 @@ class Ledger(Transactions):
                     self._do("set_delivered", run.id, slice_.number, packed(ids))
         return replace(run, horizon=horizon)
 
-    def finish(self, run: Run, now: float) -> None:
-        """End a run at `now` (unix seconds) and drop its evidence and pages."""
+    def finish(self, run: Run, now: float, coverage: str) -> None:
+        """End a run at `now` (unix seconds) with its verdict; drop its evidence and pages."""
         with self._transaction("end"):
-            self._do("end_run", now, run.id)
+            self._do("end_run", now, coverage, run.id)
             for what in ("owned", "delivered", "sightings", "pages", "told"):
                 self._do(f"forget_{what}", run.id)
-
-    def tell(self, run: Run, note: str) -> None:
-        """A note of the run was shown; raises nothing, since a note is not worth a run."""
-        with suppress(DestinationError), self._transaction("tell"):
-            self._do("tell", run.id, note)
-
-    def told(self, run: Run) -> frozenset[str]:
-        """The notes of the run that were shown."""
-        return frozenset(row["note"] for row in self._all("told", run.id))
 
     # Slices -----------------------------------------------------------------------------------
 
@@ -273,18 +263,6 @@ class Ledger(Transactions):
         with self._transaction("forget"):
             for text in ids:
                 self._do("forget_sighting", run.id, text)
-
-    def absences(self, day: date) -> dict[str, Absence]:
-        """The rows of a day of the destination that seemed to be gone, by id; all runs share it."""
-        rows = self._all("absences", day.isoformat())
-        return {row["id"]: Absence(row["finding"], row["since"]) for row in rows}
-
-    def remember_absences(self, day: date, absences: Mapping[str, Absence]) -> None:
-        """Put these in the place of what was remembered of a day."""
-        with self._transaction("absences"):
-            self._do("forget_absences", day.isoformat())
-            for text, absence in absences.items():
-                self._do("add_absence", day.isoformat(), text, absence.finding, absence.since)
 
     # Attempts and answers ---------------------------------------------------------------------
 

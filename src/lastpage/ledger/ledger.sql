@@ -5,11 +5,13 @@
 -- name: schema
 create table meta (key text primary key, value text not null) strict;
 
--- A run: one command, from plan to verdict. `asked` is what makes a repeated command the same one.
+-- A run: one command, from plan to verdict (`coverage`, once it has ended). `asked` is what makes a
+-- repeated command the same one.
 create table run (
   id integer primary key, asked text not null, start text not null, stop text not null,
   until text not null, watermark text not null, known integer not null,
-  began real not null, ended real
+  began real not null, ended real,
+  coverage text
 ) strict;
 
 -- A slice of its plan: todo -> settled (pages whole, verdict given) -> committed (in the
@@ -65,6 +67,9 @@ create table absence (
   primary key (day, id)
 ) strict, without rowid;
 
+-- Small facts from one run to the next.
+create table memory (name text primary key, value text not null) strict;
+
 -- name: columns
 select t.name || '.' || c.name from sqlite_schema as t, pragma_table_info(t.name) as c
 where t.type = 'table';
@@ -111,6 +116,11 @@ create table absence (
 -- name: upgrade_4
 alter table slice add column held text;
 
+-- Version 5 did not remember facts, nor how a run ended.
+-- name: upgrade_5
+create table memory (name text primary key, value text not null) strict;
+alter table run add column coverage text;
+
 -- name: all_meta
 select key, value from meta;
 
@@ -133,7 +143,7 @@ update run set until = ?, watermark = ?, known = ? where id = ?;
 select ids from delivered where run = ?;
 
 -- name: end_run
-update run set ended = ? where id = ?;
+update run set ended = ?, coverage = ? where id = ?;
 
 -- name: forget_owned
 delete from owned where run = ?;
@@ -245,3 +255,10 @@ delete from absence where day = ?;
 
 -- name: add_absence
 insert into absence (day, id, finding, since) values (?, ?, ?, ?);
+
+-- name: recall
+select value from memory where name = ?;
+
+-- name: remember
+insert into memory (name, value) values (?, ?)
+on conflict (name) do update set value = excluded.value;

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,7 +37,7 @@ from lastpage.query.interval import Interval, minus
 from lastpage.sinks.sink import Pages, Unread, Written
 from lastpage.tables.build import Shredder
 from lastpage.tables.parse import ARROW, Tables
-from lastpage.tables.schema import CONVERSATIONS, KEY, START
+from lastpage.tables.schema import CONVERSATIONS, END, KEY, START
 
 #: Conversations handed over at once: small enough for flat memory, large enough for scans.
 BATCH = 3_000
@@ -47,6 +47,27 @@ THREADS = 2
 WAITING_MAX = 2
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+@dataclass(slots=True)
+class Count:
+    """The conversations of a range, and how many of them are open; None where ends are not kept."""
+
+    conversations: int = 0
+    open: int | None = None
+
+    @classmethod
+    def nothing(cls, schema: pa.Schema) -> Self:
+        """Of a table of conversations with these columns, no row is counted yet."""
+        return cls(0, 0 if END in schema.names else None)
+
+    def add(self, conversations: pa.Table, interval: Interval) -> None:
+        """Count those of a table that start in an interval."""
+        inside = within(conversations.column(START), interval)
+        self.conversations += pc.sum(inside).as_py() or 0
+        if self.open is not None:
+            is_open = pc.and_(inside, pc.is_null(conversations.column(END)))
+            self.open += pc.sum(is_open).as_py() or 0
 
 
 @dataclass(slots=True)
@@ -96,8 +117,8 @@ class Change:
         without_start = pc.is_null(broken.column(START))
         return pc.if_else(without_start, pc.invert(came_again), self._outside(broken.column(START)))
 
-    def holds(self, counts: Sequence[int]) -> list[Range]:
-        """What the day holds now, given the number of conversations in each range of `after`.
+    def holds(self, counts: Sequence[Count]) -> list[Range]:
+        """What the day holds now, given what each range of `after` has.
 
         The second table at the top of this file.
         """
@@ -112,7 +133,13 @@ class Change:
             is_sure = coverage == range_.coverage and not _any_in(range_, doubtful)
             finality = range_.finality if is_sure else "provisional"
             ranges.append(
-                replace(range_, coverage=coverage, finality=finality, conversations=count)
+                replace(
+                    range_,
+                    coverage=coverage,
+                    finality=finality,
+                    conversations=count.conversations,
+                    open=count.open,
+                )
             )
         return ranges
 

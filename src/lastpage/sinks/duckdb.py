@@ -38,13 +38,13 @@ from lastpage.sinks.database import (
     in_target,
     quoted,
 )
-from lastpage.sinks.day import Change, batched, fitted
+from lastpage.sinks.day import Change, Count, batched, fitted
 from lastpage.sinks.intact import lacking
 from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, by_day, refuse_newer
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import arrow_schema
-from lastpage.tables.schema import KEY, Columns, Type
+from lastpage.tables.schema import CONVERSATIONS, END, KEY, Columns, Type
 from lastpage.tables.selection import Selection
 
 #: The version of what the database records of itself.
@@ -69,7 +69,7 @@ VIEWS = {
     "queues_by_day": {"segments.queue_id", "sessions.media_type", "metrics.name", "metrics.value"}
 }
 #: The columns that record a range, beside its times.
-RANGE_COLUMNS = ("route", "coverage", "finality", "conversations")
+RANGE_COLUMNS = ("route", "coverage", "finality", "conversations", "open")
 
 
 class DuckDB(DatabaseFile):
@@ -117,6 +117,8 @@ class DuckDB(DatabaseFile):
                 self._attach(self.path)
             with self._transaction():
                 self._run("create_record_of_tables")
+                if "open" not in self._columns()["lastpage_ranges"]:
+                    self._run("add_open_to_ranges")
                 self._add_missing(shredder.selection.schemas)
 
     def committed(self) -> dict[date, list[Range]]:
@@ -269,15 +271,18 @@ class DuckDB(DatabaseFile):
         counted = pa.table({"name": list(rows), "rows": list(rows.values())})
         with self._registered("counted", counted):
             self._run("insert_tables", day=day)
-        counts = [
-            self._run("conversations_between", day=day, start=each.start, stop=each.end)
-            for each in (range_.interval for range_ in change.after)
-        ]
+        counts = [self._counted(day, each.interval) for each in change.after]
         self._run("delete_ranges", day=day)
         for range_ in change.holds(counts):
             start, stop = range_.interval.start, range_.interval.end
             facts = {name: getattr(range_, name) for name in ("as_of", *RANGE_COLUMNS)}
             self._run("insert_range", day=day, start=start, stop=stop, **facts)
+
+    def _counted(self, day: date, interval: Interval) -> Count:
+        ends: dict[str, Any] = {"day": day, "start": interval.start, "stop": interval.end}
+        has_ends = END in self._shredder.schemas[CONVERSATIONS].names
+        is_open = self._run("open_between", **ends) if has_ends else None
+        return Count(self._run("conversations_between", **ends), is_open)
 
     def _counts(self, day: date) -> dict[str, int]:
         """The rows of a day in each table."""
@@ -290,7 +295,7 @@ class DuckDB(DatabaseFile):
         ranges = []
         for row in self._rows("ranges", day=day) if self._connection else ():
             start, stop, as_of = (row[each].astimezone(UTC) for each in ("start", "stop", "as_of"))
-            facts = {name: row[name] for name in RANGE_COLUMNS}
+            facts: dict[str, Any] = {name: row.get(name) for name in RANGE_COLUMNS}
             ranges.append(Range(Interval(start, stop), as_of, **facts))
         return ranges
 

@@ -10,13 +10,16 @@ create table target.lastpage_meta (
 create table target.lastpage_ranges (
   day date not null, start timestamptz not null, stop timestamptz not null,
   as_of timestamptz not null, route varchar not null, coverage varchar not null,
-  finality varchar not null, conversations bigint not null
+  finality varchar not null, conversations bigint not null, open bigint
 );
 
 -- name: create_record_of_tables
 create table if not exists target.lastpage_tables (
   day date not null, name varchar not null, rows bigint not null
 );
+
+-- name: add_open_to_ranges
+alter table target.lastpage_ranges add column if not exists open bigint;
 
 -- name: insert_meta
 insert into target.lastpage_meta values ($version, $organization, $filters, $selection, $key);
@@ -44,8 +47,9 @@ from target.lastpage_ranges where $day is null or day = $day order by day, start
 delete from target.lastpage_ranges where day = $day;
 
 -- name: insert_range
-insert into target.lastpage_ranges
-values ($day, $start, $stop, $as_of, $route, $coverage, $finality, $conversations);
+insert into target.lastpage_ranges by name
+select $day as day, $start as start, $stop as stop, $as_of as as_of, $route as route,
+  $coverage as coverage, $finality as finality, $conversations as conversations, $open as open;
 
 -- name: tables
 from target.lastpage_tables where $day is null or day = $day;
@@ -107,6 +111,11 @@ insert into target.broken by name from arrived_broken;
 -- name: conversations_between
 select count(*) from target.conversations
 where day = $day and conversation_start >= $start and conversation_start < $stop;
+
+-- name: open_between
+select count(*) from target.conversations
+where day = $day and conversation_start >= $start and conversation_start < $stop
+  and conversation_end is null;
 
 -- One row a start day, queue and medium, by the metric rules of docs/api.md, 5.7. A metric belongs
 -- to the queue of its session.

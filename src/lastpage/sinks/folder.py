@@ -28,7 +28,7 @@ from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, ForeignError, UsageError
 from lastpage.files import Disk
-from lastpage.sinks.day import Change, batched, within
+from lastpage.sinks.day import Change, Count, batched
 from lastpage.sinks.intact import Look, damage, footprint
 from lastpage.sinks.sink import (
     NONE_STAYS,
@@ -42,7 +42,7 @@ from lastpage.sinks.sink import (
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
-from lastpage.tables.schema import CONVERSATIONS, KEY, START
+from lastpage.tables.schema import CONVERSATIONS, KEY
 from lastpage.tables.selection import ALL, LISTS, PIVOT, Selection
 
 #: The version of what a day records of itself.
@@ -189,7 +189,7 @@ class Folder:
         """Write every table of a day; how many conversations it has."""
         schemas, rows = self._shredder.schemas, Counter[str]()
         paths = {name: staged(self._file(name, day)) for name in schemas}
-        counts = [0] * len(change.after)
+        counts = [Count.nothing(schemas[CONVERSATIONS]) for _ in change.after]
         with self._format.create(paths[CONVERSATIONS], schemas[CONVERSATIONS]) as conversations:
             with ExitStack() as files:
                 writers = {CONVERSATIONS: conversations} | {
@@ -202,9 +202,8 @@ class Folder:
                         rows[name] += len(table)
                         if len(table):
                             writers[name].write(table)
-                    starts = tables[CONVERSATIONS].column(START)
-                    for number, range_ in enumerate(change.after if len(starts) else ()):
-                        counts[number] += pc.sum(within(starts, range_.interval)).as_py() or 0
+                    for count, range_ in zip(counts, change.after, strict=True):
+                        count.add(tables[CONVERSATIONS], range_.interval)
             # The other files are whole by now.
             whole = {
                 name: footprint(paths[name], rows[name])

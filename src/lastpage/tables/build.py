@@ -1,6 +1,7 @@
 """From a page of raw records to the tables of a destination, in this order:
 
     shred      the record's own tables                  `parse.shred`
+    digest     of the record as it came                 here
     privatise  dropped and hashed columns, attributes   only where a selection takes something out
     derive     overview, attributes as columns, raw     `derived`
     choose     the tables and columns of the selection
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -26,7 +27,7 @@ from lastpage.errors import UsageError
 from lastpage.ledger.ids import DIGEST_BYTES, digest
 from lastpage.tables.derived import FROM, NO_NAMES, Names, overview, pivoted
 from lastpage.tables.parse import Tables, arrow_schema, shred
-from lastpage.tables.schema import OVERVIEW, TABLES
+from lastpage.tables.schema import CONVERSATIONS, DIGEST, KEY, OVERVIEW, TABLES
 from lastpage.tables.selection import EVERYTHING, HASH_KEY, PIVOT, Selection, attribute_names
 
 #: A key that is shorter can be guessed.
@@ -80,6 +81,7 @@ class Shredder:
     def __call__(self, page: Sequence[Raw]) -> Tables:
         """Every table of a page's records, as the destination has them."""
         tables = shred(page, self._sources)
+        tables[CONVERSATIONS] = self._with_digests(tables[CONVERSATIONS], page)
         if self.selection.is_private:
             tables = self._private(tables)
         if OVERVIEW in self.schemas:
@@ -89,6 +91,22 @@ class Shredder:
         if "raw" in self.schemas:
             tables["raw"] = _raw_table(page, self.schemas["raw"])
         return {name: tables[name].select(schema.names) for name, schema in self.schemas.items()}
+
+    def _with_digests(self, conversations: pa.Table, page: Sequence[Raw]) -> pa.Table:
+        """The conversations of a page, each with a digest of its record.
+
+        What was taken out of a record could be found by trying, with its digest and all the rest.
+        So where something is, digests are keyed; and without a key there are none.
+        """
+        digests: list[int | None] = [None] * len(conversations)
+        if self.key or not self.selection.is_private:
+            records: Iterable[Raw] = page
+            if len(conversations) < len(page):  # some are broken
+                by_id = {head.id: raw for raw in page if (head := read_head(raw))}
+                records = map(by_id.__getitem__, conversations.column(KEY).to_pylist())
+            key = hashlib.blake2b(self.key).digest() if self.selection.is_private else b""
+            digests = [record_digest(raw, key) for raw in records]
+        return conversations.append_column(DIGEST, pa.array(digests, pa.int64()))
 
     def _private(self, tables: Tables) -> Tables:
         """The record's tables without what the selection drops, and with hashes for what it hashes.
@@ -133,6 +151,12 @@ class Shredder:
     def _hash(self, text: str) -> str:
         key = hashlib.blake2b(self.key).digest()
         return hashlib.blake2b(text.encode(), key=key, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def record_digest(raw: Raw, key: bytes = b"") -> int:
+    """A number of 64 bits that is another one when anything in a record is."""
+    found = hashlib.blake2b(raw, digest_size=8, key=key).digest()
+    return int.from_bytes(found, "little", signed=True)
 
 
 def _raw_table(page: Sequence[Raw], schema: pa.Schema) -> pa.Table:

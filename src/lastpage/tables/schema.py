@@ -38,6 +38,10 @@ KEY = "conversation_id"
 START = "conversation_start"
 #: The table that every destination has. What a day holds is recorded with it.
 CONVERSATIONS = "conversations"
+#: The column that says when a conversation ended; null while it is open.
+END = "conversation_end"
+#: The column of `conversations` that is another one whenever anything in the API's record is.
+DIGEST = "record_digest"
 
 
 def column(name: str) -> str:

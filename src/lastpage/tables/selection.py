@@ -11,10 +11,11 @@ wherever there is one of that name, or `table.column`; `attributes.NAME` is a pa
     --attributes   a table with a column for each           two that would have the same column
     --keep-raw     every record as it came                  --columns, --drop and --hash beside it
 
-Keys are always there, and so are the tables `conversations`, with which a destination records what
-it holds, `oddities`, with the values that did not fit, and `broken`, with the records that could
-not be read. Where --columns, --drop or --hash take something out, `oddities` has no values and no
-names of attributes, and `broken` no records: what was taken out cannot be told from the rest.
+Keys are always there, as is the digest of the record. So are the tables `conversations`, with which
+a destination records what it holds, `oddities`, with the values that did not fit, and `broken`,
+with the records that could not be read. Where --columns, --drop or --hash take something out,
+`oddities` has no values and no names of attributes, and `broken` no records: what was taken out
+cannot be told from the rest. For the same reason digests are keyed then, or, without a key, null.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import msgspec
 from lastpage.errors import UsageError
 from lastpage.tables.schema import (
     CONVERSATIONS,
+    DIGEST,
     KEY,
     OVERVIEW,
     OVERVIEW_COLUMNS,
@@ -43,6 +45,7 @@ HASH_KEY = "LASTPAGE_HASH_KEY"
 #: Every table of the conversations, by name. Those that follow from others stand behind them.
 ALL: dict[str, Columns] = {
     **TABLES,
+    CONVERSATIONS: TABLES[CONVERSATIONS] | {DIGEST: "int"},
     OVERVIEW: {column.name: column.type for column in OVERVIEW_COLUMNS},
 }
 ALWAYS = (CONVERSATIONS, "oddities", "broken")
@@ -179,8 +182,8 @@ class Selection:
 
 
 def is_key(table: str, column: str) -> bool:
-    """Whether a column is always there: keys, starts, and all of `broken`."""
-    return column in (KEY, START) or column.endswith("_no") or table == "broken"
+    """Whether a column is always there: keys, starts, digests, and all of `broken`."""
+    return column in (KEY, START, DIGEST) or column.endswith("_no") or table == "broken"
 
 
 def attribute_names(columns: Iterable[str]) -> list[str]:
