@@ -14,46 +14,31 @@ doctor takes to run.
 from __future__ import annotations
 
 import os
-import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from lastpage.api.auth import auth_of
-from lastpage.api.client import Client
-from lastpage.api.messages import Transport
 from lastpage.api.names import Directory
-from lastpage.api.organization import JobWatermark, organization
-from lastpage.api.pace import Pace
+from lastpage.api.organization import JobWatermark
 from lastpage.api.patience import SHORT_PATIENCE
 from lastpage.api.records import decode_record
 from lastpage.api.transport import Urllib3Transport
 from lastpage.checkup import Finding, examine
-from lastpage.clock import Clock, RealClock
+from lastpage.connection import Connection
 from lastpage.coverage.verification import Verification
 from lastpage.errors import UsageError
-from lastpage.files import Disk
-from lastpage.keywords import Asked, Wanted, When, at_least_one, query_from, selection_from
+from lastpage.keywords import Asked, Wanted, When, query_from, selection_from
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
-from lastpage.progress import LOG, Meter, tell
-from lastpage.query.environment import (
-    Credentials,
-    Environment,
-    LoggedIn,
-    credentials_from_env,
-    default_environment,
-    parse_environment,
-)
-from lastpage.query.query import Query
+from lastpage.progress import LOG, Meter
 from lastpage.sinks.destination import Destination, Format
 from lastpage.tables.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lastpage.extraction.run import Fetching, Options
+    from lastpage.extraction.run import Fetching
     from lastpage.extraction.summary import Summary
     from lastpage.reading import FetchedPage
 
@@ -62,7 +47,7 @@ DOCTOR_READ_S = 15.0
 Conversation = dict[str, Any]
 
 
-class Cloud:
+class Cloud(Connection):
     """One organisation, through one OAuth client; its verbs share a token, connections and a pace.
 
     `credentials` are an id and a secret; or a token that was obtained elsewhere, which cannot be
@@ -73,46 +58,6 @@ class Cloud:
 
     Raises `UsageError` for an environment or a number that makes no sense; nothing is sent yet.
     """
-
-    def __init__(
-        self,
-        credentials: Credentials | LoggedIn | str,
-        environment: Environment | str | None = None,
-        *,
-        transport: Transport | None = None,
-        clock: Clock | None = None,
-        rng: random.Random | None = None,
-        disk: Disk | None = None,
-        requests_per_minute: int | None = None,
-        threads: int = 6,
-    ) -> None:
-        self.threads = at_least_one("a number of threads", threads) or 1
-        rate = at_least_one("a share (requests a minute)", requests_per_minute)
-        clock = clock or RealClock()
-        where = _environment_of(credentials, environment)
-        auth, self._stand_in = auth_of(credentials, where, clock)
-        self._doubt = credentials.doubt if isinstance(credentials, Credentials) else ""
-        self._disk = disk or Disk()
-        self._transport_given = transport is not None
-        self._organization: str | None = None
-        self.client = Client(
-            where,
-            auth,
-            transport or Urllib3Transport(),
-            clock,
-            Pace(clock, requests_per_minute=rate),
-            rng or random.SystemRandom(),
-        )
-
-    @classmethod
-    def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
-        """The organisation of the variables `GENESYS_CLIENT_ID`, `_CLIENT_SECRET`, `_ENVIRONMENT`.
-
-        `options` are the constructor's. Raises `UsageError` naming a variable that is wrong.
-        """
-        variables = os.environ if variables is None else variables
-        credentials, where = credentials_from_env(variables)
-        return cls(credentials, where, **options)
 
     # Before anything else -------------------------------------------------------------------------
 
@@ -176,6 +121,7 @@ class Cloud:
             summary = cloud.fetch("2023-10-10", to="conversations", queue="Sales")
             print(summary.coverage, summary.conversations, summary.notes)
         """
+        from lastpage.extraction.choosing import Fetch
         from lastpage.extraction.delivery import Extraction
         from lastpage.extraction.summary import Baseline
 
@@ -183,12 +129,14 @@ class Cloud:
         selection = selection_from(keywords)
         destination.check(selection or EVERYTHING, refresh=refresh)
         baseline, directory = Baseline.of(self.client), Directory(self.client)
+        query = self._query(interval, keywords, directory, meter := meter or Meter())
+        options = self._options(keywords)
         extraction = Extraction(
-            self._query(interval, keywords, directory, meter := meter or Meter()),
-            self._options(keywords),
+            query,
+            options,
             destination,
             selection,
-            refresh,
+            Fetch(query.interval, options.paginate, refresh),
             self.client,
             self._disk,
             meter,
@@ -333,28 +281,6 @@ class Cloud:
                 "%d conversations could not be read into tables; see the table broken", broken
             )
 
-    # What the verbs share -------------------------------------------------------------------------
-
-    def organization(self) -> str:
-        """The organisation's id, or the client's where the API does not say (docs/api.md, 1.7)."""
-        if self._organization is None:
-            found = organization(self.client)
-            self._organization = found.id if found else self._stand_in
-        return self._organization
-
-    def _options(self, keywords: Asked) -> Options:
-        from lastpage.extraction.run import Options
-
-        return Options(keywords.get("paginate", "auto"), keywords.get("page_size"), self.threads)
-
-    def _query(
-        self, interval: When, keywords: Asked, directory: Directory, meter: Meter | None = None
-    ) -> Query:
-        """The query; what is odd about it becomes notes, or without a meter warnings in the log."""
-        query = query_from(interval, keywords, directory)
-        tell((self._doubt, *query.notes), meter)
-        return query
-
     def _reading(
         self,
         interval: When,
@@ -368,13 +294,3 @@ class Cloud:
         ask = self._query if slices is None else query_from
         query = ask(interval, keywords, directory or Directory(self.client))
         return reading(query, self.client, self._options(keywords), slices)
-
-
-def _environment_of(
-    credentials: Credentials | LoggedIn | str, named: Environment | str | None
-) -> Environment:
-    if named is None:
-        if not isinstance(credentials, LoggedIn):
-            return default_environment()
-        named = credentials.host
-    return parse_environment(named) if isinstance(named, str) else named

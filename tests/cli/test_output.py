@@ -147,7 +147,7 @@ def test_doctor_and_fetch_agree(
 
     resolve = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", no_dns)
-    monkeypatch.setattr("lastpage.cloud.RealClock", SimClock)
+    monkeypatch.setattr("lastpage.connection.RealClock", SimClock)
     monkeypatch.setenv("NO_PROXY", "*")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -1,11 +1,12 @@
-"""Which days of the asked interval a run reads: all but those that are final and here.
+"""Which days of the asked interval a fetch reads: all but those that are final and here.
 
     asked ─▶ what is due of it (planning/due.py) ─▶ the days in which something is ─▶ a run's plan
                                                 └▶ none: there is nothing to do, and no plan
 
-A day is read whole, as far as it was asked for, since the API counts days better than parts of them
-(docs/api.md, 11, row 5). How long the organisation keeps its data is asked only where something is
-to be read.
+What a command wants of a destination is its `Goal`: to fetch an interval (here), or to keep the
+destination current (`syncing.py`). A day is read whole, as far as it was asked for, since the API
+counts days better than parts of them (docs/api.md, 11, row 5). How long the organisation keeps its
+data is asked only where something is to be read.
 
 Hours between what is held and what was asked for that nobody asked for are a hole. It is named
 after each run, since it would be found out late: the `24h` of a command that ran a little later
@@ -15,14 +16,17 @@ each night leave one every night.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from lastpage.coverage.ranges import Range
+from lastpage.ledger.ledger import Ledger
 from lastpage.planning.due import AT_ONCE, due
 from lastpage.planning.planner import Planner
-from lastpage.planning.slices import Horizon, jobs_reach
-from lastpage.query.interval import Interval, minus
+from lastpage.planning.slices import Horizon, Paginate, jobs_reach
+from lastpage.progress import Meter
+from lastpage.query.interval import Interval, Relative, minus
+from lastpage.sinks.sink import TableReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,69 @@ class Choice:
             planner.meter.note(
                 f"{here:,} of {count:,} days {verb} final and here; {then}", of_run=bool(days)
             )
-        return cls(interval, horizon, _joined(days))
+        return cls(interval, horizon, joined(days))
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What a destination holds, what it is read with, and what is remembered of it."""
+
+    held: Sequence[Range]
+    sink: TableReader
+    ledger: Ledger
+
+
+class Goal(Protocol):
+    """What a command wants of a destination, which may hold something already."""
+
+    @property
+    def name(self) -> str:
+        """What makes a repeated command the same one; its filters are the destination's."""
+
+    @property
+    def ends_short(self) -> bool:
+        """Whether a run ends that is short; else the same command goes on with it."""
+
+    def check(self, held: Sequence[Range], place: str) -> None:
+        """Raise `UsageError` where it makes no sense with what is held; nothing is sent yet."""
+
+    def choose(self, planner: Planner, there: There) -> Choice:
+        """What is read, given what is there."""
+
+    def is_outgrown(self, planner: Planner, read: Interval) -> bool:
+        """Whether it wants more by now than an earlier run of it, which is done, has read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """An interval is wanted as it is now; with `refresh`, what is final and here is read, too."""
+
+    interval: Interval | Relative
+    paginate: Paginate
+    refresh: bool = False
+
+    @property
+    def name(self) -> str:
+        """A run that reads only what is due is not gone on with by one that reads everything."""
+        return f"{self.interval} {self.paginate}{' refresh' if self.refresh else ''}"
+
+    @property
+    def ends_short(self) -> bool:
+        """What is short is not done, and tried again; but `24h` means another range by then."""
+        return isinstance(self.interval, Relative)
+
+    def check(self, held: Sequence[Range], place: str) -> None:
+        """Whatever is held, an interval can be wanted."""
+
+    def choose(self, planner: Planner, there: There) -> Choice:
+        """All of it to refresh it, else the days of which something is due."""
+        return Choice.whole(planner) if self.refresh else Choice.due(planner, there.held)
+
+    def is_outgrown(self, planner: Planner, read: Interval) -> bool:
+        """A run of yesterday has the `24h` of yesterday; today they are others."""
+        # Only asked: what is noted of an interval belongs to the run that reads it.
+        now, _ = replace(planner, meter=Meter()).resolve()
+        return now.clip(read) != now
 
 
 def holes(held: Iterable[Interval], asked: Interval) -> list[Interval]:
@@ -79,11 +145,12 @@ def _days_due(
     return [part for day, part in interval.days() if day in touched]
 
 
-def _joined(parts: Iterable[Interval]) -> list[Interval]:
-    joined: list[Interval] = []
-    for part in parts:
-        if joined and joined[-1].end == part.start:
-            joined[-1] = Interval(joined[-1].start, part.end)
+def joined(parts: Iterable[Interval]) -> list[Interval]:
+    """Intervals in order, as one where they touch."""
+    found: list[Interval] = []
+    for part in sorted(parts):
+        if found and found[-1].end == part.start:
+            found[-1] = Interval(found[-1].start, part.end)
         else:
-            joined.append(part)
-    return joined
+            found.append(part)
+    return found

@@ -20,7 +20,7 @@ The same command again finishes what a crash left. What the two contracts of sin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
@@ -32,7 +32,7 @@ from lastpage.api.names import Directory
 from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range, exactly, refuse_overlap
 from lastpage.coverage.tally import Verdict
-from lastpage.extraction.choosing import Choice, holes
+from lastpage.extraction.choosing import Choice, Fetch, Goal, There, holes
 from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
@@ -73,8 +73,7 @@ class Extraction:
     destination: Destination
     #: None: the selection that the destination was made with.
     selection: Selection | None
-    #: Whether days that are final and here are read, too.
-    refresh: bool
+    goal: Goal
     client: Client
     disk: Disk
     meter: Meter
@@ -98,7 +97,7 @@ class Extraction:
                     of_run=False,
                 )
             ledger.identify(filters=self.query.fingerprint)
-            if unfinished := ledger.unfinished(self._command(self.query)):
+            if unfinished := ledger.unfinished(self.goal.name):
                 self.meter.told = ledger.told(unfinished)
             with self.destination.sink(state, self.disk) as sink:
                 if isinstance(sink, TableSink):
@@ -115,8 +114,15 @@ class Extraction:
         ledger.identify(organization=identity.organization)
         sink.claim(identity, shredder)
         damaged = sink.damaged()
-        choose = partial(self._choose, damaged=damaged)
-        asked, main = self._begin(ledger, sink, self.query, choose)
+
+        def choose(planner: Planner, held: Iterable[Range]) -> Choice:
+            # A damaged day is not here.
+            here = [
+                replace(each, coverage="short") if each.day in damaged else each for each in held
+            ]
+            return self.goal.choose(planner, There(here, sink, ledger))
+
+        asked, main = self._begin(ledger, sink, self.query, choose, self.goal.name)
         runs = [*self._repairs(sink, ledger, damaged, asked, main)]
         if main is None:
             return self._summary(sink, runs, asked, odd_paths_in(sink, asked))
@@ -135,25 +141,18 @@ class Extraction:
         runs.append(main)
         for each in runs:
             deliver(each)
-        # A run of yesterday that was resumed has the `24h` of yesterday; today they are others. So
-        # it is done, also where it is short: else what is new would wait for what is missing.
-        if main.outgrown():
+        # A run that was left unfinished ends here, also where it is short: else what is new would
+        # wait for what is missing.
+        if main.resumed and self.goal.is_outgrown(main.planner, main.run.interval):
             main.finish()
             self.meter.note(
                 "the unfinished run is done; going on with what the command means by now"
             )
-            asked, more = self._begin(ledger, sink, self.query, choose)
+            asked, more = self._begin(ledger, sink, self.query, choose, self.goal.name)
             if more:
                 runs.append(more)
                 deliver(more)
         return self._summary(sink, runs, asked, odd_paths_in(sink, asked))
-
-    def _choose(self, planner: Planner, held: Iterable[Range], damaged: Container[date]) -> Choice:
-        """What is read: all of it to refresh it, else what is due; a damaged day is not here."""
-        if self.refresh:
-            return Choice.whole(planner)
-        here = (replace(each, coverage="short") if each.day in damaged else each for each in held)
-        return Choice.due(planner, list(here))
 
     def _repairs(
         self,
@@ -175,7 +174,10 @@ class Extraction:
             elif main.resumed or held.clip(asked) != held:
                 self.meter.note(f"{found}; it is read again, whole")
                 query = replace(self.query, interval=held)
-                _, repair = self._begin(ledger, sink, query, lambda each, _: Choice.whole(each))
+                whole = Fetch(held, self.options.paginate, refresh=True)
+                _, repair = self._begin(
+                    ledger, sink, query, lambda each, _: Choice.whole(each), whole.name
+                )
                 if repair:
                     yield repair
 
@@ -208,7 +210,7 @@ class Extraction:
                 return None
             return frozenset(map(digest, sink.ids()))
 
-        asked, run = self._begin(ledger, sink, self.query, choose, held_ids)
+        asked, run = self._begin(ledger, sink, self.query, choose, self.goal.name, held_ids)
         assert run, "all of it is chosen"
         self._deliver(run, sink, write)
         return self._summary(sink, [run], asked)
@@ -219,7 +221,7 @@ class Extraction:
         It may have been stopped after that, and before anybody was told.
         """
         asked = self.query.interval
-        if isinstance(asked, Relative) or ledger.unfinished(self._command(self.query)):
+        if isinstance(asked, Relative) or ledger.unfinished(self.goal.name):
             return None
         ranges = exactly(chain(*sink.committed().values()), asked)
         if not ranges or any(each.coverage == "short" for each in ranges):
@@ -258,6 +260,7 @@ class Extraction:
         sink: TableSink | LineSink,
         query: Query,
         choose: Choose,
+        command: str,
         held_ids: HeldIds = lambda _: None,
     ) -> tuple[Interval, Fetching | None]:
         """What a query means, and the run that reads it: one that was not finished, or a new one.
@@ -266,7 +269,7 @@ class Extraction:
         """
         mark, how = JobWatermark(self.client), self.options
         planner = Planner(query, self.client, mark, self.meter, how.paginate)
-        command, held = self._command(query), list(chain(*sink.committed().values()))
+        held = list(chain(*sink.committed().values()))
         if run := Fetching.resume(command, planner, ledger, how, held, held_ids):
             return run.run.interval, run
         choice = choose(planner, held)
@@ -275,13 +278,6 @@ class Extraction:
         return choice.interval, Fetching.begin(
             command, planner, ledger, how, choice, held, held_ids
         )
-
-    def _command(self, query: Query) -> str:
-        """What makes a repeated command the same one; its filters are the destination's.
-
-        A run that reads only what is due is not gone on with by one that reads everything.
-        """
-        return f"{query.interval} {self.options.paginate}{' refresh' if self.refresh else ''}"
 
     def _deliver(self, fetching: Fetching, sink: TableSink | LineSink, write: Write) -> None:
         """Run to the end, day by day into a sink."""
@@ -292,9 +288,7 @@ class Extraction:
             else:
                 fetching.postpone()
         fetching.check_written(list(chain(*sink.committed().values())))
-        # What is short is not done, so the same command tries it again; but `24h` means another
-        # range by then.
-        if worst_of(fetching.verdicts()) != "short" or isinstance(self.query.interval, Relative):
+        if worst_of(fetching.verdicts()) != "short" or self.goal.ends_short:
             fetching.finish()
 
     def _summary(

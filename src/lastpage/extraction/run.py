@@ -221,14 +221,6 @@ class Fetching:
         self._stopped.set()
         self.client.clock.stop()
 
-    def outgrown(self) -> bool:
-        """Whether the command means more by now than this run, if an earlier process began it."""
-        if not self.resumed:
-            return False
-        # Only asked: what is noted of an interval belongs to the run that reads it.
-        now, _ = replace(self.planner, meter=Meter()).resolve()
-        return now.clip(self.run.interval) != now
-
     def covers(self, other: Fetching) -> bool:
         """Whether it reads all hours that another one read."""
         return not any(minus(each, self.read) for each in other.read)

@@ -82,9 +82,8 @@ class Planner:
 
     def asked(self) -> tuple[Interval, Horizon]:
         """The same, whatever the organisation still keeps of it."""
-        mark = self.watermark.read()
-        until = self.until()
-        asked = self.query.interval
+        horizon = self.horizon()
+        until, asked = horizon.until, self.query.interval
         interval = asked.until(until) if isinstance(asked, Relative) else asked
         if interval.start >= until:
             raise UsageError(
@@ -96,7 +95,12 @@ class Planner:
                 f"the interval is read up to {iso(until)}, a minute ago by the API's clock"
             )
             interval = Interval(interval.start, until)
-        return interval, Horizon(until, mark or until - LAG_ASSUMED, known=mark is not None)
+        return interval, horizon
+
+    def horizon(self) -> Horizon:
+        """How far each route reaches now."""
+        mark, until = self.watermark.read(), self.until()
+        return Horizon(until, mark or until - LAG_ASSUMED, known=mark is not None)
 
     def until(self) -> datetime:
         """A minute ago, by the server's clock."""

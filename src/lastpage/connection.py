@@ -1,0 +1,110 @@
+"""An organisation behind one OAuth client, before any verb: what each verb of `Cloud` begins with.
+
+credentials, environment ─▶ one client: a token, connections, a pace
+keywords                 ─▶ a query, and how to fetch it
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from lastpage.api.auth import auth_of
+from lastpage.api.client import Client
+from lastpage.api.messages import Transport
+from lastpage.api.names import Directory
+from lastpage.api.organization import organization
+from lastpage.api.pace import Pace
+from lastpage.api.transport import Urllib3Transport
+from lastpage.clock import Clock, RealClock
+from lastpage.files import Disk
+from lastpage.keywords import Asked, When, at_least_one, query_from
+from lastpage.progress import Meter, tell
+from lastpage.query.environment import (
+    Credentials,
+    Environment,
+    LoggedIn,
+    credentials_from_env,
+    default_environment,
+    parse_environment,
+)
+from lastpage.query.query import Query
+
+if TYPE_CHECKING:
+    from lastpage.extraction.run import Options
+
+
+class Connection:
+    """What the verbs share: a client, whose data it reaches, and how keywords become a query."""
+
+    def __init__(
+        self,
+        credentials: Credentials | LoggedIn | str,
+        environment: Environment | str | None = None,
+        *,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        disk: Disk | None = None,
+        requests_per_minute: int | None = None,
+        threads: int = 6,
+    ) -> None:
+        self.threads = at_least_one("a number of threads", threads) or 1
+        rate = at_least_one("a share (requests a minute)", requests_per_minute)
+        clock = clock or RealClock()
+        where = _environment_of(credentials, environment)
+        auth, self._stand_in = auth_of(credentials, where, clock)
+        self._doubt = credentials.doubt if isinstance(credentials, Credentials) else ""
+        self._disk = disk or Disk()
+        self._transport_given = transport is not None
+        self._organization: str | None = None
+        self.client = Client(
+            where,
+            auth,
+            transport or Urllib3Transport(),
+            clock,
+            Pace(clock, requests_per_minute=rate),
+            rng or random.SystemRandom(),
+        )
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
+        """The organisation of the variables `GENESYS_CLIENT_ID`, `_CLIENT_SECRET`, `_ENVIRONMENT`.
+
+        `options` are the constructor's. Raises `UsageError` naming a variable that is wrong.
+        """
+        variables = os.environ if variables is None else variables
+        credentials, where = credentials_from_env(variables)
+        return cls(credentials, where, **options)
+
+    def organization(self) -> str:
+        """The organisation's id, or the client's where the API does not say (docs/api.md, 1.7)."""
+        if self._organization is None:
+            found = organization(self.client)
+            self._organization = found.id if found else self._stand_in
+        return self._organization
+
+    def _options(self, keywords: Asked) -> Options:
+        from lastpage.extraction.run import Options
+
+        return Options(keywords.get("paginate", "auto"), keywords.get("page_size"), self.threads)
+
+    def _query(
+        self, interval: When, keywords: Asked, directory: Directory, meter: Meter | None = None
+    ) -> Query:
+        """The query; what is odd about it becomes notes, or without a meter warnings in the log."""
+        query = query_from(interval, keywords, directory)
+        tell((self._doubt, *query.notes), meter)
+        return query
+
+
+def _environment_of(
+    credentials: Credentials | LoggedIn | str, named: Environment | str | None
+) -> Environment:
+    if named is None:
+        if not isinstance(credentials, LoggedIn):
+            return default_environment()
+        named = credentials.host
+    return parse_environment(named) if isinstance(named, str) else named
