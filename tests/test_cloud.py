@@ -21,6 +21,7 @@ VERBS = (
     "doctor",
     "plan",
     "fetch",
+    "sync",
     "verify",
     "conversations",
     "fetch_all",
@@ -70,7 +71,7 @@ def test_the_functions_are_the_verbs(box: Sandbox) -> None:
 
 def test_signatures() -> None:
     """A function takes what its method takes, in the same order, but for what only tests give."""
-    for verb in ("doctor", "plan", "fetch", "verify", "fetch_all"):
+    for verb in ("doctor", "plan", "fetch", "sync", "verify", "fetch_all"):
         ours = inspect.signature(getattr(lastpage, verb)).parameters
         method = inspect.signature(getattr(Cloud, verb)).parameters
         assert list(ours) == [name for name in method if name not in ("self", "meter")]

@@ -94,6 +94,7 @@ def test_exported_names() -> None:
         "fetch",
         "fetch_all",
         "plan",
+        "sync",
         "verify",
     ]
     assert all(hasattr(lastpage, name) for name in lastpage.__all__)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lastpage.query.environment import Credentials, Environment
     from lastpage.query.interval import Interval
     from lastpage.reading import FetchedPage
-    from lastpage.verbs import doctor, fetch, fetch_all, plan, verify
+    from lastpage.verbs import doctor, fetch, fetch_all, plan, sync, verify
 
 __all__ = [
     "ApiError",
@@ -67,13 +67,14 @@ __all__ = [
     "fetch",
     "fetch_all",
     "plan",
+    "sync",
     "verify",
 ]
 
 #: Where each name is. Type checkers do not see this table; they read the imports above.
 _MODULES = {
     "Cloud": "cloud",
-    **dict.fromkeys(("doctor", "fetch", "fetch_all", "plan", "verify"), "verbs"),
+    **dict.fromkeys(("doctor", "fetch", "fetch_all", "plan", "sync", "verify"), "verbs"),
     **dict.fromkeys(("Asked", "Wanted"), "keywords"),
     **dict.fromkeys(("Credentials", "Environment"), "query.environment"),
     "FetchedPage": "reading",

@@ -14,7 +14,7 @@ doctor takes to run.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
@@ -28,16 +28,28 @@ from lastpage.checkup import Finding, examine
 from lastpage.connection import Connection
 from lastpage.coverage.verification import Verification
 from lastpage.errors import UsageError
-from lastpage.keywords import Asked, Wanted, When, query_from, selection_from
+from lastpage.keywords import (
+    Asked,
+    Since,
+    Wanted,
+    When,
+    not_negative,
+    query_from,
+    selection_from,
+    settle_from,
+    since_from,
+)
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
 from lastpage.progress import LOG, Meter
+from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination, Format
 from lastpage.tables.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from lastpage.extraction.choosing import Goal
     from lastpage.extraction.run import Fetching
     from lastpage.extraction.summary import Summary
     from lastpage.reading import FetchedPage
@@ -122,29 +134,55 @@ class Cloud(Connection):
             print(summary.coverage, summary.conversations, summary.notes)
         """
         from lastpage.extraction.choosing import Fetch
-        from lastpage.extraction.delivery import Extraction
-        from lastpage.extraction.summary import Baseline
+
+        def goal(query: Query) -> Goal:
+            return Fetch(query.interval, keywords.get("paginate", "auto"), refresh)
 
         destination = Destination.parse(os.fspath(to), format)
-        selection = selection_from(keywords)
-        destination.check(selection or EVERYTHING, refresh=refresh)
-        baseline, directory = Baseline.of(self.client), Directory(self.client)
-        query = self._query(interval, keywords, directory, meter := meter or Meter())
-        options = self._options(keywords)
-        extraction = Extraction(
-            query,
-            options,
-            destination,
-            selection,
-            Fetch(query.interval, options.paginate, refresh),
-            self.client,
-            self._disk,
-            meter,
-            self.organization,
-            baseline,
-            directory if keywords.get("names", True) else None,
+        return self._extract(interval, goal, destination, keywords, meter, refresh=refresh)
+
+    def sync(
+        self,
+        to: str | os.PathLike[str] = "conversations",
+        *,
+        since: Since = None,
+        settle: Sequence[int] = (3, 7, 30),
+        sweep: int = 0,
+        format: Format | None = None,  # noqa: A002 - the option's name
+        meter: Meter | None = None,
+        **keywords: Unpack[Wanted],
+    ) -> Summary:
+        """Keep a destination what the API would answer, up to a minute ago; for every night.
+
+        `since` is from when on it is kept: a date, a date-time with a zone, or a length such as
+        "90d"; without it, from what is held first. New hours are read by page numbers; a day once
+        by job when the watermark has passed it, and again `settle` days after its end, or when
+        conversations have ended that were open. `sweep` requests a run may be spent on counts of
+        the weeks that were longest unchecked. It goes on after a crash, and after a month.
+
+        `to` and `format` are as for `fetch`, but not a single file of lines. Returns and raises as
+        `fetch` does; what is short is tried again by the next sync.
+
+        Example::
+
+            summary = cloud.sync("conversations", since="2023-10-09")
+            print(summary.coverage, summary.new, summary.changed, summary.unchanged)
+        """
+        from lastpage.extraction.syncing import Sync
+
+        goal = Sync(
+            since_from(since, keywords.get("tz", "UTC")),
+            settle_from(settle),
+            not_negative("a number of requests (sweep)", sweep),
         )
-        return extraction.run()
+        destination = Destination.parse(os.fspath(to), format)
+        destination.check_replaces("a sync")
+        if keywords.get("paginate", "auto") != "auto":
+            raise UsageError(
+                "a sync reads each part by its own route; leave out paginate, or use fetch"
+            )
+        # Its interval follows from what is held.
+        return self._extract("24h", lambda _: goal, destination, keywords, meter)
 
     def verify(
         self,
@@ -280,6 +318,39 @@ class Cloud(Connection):
             LOG.warning(
                 "%d conversations could not be read into tables; see the table broken", broken
             )
+
+    def _extract(
+        self,
+        interval: When,
+        goal: Callable[[Query], Goal],
+        destination: Destination,
+        keywords: Wanted,
+        meter: Meter | None,
+        *,
+        refresh: bool = False,
+    ) -> Summary:
+        """What is wanted of a query into a destination; what can be refused is, before it asks."""
+        from lastpage.extraction.delivery import Extraction
+        from lastpage.extraction.summary import Baseline
+
+        selection = selection_from(keywords)
+        destination.check(selection or EVERYTHING, refresh=refresh)
+        baseline, directory = Baseline.of(self.client), Directory(self.client)
+        query = self._query(interval, keywords, directory, meter := meter or Meter())
+        extraction = Extraction(
+            query,
+            self._options(keywords),
+            destination,
+            selection,
+            goal(query),
+            self.client,
+            self._disk,
+            meter,
+            self.organization,
+            baseline,
+            directory if keywords.get("names", True) else None,
+        )
+        return extraction.run()
 
     def _reading(
         self,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, TypedDict, get_args
 from unicodedata import category
 
@@ -20,11 +20,15 @@ from lastpage.api.names import Directory
 from lastpage.errors import UsageError
 from lastpage.planning.slices import Paginate
 from lastpage.query.environment import body_of
-from lastpage.query.interval import Interval, Relative, parse_interval, zone
+from lastpage.query.interval import Interval, Relative, parse_interval, parse_since, zone
 from lastpage.query.query import Query
 from lastpage.tables.selection import Selection
 
 When = str | Interval | Relative
+#: From when on; None where something else says it.
+Since = str | date | datetime | Relative | None
+#: The API keeps nothing for longer.
+SETTLE_DAYS_MAX = 3_650
 
 
 class Asked(TypedDict, total=False):
@@ -125,6 +129,36 @@ def at_least_one(what: str, count: int | None) -> int | None:
     raise UsageError(
         f"{what} of {count!r} makes no sense; give at least 1, or leave it to lastpage"
     )
+
+
+def since_from(since: Since, tz: str | tzinfo = "UTC") -> datetime | Relative | None:
+    """From when on; dates begin at midnight in `tz`. Raises `UsageError`."""
+    if since is None or isinstance(since, Relative):
+        return since
+    if isinstance(since, datetime) and since.tzinfo is None:
+        raise UsageError(f"since {since} has no time zone; give one, such as UTC")
+    if isinstance(since, date | str):
+        return parse_since(str(since), zone(tz))
+    raise UsageError(f"{since!r} is no time; give a text such as '2026-01-01', or a date")
+
+
+def settle_from(days: Iterable[int]) -> tuple[int, ...]:
+    """Days after which a day is read again, in order, each once. Raises `UsageError`."""
+    found = tuple(days)
+    for each in found:
+        if not isinstance(each, int) or isinstance(each, bool) or not 1 <= each <= SETTLE_DAYS_MAX:
+            raise UsageError(
+                f"a day cannot be read again after {each!r} days; "
+                f"give whole numbers from 1 to {SETTLE_DAYS_MAX:,}, such as 3,7,30"
+            )
+    return tuple(sorted(set(found)))
+
+
+def not_negative(what: str, count: int) -> int:
+    """A number that is at least 0; raises `UsageError` for everything else."""
+    if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+        return count
+    raise UsageError(f"{what} of {count!r} makes no sense; give 0 or more")
 
 
 def _refuse_unknown(keywords: Iterable[str]) -> None:

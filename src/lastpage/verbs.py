@@ -6,12 +6,13 @@ Each takes what the method takes, returns what it returns, and raises what it ra
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from lastpage.checkup import Finding
 from lastpage.cloud import Cloud, Conversation
 from lastpage.coverage.verification import Verification
-from lastpage.keywords import Asked, Wanted, When
+from lastpage.keywords import Asked, Since, Wanted, When
 from lastpage.planning.slices import Slice
 from lastpage.sinks.destination import Format
 
@@ -39,6 +40,20 @@ def fetch(
 ) -> Summary:
     """`Cloud.from_env().fetch(…)`: an interval into a destination; it goes on after a crash."""
     return Cloud.from_env().fetch(interval, to, format=format, refresh=refresh, **keywords)
+
+
+def sync(
+    to: str | os.PathLike[str] = "conversations",
+    *,
+    since: Since = None,
+    settle: Sequence[int] = (3, 7, 30),
+    sweep: int = 0,
+    format: Format | None = None,  # noqa: A002 - the option's name
+    **keywords: Unpack[Wanted],
+) -> Summary:
+    """`Cloud.from_env().sync(…)`: keep a destination what the API would answer."""
+    cloud = Cloud.from_env()
+    return cloud.sync(to, since=since, settle=settle, sweep=sweep, format=format, **keywords)
 
 
 def verify(

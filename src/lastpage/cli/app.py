@@ -30,6 +30,9 @@ from lastpage.version import __version__
 VERBS = {
     "commands:fetch": """
         Fetch every conversation of an interval; run it again after a crash and it goes on.""",
+    "commands:sync": """
+        Keep a destination what the API would answer, up to a minute ago: reads what is new, what
+        was provisional, and what may have changed; one line for every night.""",
     "commands:plan": """
         Print the slices a fetch would take, by which route and why, with requests and minutes;
         sends only the counts.""",

@@ -1,6 +1,7 @@
 """The verbs that need an organisation: options to keywords, one call of `Cloud`, and what to print.
 
     fetch    an interval into a destination    ─▶ a summary
+    sync     a destination, kept current       ─▶ a summary
     plan     the slices a fetch would take     ─▶ a table
     verify   a destination against the API     ─▶ a table
     doctor   whether a fetch can work here     ─▶ a line a check
@@ -25,6 +26,8 @@ from lastpage.cli.options import (
     IntervalText,
     RateOptions,
     SelectionOptions,
+    days,
+    whole_number,
 )
 from lastpage.cli.output import (
     DEFAULT_OUTPUT,
@@ -46,6 +49,7 @@ from lastpage.sinks.destination import Destination, Format
 if TYPE_CHECKING:
     from lastpage.checkup import Finding
     from lastpage.coverage.verification import Verification
+    from lastpage.extraction.summary import Summary
     from lastpage.planning.planner import Forecast
 
 #: An option that is on or not given; there is no `--no-…`.
@@ -95,8 +99,61 @@ def fetch(
             **selection.keywords(),
         )
     print_summary(summary, meter, sys.stderr if to == "-" else sys.stdout, as_json=json)
-    missing = summary.coverage == "short" or (strict and summary.coverage == "unproven")
-    return ShortError.exit_code if missing else 0
+    return _exit_code(summary, strict=strict)
+
+
+def sync(
+    *,
+    filters: FilterOptions = NO_FILTERS,
+    rate: RateOptions = FULL_RATE,
+    selection: SelectionOptions = NO_SELECTION,
+    output: OutputOptions = DEFAULT_OUTPUT,
+    to: str = "conversations",
+    format: Format | None = None,  # noqa: A002 - the option's name
+    since: str | None = None,
+    settle: Annotated[tuple[int, ...], Parameter(converter=days, n_tokens=1)] = (3, 7, 30),
+    sweep: Annotated[int, Parameter(converter=whole_number)] = 0,
+    strict: bool = False,
+    json: Flag = False,
+) -> int:
+    """Keep a destination current; one line for cron.
+
+    Parameters
+    ----------
+    to
+        A folder, or x.duckdb.
+    format
+        The format of a folder: parquet (the default) or csv. A folder that is there keeps its own.
+    since
+        From when on: 2026-01-01, 2026-01, a date-time with a zone, or 90d. Needed the first time;
+        later on, it is from what is held first.
+    settle
+        Days after a day's end at which it is read again, such as 3,7,30; none for never.
+    sweep
+        Requests that may be spent on counts of the weeks longest unchecked; weeks that differ are
+        read again.
+    strict
+        Exit with 3 when completeness could not be proved, too.
+    json
+        Print the summary as JSON.
+
+    """
+    from lastpage.progress import Meter
+
+    keywords, cloud, meter = filters.keywords(), rate.cloud(), Meter()
+    with showing_progress(meter, cloud.client, output):
+        summary = cloud.sync(
+            to,
+            since=since,
+            settle=settle,
+            sweep=sweep,
+            format=format,
+            meter=meter,
+            **keywords,
+            **selection.keywords(),
+        )
+    print_summary(summary, meter, sys.stdout, as_json=json)
+    return _exit_code(summary, strict=strict)
 
 
 def plan(
@@ -128,6 +185,11 @@ def plan(
     else:
         _print_plan(forecast)
     return 0
+
+
+def _exit_code(summary: Summary, *, strict: bool) -> int:
+    missing = summary.coverage == "short" or (strict and summary.coverage == "unproven")
+    return ShortError.exit_code if missing else 0
 
 
 def _print_plan(forecast: Forecast) -> None:

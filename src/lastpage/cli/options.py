@@ -27,13 +27,22 @@ FETCH = Group("How to fetch", sort_key=3)
 BODY_BYTES_MAX = 1 << 20
 
 
-def _whole_number(_type: type, tokens: Sequence[Token]) -> int:
-    """Cyclopts alone would round 1.5 to 2."""
+def whole_number(_type: type, tokens: Sequence[Token]) -> int:
+    """A whole number; cyclopts alone would round 1.5 to 2."""
     text = tokens[0].value
     try:
         return int(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a whole number.") from None
+
+
+def days(_type: type, tokens: Sequence[Token]) -> tuple[int, ...]:
+    """Numbers of days with commas; `none` is none."""
+    text = tokens[0].value
+    try:
+        return () if text == "none" else tuple(map(int, text.split(",")))
+    except ValueError:
+        raise ValueError(f"{text!r} are no numbers of days; write 3,7,30, or none.") from None
 
 
 IntervalText = Annotated[
@@ -67,7 +76,7 @@ class FilterOptions:
     "The time zone of plain dates, such as Europe/Berlin."
     paginate: Annotated[Literal["auto", "pages", "cursor"], Parameter(group=FETCH)] = "auto"
     "Page numbers, job cursors, or the right one for each part."
-    page_size: Annotated[int | None, Parameter(group=FETCH, converter=_whole_number)] = None
+    page_size: Annotated[int | None, Parameter(group=FETCH, converter=whole_number)] = None
     "Rows a page at most; each route has its own limit."
 
     def keywords(self) -> Asked:
@@ -94,7 +103,7 @@ class FilterOptions:
 class RateOptions:
     """How much of the API's allowance to use."""
 
-    requests_per_minute: Annotated[int | None, Parameter(group=FETCH, converter=_whole_number)] = (
+    requests_per_minute: Annotated[int | None, Parameter(group=FETCH, converter=whole_number)] = (
         None
     )
     "A share of the allowance, if others need the rest; the API's own limit is 300 a client."

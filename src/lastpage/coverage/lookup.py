@@ -24,7 +24,7 @@ from typing import Any
 from lastpage.api import shapes
 from lastpage.api.client import Client
 from lastpage.api.messages import DETAILS, QUERY, Answer, Call, Page, is_safe_id, read_page
-from lastpage.api.records import read_head
+from lastpage.api.records import Head, read_head
 from lastpage.errors import ApiError
 from lastpage.query.interval import Interval
 from lastpage.query.query import Query
@@ -41,11 +41,20 @@ def starts_by_id(client: Client, ids: Sequence[str]) -> dict[str, datetime | Non
     An id that the API does not answer for, one way or the other, is left out.
     """
     asked = [text for text in ids if is_safe_id(text)]
-    starts: dict[str, datetime | None] = dict(_ask_together(client, asked)) if asked else {}
+    starts: dict[str, datetime | None] = {}
+    if asked:
+        starts.update((head.id, head.start) for head in _ask_together(client, asked))
     for text in asked:
         if text not in starts:
             starts.update(_ask_alone(client, text))
     return starts
+
+
+def ends_by_id(client: Client, ids: Sequence[str]) -> list[tuple[str, datetime]]:
+    """Of at most `IDS_MAX` conversations those that have ended, and when."""
+    asked = [text for text in ids if is_safe_id(text)]
+    heads = _ask_together(client, asked) if asked else ()
+    return [(head.id, head.end) for head in heads if head.end is not None]
 
 
 def matched_by_id(
@@ -60,8 +69,8 @@ def matched_by_id(
     return {text: matched[text] for text in matched if matched[text] or shown.get(text)}
 
 
-def _ask_together(client: Client, ids: Sequence[str]) -> Iterator[tuple[str, datetime]]:
-    """The starts of those that the API answers for."""
+def _ask_together(client: Client, ids: Sequence[str]) -> Iterator[Head]:
+    """Those that the API answers for."""
 
     def call(some: Sequence[str]) -> Call:
         return Call(
@@ -76,7 +85,7 @@ def _ask_together(client: Client, ids: Sequence[str]) -> Iterator[tuple[str, dat
         )
 
     for _, page in _answers(client, call, ids):
-        yield from ((head.id, head.start) for head in page.known)
+        yield from page.known
 
 
 def _ask_alone(client: Client, text: str) -> dict[str, datetime | None]:

@@ -84,6 +84,10 @@ class Goal(Protocol):
     def ends_short(self) -> bool:
         """Whether a run ends that is short; else the same command goes on with it."""
 
+    @property
+    def is_standing(self) -> bool:
+        """Whether it is given again and again, and means what is new each time."""
+
     def check(self, held: Sequence[Range], place: str) -> None:
         """Raise `UsageError` where it makes no sense with what is held; nothing is sent yet."""
 
@@ -111,6 +115,11 @@ class Fetch:
     def ends_short(self) -> bool:
         """What is short is not done, and tried again; but `24h` means another range by then."""
         return isinstance(self.interval, Relative)
+
+    @property
+    def is_standing(self) -> bool:
+        """It tells of all of its interval each time."""
+        return False
 
     def check(self, held: Sequence[Range], place: str) -> None:
         """Whatever is held, an interval can be wanted."""

@@ -20,9 +20,10 @@ The same command again finishes what a crash left. What the two contracts of sin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import partial, reduce
 from itertools import chain
@@ -33,6 +34,7 @@ from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range, exactly, refuse_overlap
 from lastpage.coverage.tally import Verdict
 from lastpage.extraction.choosing import Choice, Fetch, Goal, There, holes
+from lastpage.extraction.comparing import Differences
 from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
@@ -51,7 +53,7 @@ from lastpage.ledger.ledger import Ledger
 from lastpage.outside import shown
 from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
-from lastpage.query.interval import Interval, Relative, minus
+from lastpage.query.interval import DAY, Interval, Relative, from_unix, iso, minus, parse_iso
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, LineSink, TableSink
@@ -60,6 +62,10 @@ from lastpage.tables.selection import EVERYTHING, Selection
 
 #: Writes a group into a sink; False where it has to come again when all slices are settled.
 Write = Callable[[Group], bool]
+#: The organisation's lists: names by id, by the name of the list.
+Lists = Mapping[str, Mapping[str, str | None]]
+#: The name under which they are remembered.
+LISTS = "lists"
 #: Says what of an interval is read, given what is held.
 Choose = Callable[[Planner, list[Range]], Choice]
 
@@ -83,6 +89,8 @@ class Extraction:
     baseline: Baseline
     #: Has the names that are shown beside ids; None where ids are enough.
     directory: Directory | None = None
+    #: What was found to be otherwise than it was held.
+    differences: Differences = field(default_factory=Differences)
 
     def run(self) -> Summary:
         """Fetch to the end, or to an error after which the same call goes on.
@@ -108,6 +116,7 @@ class Extraction:
         from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
         from lastpage.tables.derived import names_of  # noqa: PLC0415 - the same
 
+        self.goal.check(list(chain(*sink.committed().values())), self.destination.text)
         selection = self._selection(sink.known)
         shredder = Shredder.from_env(selection)
         identity = self._identity(sink, selection, shredder.key_print)
@@ -125,15 +134,16 @@ class Extraction:
         asked, main = self._begin(ledger, sink, self.query, choose, self.goal.name)
         runs = [*self._repairs(sink, ledger, damaged, asked, main)]
         if main is None:
-            return self._summary(sink, runs, asked, odd_paths_in(sink, asked))
+            return self._summary(sink, runs, asked)
         if self.directory:
-            lists = self.directory.lists(selection.lists, self.meter.note)
+            lists, is_new = self._lists(self.directory, ledger, selection)
             shredder = replace(shredder, names=names_of(lists))
             sink.claim(identity, shredder)
-        if shredder.names.lists:
-            # Only those that came: a list that could not be had today leaves yesterday's. They are
-            # there before the run ends: who gives the command again then has nothing left to do.
-            sink.refresh(shredder.names)
+            if lists and is_new:
+                # Only those that came: a list that could not be had today leaves yesterday's. They
+                # are there before the run ends: who gives the command again then has nothing left
+                # to do.
+                sink.refresh(shredder.names)
 
         def deliver(fetching: Fetching) -> None:
             self._deliver(fetching, sink, Replacing(fetching, sink, self.destination.text).write)
@@ -152,7 +162,22 @@ class Extraction:
             if more:
                 runs.append(more)
                 deliver(more)
-        return self._summary(sink, runs, asked, odd_paths_in(sink, asked))
+        return self._summary(sink, runs, asked)
+
+    def _lists(
+        self, directory: Directory, ledger: Ledger, selection: Selection
+    ) -> tuple[Lists, bool]:
+        """The organisation's lists, and whether they were read now: a command that is given again
+        and again reads them once a day.
+        """
+        now = from_unix(self.client.server_now())
+        known = json.loads(ledger.recall(LISTS) or "null") if self.goal.is_standing else None
+        if known and parse_iso(known["read"]) + DAY > now:
+            return known["lists"], False
+        lists = directory.lists(selection.lists, self.meter.note)
+        if self.goal.is_standing:
+            ledger.remember(LISTS, json.dumps({"read": iso(now), "lists": lists}))
+        return lists, True
 
     def _repairs(
         self,
@@ -296,7 +321,6 @@ class Extraction:
         sink: TableSink | LineSink,
         runs: Sequence[Fetching],
         asked: Interval,
-        odd_paths: Iterable[str] = (),
     ) -> Summary:
         """What was done, and how far it can be trusted.
 
@@ -314,14 +338,16 @@ class Extraction:
         is_final = all(each.finality == "final" for each in all_of_it)
         reasons = {each.why for each in of_all if each.coverage != "complete" or each.gap}
         fields = unknown_fields(of_all, self.meter.note)
-        odd = oddities.by_kind(odd_paths)
+        told = [part for run in runs for part in run.read] if self.goal.is_standing else [asked]
+        odd = oddities.by_kind(odd_paths_in(sink, told) if isinstance(sink, TableSink) else ())
         if odd:
             self.meter.note(oddities.sentence(odd))
         counts = self.client.counts
         return Summary(
             coverage=worst_of(all_of_it),
             finality="final" if is_final else "provisional",
-            conversations=conversations_in(sink, asked),
+            conversations=conversations_in(sink, held, asked),
+            **asdict(self.differences),
             slices=len(verdicts),
             pages=self.meter.pages,
             requests=counts.requests - self.baseline.requests,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import cast
 
 import msgspec
@@ -34,6 +35,15 @@ class Summary:
     #: `final` where all of these are.
     finality: Finality
     conversations: int
+    #: Of the conversations that were read: those that were not there before, that are otherwise
+    #: now, that have ended since, and that are as they were.
+    new: int
+    changed: int
+    closed: int
+    unchanged: int
+    #: Of those that were there: those that start at another time by now, and those that are gone.
+    moved: int
+    removed: int
     slices: int
     pages: int
     requests: int
@@ -71,12 +81,12 @@ class Baseline:
         return cls(client.clock.now(), client.counts.requests, client.counts.retries)
 
 
-def odd_paths_in(sink: TableSink, interval: Interval) -> Iterator[str]:
-    """The paths of the odd values that a destination has of an interval.
+def odd_paths_in(sink: TableSink, intervals: Iterable[Interval]) -> Iterator[str]:
+    """The paths of the odd values that a destination has of intervals.
 
     What it has, and not what this process wrote: so a run that was resumed tells of all of them.
     """
-    for day, part in interval.days():
+    for day, part in chain.from_iterable(each.days() for each in intervals):
         for table in sink.read("oddities", day):
             for row in table.select([START, "path"]).to_pylist():
                 if row[START] in part:
@@ -90,19 +100,16 @@ def worst_of(found: Iterable[Verdict | Range]) -> Coverage:
     )
 
 
-def conversations_in(sink: TableSink | LineSink, interval: Interval) -> int:
-    """How many conversations a destination holds of an interval."""
+def conversations_in(sink: TableSink | LineSink, held: Iterable[Range], interval: Interval) -> int:
+    """How many conversations of an interval a destination has, which holds these ranges."""
     count = 0
-    for day, part in interval.days():
-        for each in sink.held(day):
-            clip = each.interval.clip(part)
-            if clip == each.interval:
-                count += each.conversations
-            elif clip and isinstance(sink, TableSink):
-                tables = sink.read(CONVERSATIONS, day)
-                count += sum(
-                    start in clip for table in tables for start in table[START].to_pylist()
-                )
+    for each in held:
+        clip = each.interval.clip(interval)
+        if clip == each.interval:
+            count += each.conversations
+        elif clip and isinstance(sink, TableSink):
+            tables = sink.read(CONVERSATIONS, each.day)
+            count += sum(start in clip for table in tables for start in table[START].to_pylist())
     return count
 
 

@@ -250,6 +250,9 @@ delete from sighting where run = ? and id = ?;
 -- name: absences
 select id, finding, since from absence where day = ?;
 
+-- name: days_with_absences
+select distinct day from absence where since <= ?;
+
 -- name: forget_absences
 delete from absence where day = ?;
 

@@ -45,6 +45,11 @@ class Memory(Transactions):
             for text, absence in absences.items():
                 self._do("add_absence", day.isoformat(), text, absence.finding, absence.since)
 
+    def days_with_absences(self, since: float) -> frozenset[date]:
+        """The days of which rows seemed to be gone then, or before (unix seconds)."""
+        rows = self._all("days_with_absences", since)
+        return frozenset(date.fromisoformat(row["day"]) for row in rows)
+
     def recall(self, name: str) -> str | None:
         """A fact that was remembered under this name."""
         row = self._one("recall", name)

@@ -171,6 +171,24 @@ def parse_interval(text: str, tz: tzinfo = UTC) -> Interval | Relative:
         raise UsageError(f"the interval {text!r} is at the end of the calendar; {_FORMS}") from None
 
 
+def parse_since(text: str, tz: tzinfo = UTC) -> datetime | Relative:
+    """Read from when on, as people write it: 2023-10-01, 2023-10, a date-time with a zone, or 90d.
+
+    Plain dates begin at midnight in `tz`. Raises `UsageError`.
+    """
+    text = text.strip()
+    try:
+        if _RELATIVE.fullmatch(text) or _MONTH.fullmatch(text):
+            found = _parse(text, tz)
+            return found.start if isinstance(found, Interval) else found
+        since = _moment(text, tz)
+    except OverflowError:
+        raise UsageError(f"{text!r} is at the end of the calendar; write 2023-10-01") from None
+    if not EARLIEST <= since < LATEST:
+        raise UsageError(f"nothing can be held since {text!r}; write a date as 2023-10-01")
+    return since
+
+
 def zone(name: str | tzinfo) -> tzinfo:
     """A time zone by its name; raises `UsageError`."""
     if isinstance(name, tzinfo):

@@ -130,6 +130,14 @@ class Destination:
                 "or give a folder (Parquet), which can"
             )
 
+    def check_replaces(self, what: str) -> None:
+        """Raise `UsageError` where a command (`what`) needs days that can be replaced."""
+        if self.is_append_only:
+            raise UsageError(
+                f"{self.text} gets JSON lines, and they cannot be replaced, as {what} replaces "
+                "days; give a folder, such as --to conversations, or a file x.duckdb"
+            )
+
     @contextmanager
     def held(self) -> Iterator[Path]:
         """Hold the destination and have its state folder.

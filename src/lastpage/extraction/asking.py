@@ -1,0 +1,164 @@
+"""What a sync asks the API about days that are held, and not due by what is known of them.
+
+    asked                                      how often                   makes due
+    -----------------------------------------  --------------------------  -----------------------
+    whether conversations have ended that had  once a day, for each day    `open`: their day, once
+    no end when a job read their day: by id,   that has some               jobs reach their end
+    a hundred at a time
+    how many conversations there are in a      `sweep` requests a run,     `changed`: the days of
+    week that is held whole: a count           the week longest unchecked  a week with more, or
+                                               first                       with fewer
+    nothing; rows of a day seemed to be gone   -                           `changed`: their day,
+    an hour ago, and stayed                                                since they may leave
+
+By id is a question, never a row: what it answers has no participant attributes. When something was
+asked last is remembered in the ledger; to lose that costs the question once more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from lastpage.coverage.lookup import IDS_MAX, ends_by_id
+from lastpage.coverage.ranges import Range
+from lastpage.coverage.replacement import APART_S
+from lastpage.extraction.choosing import There
+from lastpage.planning.planner import Planner
+from lastpage.planning.slices import PROBE_DAYS_MAX, look_ahead
+from lastpage.query.interval import DAY, EARLIEST, Interval, from_unix, iso, parse_iso
+from lastpage.sinks.sink import by_day
+from lastpage.tables.schema import CONVERSATIONS, END, KEY
+
+#: The names under which is remembered when something was asked last, by its day.
+ENDS_ASKED, COUNTED = "ends asked", "counted"
+#: An answer counts for so long.
+ASK_AGAIN = DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One run's questions. `due` are the days that are read anyway: nothing is asked about them."""
+
+    planner: Planner
+    there: There
+    wanted: Interval
+    #: How far jobs reach.
+    jobs: datetime
+    due: Collection[date]
+
+    def changed(self, sweep: int) -> frozenset[date]:
+        """Days of which other numbers are counted, with at most so many requests; or that are in
+        doubt.
+        """
+        since = self.planner.client.server_now() - APART_S
+        doubtful = self.there.ledger.days_with_absences(since) & self._settled.keys()
+        return doubtful | self._counted_otherwise(sweep)
+
+    def ended(self) -> dict[date, datetime]:
+        """Of days with open conversations, when the last one ended that jobs reach; else the first
+        one that has ended.
+        """
+        asked = _times(self.there.ledger.recall(ENDS_ASKED))
+        days = [
+            day
+            for day, ranges in self._settled.items()
+            if self._has_open(ranges) and asked.get(str(day), EARLIEST) + ASK_AGAIN <= self._now
+        ]
+        if not days:
+            return {}
+        open_ids = {text: day for day in days for text in self._open_in(day)}
+        ends: dict[date, list[datetime]] = {}
+        for text, end in self._ends(list(open_ids)):
+            ends.setdefault(open_ids[text], []).append(end)
+        recent = {name: at for name, at in asked.items() if at + ASK_AGAIN > self._now}
+        self._remember(ENDS_ASKED, recent | dict.fromkeys(map(str, days), self._now))
+        return {
+            day: max((end for end in found if end <= self.jobs), default=min(found))
+            for day, found in ends.items()
+        }
+
+    @property
+    def _settled(self) -> dict[date, list[Range]]:
+        """The days that a job has read as they are held, and that are not read anyway."""
+        return {
+            day: ranges
+            for day, ranges in by_day(self.there.held).items()
+            if day not in self.due
+            and ranges[0].interval.start >= self.wanted.start
+            and all(each.has_attributes for each in ranges)
+        }
+
+    @property
+    def _now(self) -> datetime:
+        return from_unix(self.planner.client.server_now())
+
+    # Open conversations ---------------------------------------------------------------------------
+
+    def _has_open(self, ranges: Sequence[Range]) -> bool:
+        """Whether a job may know more of conversations that were open by now."""
+        is_open = any(each.open != 0 for each in ranges)
+        return is_open and min(each.as_of for each in ranges) + ASK_AGAIN <= self.jobs
+
+    def _open_in(self, day: date) -> Iterator[str]:
+        """The ids of a day's conversations that have no end; none where ends are not kept."""
+        for table in self.there.sink.read(CONVERSATIONS, day):
+            if END in table.column_names:
+                ids, ends = (table.column(name).to_pylist() for name in (KEY, END))
+                yield from (text for text, end in zip(ids, ends, strict=True) if end is None)
+
+    def _ends(self, ids: Sequence[str]) -> Iterator[tuple[str, datetime]]:
+        for at in range(0, len(ids), IDS_MAX):
+            yield from ends_by_id(self.planner.client, ids[at : at + IDS_MAX])
+
+    # Counts ---------------------------------------------------------------------------------------
+
+    def _counted_otherwise(self, requests: int) -> frozenset[date]:
+        """The days of weeks in which another number is counted than is held."""
+        if not requests:
+            return frozenset()
+        counted = _times(self.there.ledger.recall(COUNTED))
+        weeks = dict(self._whole_weeks())
+        longest = sorted(weeks, key=lambda week: (counted.get(iso(week.start), EARLIEST), week))
+        beyond = look_ahead(self.planner.query)
+        changed, now = set[date](), dict[str, datetime]()
+        for week in longest[: requests // 2 if beyond else requests]:
+            seen_to = min(week.end + beyond, self.wanted.end)
+            if self.planner.count_matching(week, seen_to) != weeks[week]:
+                changed |= {day for day, _ in week.days()}
+            now[iso(week.start)] = self._now
+        starts = {iso(week.start) for week in weeks}
+        self._remember(COUNTED, {name: counted[name] for name in starts & counted.keys()} | now)
+        return frozenset(changed)
+
+    def _whole_weeks(self) -> Iterator[tuple[Interval, int]]:
+        """The weeks that are held whole and settled, and how many conversations each has.
+
+        Under a filter that looks a day further than its slice they are a day shorter, since a count
+        reaches no further than a week.
+        """
+        length = PROBE_DAYS_MAX * DAY - look_ahead(self.planner.query)
+        settled = self._settled
+        start = EARLIEST + (self.wanted.start - EARLIEST) // length * length
+        while start + length <= self.wanted.end:
+            week = Interval(start, start + length)
+            days = [settled.get(day, []) for day, _ in week.days()]
+            if all(map(_is_whole, days)):
+                yield week, sum(each.conversations for ranges in days for each in ranges)
+            start += length
+
+    def _remember(self, name: str, times: Mapping[str, datetime]) -> None:
+        text = json.dumps({each: iso(at) for each, at in times.items()})
+        self.there.ledger.remember(name, text)
+
+
+def _is_whole(ranges: Sequence[Range]) -> bool:
+    """Whether all of a day is held, and complete."""
+    held = sum((each.interval.length for each in ranges), start=0 * DAY)
+    return held == DAY and all(each.is_complete for each in ranges)
+
+
+def _times(text: str | None) -> dict[str, datetime]:
+    return {name: parse_iso(at) for name, at in json.loads(text or "{}").items()}
