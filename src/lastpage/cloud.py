@@ -165,7 +165,7 @@ class Cloud(Connection):
 
         Example::
 
-            summary = cloud.sync("conversations", since="2023-10-09")
+            summary = cloud.sync("current", since="2023-10-09")
             print(summary.coverage, summary.new, summary.changed, summary.unchanged)
         """
         from lastpage.extraction.syncing import Sync
