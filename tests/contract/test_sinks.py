@@ -300,6 +300,23 @@ def test_open_conversations_are_counted(replacing: Kind, tmp_path: Path) -> None
 
 
 @pytest.mark.invariant("Destinations")
+def test_the_same_came_again(replacing: Kind, tmp_path: Path) -> None:
+    """What a day records of its hours is renewed alone: no row of any table, and no other file, is written anew."""
+    write(replacing, tmp_path, [hours(0, 12), hours(12, 24)], [[record(1), record(13)]])
+    tables = {name: replacing.read(tmp_path, name) for name in ("conversations", "sessions")}
+    files = {path: path.stat() for path in tmp_path.rglob("*/day=*/part.*")}
+    later = hours(0, 24, as_of=AS_OF + timedelta(days=3))
+    with opened(replacing, tmp_path) as sink:
+        sink.renew(DAY, [later])
+        assert bare(sink.held(DAY)) == [replace(later, conversations=2)]
+        assert sink.damage(DAY, content=True) == ""
+        assert sink.damaged() == {}
+    assert tables == {name: replacing.read(tmp_path, name) for name in tables}
+    written = {path.parent.parent.name for path, facts in files.items() if path.stat() != facts}
+    assert written <= {"conversations"}
+
+
+@pytest.mark.invariant("Destinations")
 def test_rows_are_added_to_a_job(replacing: Kind, tmp_path: Path) -> None:
     """To what a job has read as complete, page numbers add rows, and replace none; without any, nothing is changed."""
     write(replacing, tmp_path, [hours(0, 12), hours(12, 24)], [[record(1), record(2), record(13)]])

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lastpage.files import Disk
-from lastpage.sinks.folder import Staging
+from lastpage.sinks.staging import Staging
 
 
 class Crash(BaseException):

@@ -191,6 +191,13 @@ class DuckDB(DatabaseFile):
             self._checkpoint(LOG_BYTES_MAX)
         return change.written()
 
+    def renew(self, day: date, ranges: Sequence[Range]) -> None:
+        """Record the day's ranges anew, in one transaction."""
+        with explained(self.path):
+            change = Change(self.held(day), ranges, self._shredder, NONE_STAYS)
+            with self._transaction():
+                self._record(day, change, self._counts(day))
+
     def refresh(self, names: Names) -> None:
         """Write one table a list."""
         with explained(self.path), self._transaction():

@@ -2,18 +2,13 @@
 
 What a day holds is recorded with its conversations: start ranges, their freshness, coverage,
 finality and counts. So the destination knows what it has even without a ledger, and a reader can
-see it. The files of a day change together (`Staging`):
-
-    1. they are written beside the folder's own, and flushed   a crash up to here changes nothing
-    2. a mark is written: the change counts as made            from here on the next run finishes it
-    3. the files are moved into place, `conversations` last    a reader may see some of them old
+see it. The files of a day change together (`staging.py`).
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -29,7 +24,7 @@ from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, ForeignError, UsageError
 from lastpage.files import Disk
 from lastpage.sinks.day import Change, Count, batched
-from lastpage.sinks.intact import Look, damage, footprint
+from lastpage.sinks.intact import Footprint, Look, damage, footprint
 from lastpage.sinks.sink import (
     NONE_STAYS,
     Identity,
@@ -39,6 +34,7 @@ from lastpage.sinks.sink import (
     read_back,
     refuse_newer,
 )
+from lastpage.sinks.staging import Staging
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
@@ -47,13 +43,12 @@ from lastpage.tables.selection import ALL, LISTS, PIVOT, Selection
 
 #: The version of what a day records of itself.
 VERSION = 1
-#: Marks a change that is whole.
-MARK = "commit"
 #: Begins the name of a day's folder, and of its change.
 DAY = "day="
-#: Stands for the slash while a file waits: one folder is flushed sooner than many. No table, day or
-#: file has it in its name.
-SLASH = "+"
+
+
+#: The inode, the size and the time of the last change of a file.
+Version = tuple[int, int, int] | None
 
 
 class Writer(Protocol):
@@ -88,6 +83,9 @@ class FileFormat(Protocol):
     def facts(self, path: Path) -> bytes | None:
         """What `describe` recorded; None where nothing is recorded."""
 
+    def version(self, path: Path) -> Version:
+        """What tells whether that has changed; None where it cannot be read."""
+
 
 class Folder:
     """A `TableSink` of files in one format."""
@@ -98,6 +96,7 @@ class Folder:
         self._format = format_
         self._state = state
         self._staging = Staging(folder, state / "staging", disk)
+        self._known_facts: dict[Path, tuple[Version, dict[str, Any]]] = {}
 
     @classmethod
     @contextmanager
@@ -170,6 +169,25 @@ class Folder:
                     )
         return change.written()
 
+    def renew(self, day: date, ranges: Sequence[Range]) -> None:
+        """Write the file of the day's conversations anew, since what it holds is recorded there."""
+        file, schema = self._file(CONVERSATIONS, day), self._shredder.schemas[CONVERSATIONS]
+        tables = self._facts(self.folder / file).get("tables", {})
+        with explained(self.folder, pa.ArrowException):
+            change = Change(self.held(day), ranges, self._shredder, NONE_STAYS)
+            counts = [Count.nothing(schema) for _ in change.after]
+            with (
+                self._staging.change(f"{DAY}{day}") as staged,
+                self._format.create(staged(file), schema) as conversations,
+            ):
+                rows = 0
+                for batch in self.read(CONVERSATIONS, day):
+                    conversations.write(batch)
+                    rows += len(batch)
+                    for count, range_ in zip(counts, change.after, strict=True):
+                        count.add(batch, range_.interval)
+                self._describe(conversations, change, counts, tables, rows)
+
     def refresh(self, names: Names) -> None:
         """Write one file a list: `DEST/<list>/<file>`."""
         with explained(self.folder, pa.ArrowException), self._staging.change("names") as staged:
@@ -209,15 +227,26 @@ class Folder:
                 name: footprint(paths[name], rows[name])
                 for name in writers.keys() - {CONVERSATIONS}
             }
-            conversations.describe(
-                {
-                    "version": VERSION,
-                    **asdict(self._identity),
-                    "ranges": [range_.record() for range_ in change.holds(counts)],
-                    "tables": {CONVERSATIONS: {"rows": rows[CONVERSATIONS]}, **whole},
-                }
-            )
+            self._describe(conversations, change, counts, whole, rows[CONVERSATIONS])
         return rows[CONVERSATIONS]
+
+    def _describe(
+        self,
+        conversations: Writer,
+        change: Change,
+        counts: Sequence[Count],
+        tables: Mapping[str, Footprint],
+        rows: int,
+    ) -> None:
+        """Record with a day's conversations what the day holds; the other tables are whole."""
+        conversations.describe(
+            {
+                "version": VERSION,
+                **asdict(self._identity),
+                "ranges": [range_.record() for range_ in change.holds(counts)],
+                "tables": {**tables, CONVERSATIONS: {"rows": rows}},
+            }
+        )
 
     def _rows(self, day: date, change: Change, pages: Pages) -> Iterator[Tables]:
         """The conversations that stay, what belongs to them, the rows that come, and `broken`."""
@@ -265,7 +294,18 @@ class Folder:
         return [Range.from_record(record) for record in self._facts(path)["ranges"]]
 
     def _facts(self, path: Path) -> dict[str, Any]:
-        """What a file of conversations records of itself; refuses one of other software."""
+        """What a file of conversations records of itself; refuses one of other software.
+
+        It is read once for each version of the file: a folder has years of days.
+        """
+        version = self._format.version(path)
+        if version and self._known_facts.get(path, (None,))[0] == version:
+            return self._known_facts[path][1]
+        facts = self._read_facts(path)
+        self._known_facts[path] = (version, facts)
+        return facts
+
+    def _read_facts(self, path: Path) -> dict[str, Any]:
         with read_back(path, path.parent, pa.ArrowException, RecursionError):
             found = self._format.facts(path)
             facts: dict[str, Any] = msgspec.json.decode(found, type=dict[str, Any]) if found else {}
@@ -315,61 +355,3 @@ class Folders:
     def look(self, folder: Path, state: Path) -> AbstractContextManager[Folder]:
         """Look at a folder."""
         return Folder.look(folder, state, self.format)
-
-
-class Staging:
-    """Files of a folder that change together.
-
-    `beside` is a folder on the same disk where they wait, and where nothing else is.
-    """
-
-    def __init__(self, folder: Path, beside: Path, disk: Disk) -> None:
-        self._folder = folder
-        self._beside = beside
-        self._disk = disk
-
-    def recover(self) -> None:
-        """Finish or undo what a crash left."""
-        for waiting in sorted(self._beside.iterdir()) if self._beside.exists() else ():
-            if (waiting / MARK).exists():
-                self._move(waiting)
-            else:
-                self._disk.remove(waiting)
-
-    def moving(self) -> list[str]:
-        """The changes that are made, and whose files are not all in place.
-
-        Unknown to whoever may not look into the folder, since it is its owner's alone.
-        """
-        try:
-            names = os.listdir(self._beside)  # noqa: PTH208 - another run changes it meanwhile
-        except OSError:
-            return []
-        return [name for name in names if (self._beside / name / MARK).exists()]
-
-    @contextmanager
-    def change(self, name: str) -> Iterator[Callable[[str], Path]]:
-        """Yields where to write the file that will have a path within the folder.
-
-        After the block all of them are there. Where the block raises, none is.
-        """
-        waiting = self._beside / name
-        self._disk.remove(waiting)
-        waiting.mkdir(parents=True)
-        yield lambda path: waiting / path.replace("/", SLASH)
-        for path in sorted(waiting.iterdir()):
-            self._disk.sync(path)
-        self._disk.sync(waiting)
-        self._disk.write(waiting / MARK, b"")
-        self._move(waiting)
-
-    def _move(self, waiting: Path) -> None:
-        files = [path for path in waiting.iterdir() if path.name != MARK]
-        # `conversations` comes last, since what the day holds is recorded with it; and last of all
-        # what is recorded beside it: then no file is without a record, whatever is copied when.
-        last, beside = CONVERSATIONS + SLASH, f"{SLASH}_"
-        names = {path.name: path for path in files}
-        for name in sorted(names, key=lambda name: (name.startswith(last), beside in name, name)):
-            source = names[name]
-            self._disk.replace(source, self._folder / source.name.replace(SLASH, "/"))
-        self._disk.remove(waiting)

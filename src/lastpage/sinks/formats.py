@@ -31,7 +31,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from lastpage.sinks.day import fitted
-from lastpage.sinks.folder import Folders
+from lastpage.sinks.folder import Folders, Version
 from lastpage.sinks.intact import footprint
 from lastpage.tables.schema import CONVERSATIONS, KEY
 
@@ -43,6 +43,14 @@ FACTS_FILE = "_lastpage.json"
 BLOCK_BYTES = 8 * 1024**2
 #: What stands for NUL while a CSV file is parsed: no text in UTF-8 has this byte.
 FOR_NUL = b"\xff"
+
+
+def _version_of(path: Path) -> Version:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 # Parquet ----------------------------------------------------------------------------------------
@@ -68,6 +76,9 @@ class Parquet:
     def facts(self, path: Path) -> bytes | None:
         facts: bytes | None = (pq.read_metadata(path).metadata or {}).get(METADATA_KEY)
         return facts
+
+    def version(self, path: Path) -> Version:
+        return _version_of(path)
 
 
 class ParquetWriter:
@@ -138,6 +149,9 @@ class Csv:
 
     def facts(self, path: Path) -> bytes | None:
         return _facts_file(path).read_bytes()
+
+    def version(self, path: Path) -> Version:
+        return _version_of(_facts_file(path))
 
 
 class CsvWriter:

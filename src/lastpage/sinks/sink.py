@@ -157,6 +157,12 @@ class TableSink(TableReader, Protocol):
         Rows of them that do not come leave, except those that the ruling names as staying.
         """
 
+    def renew(self, day: date, ranges: Sequence[Range]) -> None:
+        """Record that a day's rows are those of these ranges, too: the same came again.
+
+        Only what the day has recorded is written.
+        """
+
     def refresh(self, names: Names) -> None:
         """Put the organisation's lists beside the tables, in place of older ones."""
 
