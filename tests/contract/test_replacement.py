@@ -6,7 +6,7 @@ A day has forty conversations. Some are deleted, hidden, moved or changed, and t
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests.inprocess import NOW, InProcess, talk, world
 
 from lastpage import Summary
 from lastpage.api.messages import Answer, Call
+from lastpage.tables import parse
 from lastpage_sandbox import Skeleton
 
 ONE, TWO, *_ = TALKS
@@ -82,6 +83,32 @@ def test_others_come_meanwhile(kind: Kind, tmp_path: Path) -> None:
     rows = kind.read(tmp_path, "conversations")
     directions = {row["conversation_id"]: row["originating_direction"] for row in rows}
     assert directions[changed.id] == "outbound"
+
+
+@pytest.mark.invariant("Destinations")
+def test_what_no_table_could_take(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record in `broken` that does not come again leaves on the same evidence as any other."""
+    read = parse.parse
+
+    def refusing(page: Sequence[bytes], **how: Any) -> Any:
+        if any(ONE.id.encode() in bytes(raw) for raw in page):
+            raise ValueError("for some reason")
+        return read(page, **how)
+
+    monkeypatch.setattr(parse, "parse", refusing)
+    made = world(per_day=0)
+    made.sandbox.world.add(*TALKS)
+    place = Place(made, kind, tmp_path)
+    place.fetch()
+    made.sandbox.world.remove(ONE.id)
+    for _ in range(2):
+        assert place.ids("broken") == {ONE.id}
+        assert "1 conversations" in notes(place.fetch())
+        made.clock.sleep(3600)
+    assert place.ids("broken") == set()
+    assert place.has(*TALKS[1:])
 
 
 @pytest.mark.invariant("Destinations")
@@ -342,6 +369,71 @@ def test_a_start_that_moved_to_where_nobody_looks(kind: Kind, tmp_path: Path) ->
     place.fetch(BOTH_DAYS)
     assert place.has(*TALKS)
     assert [each.conversations for each in place.ranges()] == [39, 1]
+
+
+@pytest.mark.invariant("Destinations")
+@pytest.mark.parametrize("hour", [1, 13])
+def test_a_start_that_moved_within_a_day(kind: Kind, tmp_path: Path, hour: int) -> None:
+    """A day has a conversation once, also where only the hours of its new start are read; and again where the old ones are."""
+    place = filled(kind, tmp_path, *TALKS)
+    halves = ["2023-10-10T00:00Z/2023-10-10T12:00Z", "2023-10-10T12:00Z/2023-10-11T00:00Z"]
+    new, old = halves if hour < 12 else reversed(halves)
+    moved = talk(12, DAY + hour * HOUR) if hour > 12 else talk(30, DAY + hour * HOUR)
+    place.made.sandbox.world.add(moved)
+    for span in (new, old, new):
+        assert place.fetch(span).coverage == "complete"
+        assert place.has(*TALKS)
+        place.made.clock.sleep(3600)
+    found = {
+        row["conversation_id"]: row["conversation_start"]
+        for row in kind.read(tmp_path, "conversations")
+    }
+    assert str(found[moved.id])[11:13] == f"{hour:02}"
+
+
+@pytest.mark.invariant("Destinations")
+@pytest.mark.parametrize("hour", [1, 13])
+def test_a_start_that_moved_within_a_day_to_hours_that_are_not_read(
+    kind: Kind, tmp_path: Path, hour: int
+) -> None:
+    """Where only the hours of its old start are read, it stays there until those of the new one are."""
+    place = filled(kind, tmp_path, *TALKS)
+    halves = ["2023-10-10T00:00Z/2023-10-10T12:00Z", "2023-10-10T12:00Z/2023-10-11T00:00Z"]
+    new, old = halves if hour < 12 else reversed(halves)
+    place.made.sandbox.world.add(talk(12 if hour > 12 else 30, DAY + hour * HOUR))
+    for span in (old, old, new):
+        summary = place.fetch(span)
+        assert place.has(*TALKS)
+        place.made.clock.sleep(3600)
+    assert "stay" not in notes(summary)
+    assert sum(each.conversations for each in place.ranges()) == 40
+
+
+@pytest.mark.invariant("Destinations")
+def test_a_start_that_moved_while_a_run_was_stopped(kind: Kind, tmp_path: Path) -> None:
+    """What a run that goes on late brings of an older start gives way to the row that is there."""
+    before = tmp_path / "before"
+    before.mkdir()
+    made = world(per_day=0)
+    made.sandbox.world.add(*TALKS)
+    place = Place(made, kind, before)
+    place.fetch("2023-10-11")
+    steps = Steps()
+    copy = Place(made, kind, Path(shutil.copytree(before, tmp_path / "copy")))
+    copy.fetch(transport=Stepping(made.sandbox, steps), disk=steps.disk)
+    steps = Steps(steps.names.index("ledger settle") + 2, folder=before)
+    with pytest.raises(Crash):
+        place.fetch(transport=Stepping(made.sandbox, steps), disk=steps.disk)
+    place = replace(place, folder=steps.left)
+    made.clock.sleep(6 * 3600)
+    made.sandbox.world.add(talk(0, DAY + 15 * HOUR))
+    place.fetch("2023-10-10T12:00Z/2023-10-11T00:00Z")
+    place.fetch()
+    assert place.has(*TALKS)
+    (row,) = (
+        row for row in kind.read(place.folder, "conversations") if row["conversation_id"] == ONE.id
+    )
+    assert str(row["conversation_start"])[11:13] == "15"
 
 
 # Filters -----------------------------------------------------------------------------------------

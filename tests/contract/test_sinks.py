@@ -281,6 +281,66 @@ def test_rows_that_stay(replacing: Kind, tmp_path: Path) -> None:
         assert found == ["h2-0", "h3-0"], table
 
 
+def moved(raw: msgspec.Raw, hour: float) -> msgspec.Raw:
+    """The same conversation, which starts at another hour."""
+    start = (START + timedelta(hours=hour)).isoformat().replace("+00:00", "Z")
+    return msgspec.Raw(json.dumps(json.loads(bytes(raw)) | {"conversationStart": start}).encode())
+
+
+@pytest.mark.invariant("Destinations")
+@pytest.mark.parametrize(("old", "new"), [(2, 13), (13, 2)])
+def test_what_comes_makes_room_for_itself(
+    replacing: Kind, tmp_path: Path, old: float, new: float
+) -> None:
+    """A day has a conversation once: what comes makes room for itself, also where it started in hours that are not read."""
+    write(
+        replacing, tmp_path, [hours(0, 12), hours(12, 24)], [[record(old), record(3), record(20)]]
+    )
+    later = {"as_of": AS_OF + timedelta(days=1)}
+    read = hours(12, 24, **later) if new > 12 else hours(0, 12, **later)
+    pages = [[moved(record(old, "two"), new), record(20 if new > 12 else 3)]]
+    write(replacing, tmp_path, [read], pages)
+    assert stored(replacing, tmp_path) == {f"h{old}-0": "two", "h3-0": "one", "h20-0": "one"}
+    assert sorted(row["session_id"] for row in replacing.read(tmp_path, "sessions")) == [
+        "one",
+        "one",
+        "two",
+    ]
+    assert sorted(each.conversations for each in held(replacing, tmp_path)[DAY]) == [1, 2]
+
+
+@pytest.mark.invariant("Destinations")
+def test_what_comes_makes_room_in_broken_too(replacing: Kind, tmp_path: Path, refused: str) -> None:
+    """The same of a record that no table could take, before or after its start moved."""
+    first = [[record(2, refused), record(3), msgspec.Raw(b'{"conversationStart": 7}')]]
+    write(replacing, tmp_path, [hours(0, 12), hours(12, 24)], first)
+    later = {"as_of": AS_OF + timedelta(days=1)}
+    again = [[moved(record(2, "two"), 13), moved(record(3, refused), 14)]]
+    write(replacing, tmp_path, [hours(12, 24, **later)], again)
+    assert stored(replacing, tmp_path) == {"h2-0": "two"}
+    assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == ["", "h3-0"]
+    assert [row["conversation_id"] for row in replacing.read(tmp_path, "sessions")] == ["h2-0"]
+
+
+@pytest.mark.invariant("Destinations")
+def test_what_stays_does_not_come(replacing: Kind, tmp_path: Path) -> None:
+    """Of a conversation that is named as staying nothing is written, in whatever hours it comes."""
+    write(replacing, tmp_path, [hours(0, 12), hours(12, 24)], [[record(2)]])
+    with opened(replacing, tmp_path) as sink:
+        ruling = Ruling({"h2-0": START + timedelta(hours=2)})
+        sink.replace(DAY, [hours(12, 24)], [[moved(record(2, "two"), 13), record(14)]], ruling)
+    assert stored(replacing, tmp_path) == {"h2-0": "one", "h14-0": "one"}
+
+
+@pytest.mark.invariant("Destinations")
+def test_broken_records_that_stay(replacing: Kind, tmp_path: Path, refused: str) -> None:
+    """A record in `broken` that is named as staying stays."""
+    write(replacing, tmp_path, [hours(0, 24)], [[record(2, refused), record(3, refused)]])
+    with opened(replacing, tmp_path) as sink:
+        sink.replace(DAY, [hours(0, 24)], [], Ruling({"h2-0": START + timedelta(hours=2)}))
+    assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == ["h2-0"]
+
+
 @pytest.mark.invariant("Destinations")
 def test_open_conversations_are_counted(replacing: Kind, tmp_path: Path) -> None:
     """Of each range is recorded how many of its conversations have no end; nothing where ends are not kept."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lastpage.coverage.ranges import Range, accepted, merged, outcome
+from lastpage.coverage.ranges import Range, accepted, fresher, merged, outcome
 from lastpage.query.interval import Interval
 
 START = datetime(2023, 10, 10, tzinfo=UTC)
@@ -53,6 +53,21 @@ def test_any_history(versions: list[Range]) -> None:
             assert what != "added"  # all of them are of one route
             assert (now.as_of, now.coverage) == (facts.as_of, facts.coverage)
             assert now.finality == finality
+
+
+@given(st.lists(VERSIONS, max_size=4), VERSIONS)
+def test_fresher_parts(old: list[Range], new: Range) -> None:
+    """They are held, are fresher than what is new, and are not written."""
+    held: list[Range] = []
+    for each in old:
+        held = merged(held, [each])
+    parts = fresher(held, [new])
+    for hour in range(29):
+        moment = START + timedelta(hours=hour + 0.5)
+        there = at(held, hour + 0.5)
+        is_written = any(moment in part for part in accepted(held, [new]))
+        wanted = there is not None and there.as_of > new.as_of and not is_written
+        assert any(moment in part for part in parts) == wanted
 
 
 @given(st.lists(VERSIONS, max_size=4), VERSIONS)

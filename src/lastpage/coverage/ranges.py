@@ -165,6 +165,18 @@ def added(old: Iterable[Range], new: Iterable[Range]) -> list[Interval]:
     ]
 
 
+def fresher(old: Iterable[Range], new: Iterable[Range]) -> list[Interval]:
+    """The parts of old ranges that are not written, and are fresher than all that is new."""
+    old, new = list(old), list(new)
+    written = accepted(old, new)
+    return [
+        part
+        for other in old
+        if all(other.as_of > version.as_of for version in new)
+        for part in minus(other.interval, written)
+    ]
+
+
 def merged(old: Iterable[Range], new: Iterable[Range]) -> list[Range]:
     """What the destination holds afterwards; the writer counts the rows of cut ranges anew."""
     old, new = list(old), list(new)

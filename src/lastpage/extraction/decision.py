@@ -12,7 +12,9 @@ from datetime import date, datetime
 
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import Finding, hindrance, ruled
+from lastpage.extraction.missing import Missing, Starts
 from lastpage.ledger.records import Absence
+from lastpage.tables.schema import CONVERSATIONS
 
 LEAVE: Mapping[Finding, str] = {
     "gone": "asked for by id twice, an hour or more apart, they do not exist",
@@ -27,23 +29,6 @@ STAY: Mapping[Finding, str] = {
     "there": "asked for by id, they exist",
     "unanswered": "they were not asked for by id, or the API did not answer",
 }
-Starts = dict[str, datetime]
-
-
-@dataclass(slots=True)
-class Missing:
-    """What a day of a destination has and did not come again."""
-
-    #: All conversations that the day has.
-    rows: int = 0
-    #: Those that did not come, in the hours that are written: their starts, by id.
-    starts: Starts = field(default_factory=dict)
-    #: Those of the remembered ones that did not come.
-    remembered: set[str] = field(default_factory=set)
-    #: All rows of the hours to which rows are only added.
-    untouched: Starts = field(default_factory=dict)
-    #: Whether some rows cannot be read.
-    is_cut: bool = False
 
 
 @dataclass(slots=True)
@@ -78,11 +63,12 @@ class Decision:
     def keep_all(self, missing: Missing, place: str) -> None:
         """Too many did not come: all of them stay, and none is asked for."""
         self.mass = (
-            f"{len(missing.starts):,} of the {missing.rows:,} conversations that {place} has of "
-            f"{self.day} did not come again; so many are hardly gone one by one, so they all stay: "
-            "check that the role of this OAuth client still reaches all divisions, and how long "
-            "the organisation keeps conversations (retention); if they are gone for good, fetch "
-            "that day into another destination"
+            f"{len(missing.starts):,} of the {missing.rows.total():,} conversations that "
+            f"{place} has of {self.day} did not come again; "
+            "so many are hardly gone one by one, so they all stay: check that the role of this "
+            "OAuth client still reaches all divisions, and how long the organisation keeps "
+            "conversations (retention); if they are gone for good, fetch that day into another "
+            "destination"
         )
         self.staying = missing.starts
         self.ranges = [
@@ -95,7 +81,7 @@ class Decision:
         `held` is what it has recorded.
         """
         recorded = sum(each.conversations for each in held)
-        is_cut = missing.is_cut or missing.rows < recorded
+        is_cut = missing.is_cut or missing.rows[CONVERSATIONS] < recorded
         why = hindrance(held, self.ranges, len(self.staying), is_cut=is_cut)
         if why:
             self.damaged = (

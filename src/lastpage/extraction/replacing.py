@@ -16,19 +16,17 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from lastpage.coverage.evidence import Sighting
 from lastpage.coverage.lookup import IDS_MAX, matched_by_id, starts_by_id
-from lastpage.coverage.ranges import accepted, added, disproved
+from lastpage.coverage.ranges import accepted, disproved
 from lastpage.coverage.replacement import Finding, Ruling, is_mass
-from lastpage.errors import DamagedError
-from lastpage.extraction.decision import LEAVE, STAY, Decision, Missing, Starts
+from lastpage.extraction.decision import LEAVE, STAY, Decision
+from lastpage.extraction.missing import Starts, missing, rows_of
 from lastpage.extraction.rows import Group, Rows
 from lastpage.extraction.run import Fetching
 from lastpage.ledger.ids import digest
 from lastpage.planning.slices import LOOK_AHEAD
 from lastpage.query.interval import DAY, Interval, floor_day, from_unix
 from lastpage.sinks.sink import TableSink, Unread
-from lastpage.tables.schema import CONVERSATIONS, KEY, START
 
 #: Ids asked for in one run; what is beyond stays, and a later run asks for it.
 ASKED_MAX = 1_000
@@ -134,23 +132,23 @@ class Replacing:
         starts = [] if damage else self._disproved(group, day)
         held = [] if damage else disproved(there, starts)
         parts = accepted(held, ranges)
-        missing = self._missing(group, day, parts, added(held, ranges), before.keys())
+        lacking = missing(self.sink, self.fetching.run, group, day, held, before.keys())
         # Who came again, or is not there any more, is forgotten.
-        absences = {text: before[text] for text in missing.remembered}
+        absences = {text: before[text] for text in lacking.remembered}
         decision = Decision(
-            day, ranges, absences, untouched=missing.untouched, disproved=starts, damage=damage
+            day, ranges, absences, untouched=lacking.untouched, disproved=starts, damage=damage
         )
-        if is_mass(len(missing.starts), missing.rows):
-            decision.keep_all(missing, self.place)
+        if is_mass(len(lacking.starts), lacking.rows.total()):
+            decision.keep_all(lacking, self.place)
         else:
-            findings = self._findings(missing.starts, day, parts, absences)
+            findings = self._findings(lacking.starts, day, parts, absences)
             if findings is None:
                 return None
             now = self.fetching.client.server_now()
-            for text, start in missing.starts.items():
+            for text, start in lacking.starts.items():
                 decision.rule(text, start, findings.get(text, "unanswered"), now)
         if damage:
-            decision.spare_damaged(there, missing, self.place)
+            decision.spare_damaged(there, lacking, self.place)
         return decision
 
     def _disproved(self, group: Group, day: date) -> list[datetime]:
@@ -168,57 +166,20 @@ class Replacing:
             if own == day
             for text, start in fetching.ledger.sightings(fetching.run, part)
         }
-        for text, _ in self._rows(day):
+        for _, text, _ in rows_of(self.sink, day):
             sighted.pop(text, None)
         return list(sighted.values())
-
-    def _missing(
-        self,
-        group: Group,
-        day: date,
-        parts: Sequence[Interval],
-        only_added: Sequence[Interval],
-        remembered: Collection[str],
-    ) -> Missing:
-        """Hold what the day has against what comes."""
-        run, ledger = self.fetching.run, self.fetching.ledger
-        slices = [rows.planned.slice.number for rows in group.rows if day in rows.days]
-        came = frozenset[bytes]().union(*(ledger.owned(run, number) for number in slices))
-        missing = Missing()
-        try:
-            for text, start in self._rows(day):
-                missing.rows += 1
-                comes = digest(text) in came
-                if any(start in part for part in only_added):
-                    missing.untouched[text] = start
-                elif not comes and any(start in part for part in parts):
-                    missing.starts[text] = start
-                if not comes and text in remembered:
-                    missing.remembered.add(text)
-        except DamagedError:
-            # What cannot be read is there no more; how many there were is recorded.
-            missing.is_cut = True
-        return missing
-
-    def _rows(self, day: date) -> Iterator[Sighting]:
-        """The conversations that the destination has of a day, and when they start."""
-        for table in self.sink.read(CONVERSATIONS, day):
-            columns = (table.column(name).to_pylist() for name in (KEY, START))
-            # In a damaged file a row may lack what a row of ours has.
-            yield from (
-                (text, start) for text, start in zip(*columns, strict=True) if text and start
-            )
 
     # Its questions --------------------------------------------------------------------------------
 
     def _findings(
-        self, missing: Starts, day: date, parts: Sequence[Interval], remembered: Collection[str]
+        self, lacking: Starts, day: date, parts: Sequence[Interval], remembered: Collection[str]
     ) -> dict[str, Finding] | None:
         """What the API says of rows that did not come; None while a slice is still to be read.
 
         Those that are remembered are asked for first, since they may leave.
         """
-        ids = sorted(missing, key=lambda text: text not in remembered)
+        ids = sorted(lacking, key=lambda text: text not in remembered)
         ids = ids[: max(ASKED_MAX - self._asked, 0)]
         self._asked += len(ids)
         findings: dict[str, Finding] = {}
@@ -234,7 +195,7 @@ class Replacing:
                     elsewhere[start.date()][text] = start
         for there, moved in elsewhere.items():
             # A row of this day is here under its old start.
-            held = {text for text, _ in self._rows(there)} if there != day else set()
+            held = {text for _, text, _ in rows_of(self.sink, there)} if there != day else set()
             for text, start in moved.items():
                 has = text in held or self._comes(text, start)
                 if has is None:

@@ -1,15 +1,15 @@
 """One change of a day, for every table sink: which rows come and go, what the day holds then.
 
     a row that is there                 stays unless
-    of a conversation                   it started in a part that is written, and is not named as
-                                        staying (`coverage/replacement.py`)
-    in `broken`, with a start           it started in a part that is written
+    of a conversation, or in `broken`   it started in a part that is written; or it started in
+    with a start                        another part, and its conversation comes: the start moved
     in `broken`, without a start        the same record has come again
 
-A damaged day is written anew: then nothing of it stays. A row that comes is not written where one
-that is there is named as staying. A part of a new range is written unless something stronger is
-there (`coverage/ranges.py`). Tables are made ahead of the writer, in threads, and small pages are
-put together to batches.
+But a row that is named as staying stays (`coverage/replacement.py`), and what comes of its
+conversation is not written: a day has a conversation once. A damaged day is written anew: then
+nothing of it stays. A part of a new range is written unless something stronger is there
+(`coverage/ranges.py`). Tables are made ahead of the writer, in threads, and small pages are put
+together to batches.
 
     what the day says of a range        because of
     provisional                         a row that stays though it did not come: a later run may
@@ -88,12 +88,23 @@ class Change:
     #: The starts of the rows that were added.
     _new: list[datetime] = field(default_factory=list)
     _without_start: set[str] = field(default_factory=set)
+    #: Whether all that comes is written.
+    _is_whole: bool = field(init=False)
+    #: Whether there may be rows outside of the written parts; the ids that came, if so.
+    has_others: bool = field(init=False)
+    _came: list[pa.Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.before = [] if self.ruling.anew else disproved(self.before, self.ruling.disproved)
         self.parts = accepted(self.before, self.ranges)
         self.added = added(self.before, self.ranges)
         self.after = merged(self.before, self.ranges)
+        self.has_others = any(minus(each.interval, self.parts) for each in self.before)
+        self._is_whole = not (
+            self.added
+            or any(minus(each.interval, self.parts) for each in self.ranges)
+            or any(not self._is_in_parts(start) for start in self.ruling.staying.values())
+        )
 
     def tables(self, pages: Pages) -> Iterator[Tables]:
         """The rows that come, every table of them, page by page."""
@@ -102,20 +113,28 @@ class Change:
                 if row[START] is None:
                     self._without_start.add(row["record"])
                 self._unread.append(Unread(row[KEY], row[START], row["error"] or ""))
+            if self.has_others:
+                self._came += ids_of(tables).chunks
             yield tables
 
+    @property
+    def came(self) -> pa.ChunkedArray:
+        """The ids that came so far, where a row outside of the written parts may be one of them."""
+        return pa.chunked_array(self._came, pa.string())
+
     def stays(self, conversations: pa.Table) -> pa.ChunkedArray:
-        """Which conversations that are there stay."""
+        """Which conversations that are there stay; to be asked once all the rows have come."""
+        ids, starts = conversations.column(KEY), conversations.column(START)
         staying = pa.array(list(self.ruling.staying), pa.string())
-        named = pc.is_in(conversations.column(KEY), value_set=staying)
-        return pc.or_(self._outside(conversations.column(START)), named)
+        others = pc.and_not(self._outside(starts), pc.is_in(ids, value_set=self.came))
+        return pc.or_(others, pc.is_in(ids, value_set=staying))
 
     def broken_stays(self, broken: pa.Table) -> pa.ChunkedArray:
         """Which records in `broken` stay; to be asked once all the rows have come."""
         came = pa.array(sorted(self._without_start), pa.string())
         came_again = pc.is_in(broken.column("record"), value_set=came)
         without_start = pc.is_null(broken.column(START))
-        return pc.if_else(without_start, pc.invert(came_again), self._outside(broken.column(START)))
+        return pc.if_else(without_start, pc.invert(came_again), self.stays(broken))
 
     def holds(self, counts: Sequence[Count]) -> list[Range]:
         """What the day holds now, given what each range of `after` has.
@@ -156,16 +175,19 @@ class Change:
             outside = pc.and_(outside, pc.invert(within(starts, part)))
         return outside
 
+    def _is_in_parts(self, start: datetime) -> bool:
+        return any(start in part for part in self.parts)
+
     def _chosen(self, page: Sequence[Raw]) -> Sequence[Raw]:
         """The records of a page that are written; mostly these are all, and none is looked at."""
-        if not self.added and not any(minus(each.interval, self.parts) for each in self.ranges):
+        if self._is_whole:
             return page
         return [raw for raw in page if self._is_written(read_head(raw))]
 
     def _is_written(self, head: Head | None) -> bool:
         if head is None:
             return True
-        if head.id in self.ruling.staying or not any(head.start in part for part in self.parts):
+        if head.id in self.ruling.staying or not self._is_in_parts(head.start):
             return False
         if any(head.start in part for part in self.added):
             self._new.append(head.start)
@@ -174,6 +196,14 @@ class Change:
 
 def _any_in(range_: Range, starts: Iterable[datetime]) -> bool:
     return any(start in range_.interval for start in starts)
+
+
+def ids_of(tables: Tables) -> pa.ChunkedArray:
+    """The ids of conversations that come, also in `broken`, if they say there when they start."""
+    broken = tables["broken"]
+    ids = broken.column(KEY).filter(pc.is_valid(broken.column(START)))
+    chunks = [*tables[CONVERSATIONS].column(KEY).chunks, *ids.filter(pc.not_equal(ids, "")).chunks]
+    return pa.chunked_array(chunks, pa.string())
 
 
 def within(starts: pa.ChunkedArray, interval: Interval) -> pa.ChunkedArray:

@@ -7,14 +7,17 @@ file is held from the first look to the end of the run. What a crash left, DuckD
     a change of a day, in one transaction
     1. conversations that started in a part that is written go, from every table, but those that
        are named as staying
-    2. the rows that come are inserted; those in `broken` wait in a table of their own
-    3. broken records make room: by their start, or, without one, where the same record came again
+    2. the rows that come are inserted, in place of what started in another part and is the same
+       conversation; those in `broken` wait in a table of their own
+    3. broken records make room by the same rule, or, without a start, where the same record came
+       again
     4. the rows of the day are counted, and compared with what was written
     5. the day's ranges are recorded, with the conversations that were counted in each
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -38,7 +41,7 @@ from lastpage.sinks.database import (
     in_target,
     quoted,
 )
-from lastpage.sinks.day import Change, Count, batched, fitted
+from lastpage.sinks.day import Change, Count, batched, fitted, ids_of
 from lastpage.sinks.intact import lacking
 from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, by_day, refuse_newer
 from lastpage.tables.build import Shredder
@@ -165,26 +168,30 @@ class DuckDB(DatabaseFile):
         """Replace exactly these start ranges of a day, in one transaction."""
         with explained(self.path):
             change = Change(self.held(day), ranges, self._shredder, ruling)
-            with self._transaction(), self._registered("parts", _parts(change)):
+            with (
+                self._transaction(),
+                self._registered("parts", _parts(change)),
+                self._registered("staying", _ids(list(ruling.staying))),
+            ):
                 self._run("create_arrived_broken")
                 for name in self._shredder.schemas if ruling.anew else ():
                     self._run("delete_day", in_target(name), day=day)
                 if change.before:
-                    with self._registered("staying", _staying(ruling)):
-                        self._run("leaving", day=day)
-                    for name in self._shredder.schemas:
-                        if name != "broken":
-                            self._run("delete_leaving", in_target(name), day=day)
+                    self._let_leave(day, "leaving")
                 rows = self._counts(day)
                 for tables in batched(change.tables(pages), self._shredder.schemas, BATCH):
                     self._disk.seam("database write")
+                    if change.has_others:
+                        with self._registered("came", _ids(ids_of(tables))):
+                            rows.subtract(self._let_leave(day, "moved"))
                     for name, table in tables.items():
                         rows[name] += len(table)
                         if len(table):
                             target = "arrived_broken" if name == "broken" else in_target(name)
                             with self._registered("arriving", table):
                                 self._run("insert", target, day=day)
-                rows["broken"] -= self._run("delete_broken", day=day)
+                with self._registered("came", _ids(change.came)):
+                    rows["broken"] -= self._run("delete_broken", day=day)
                 self._run("insert_broken")
                 self._check_counts(day, rows)
                 self._record(day, change, rows)
@@ -291,11 +298,16 @@ class DuckDB(DatabaseFile):
         is_open = self._run("open_between", **ends) if has_ends else None
         return Count(self._run("conversations_between", **ends), is_open)
 
-    def _counts(self, day: date) -> dict[str, int]:
+    def _let_leave(self, day: date, which: str) -> dict[str, int]:
+        """Delete conversations that a statement names, but for `broken`: the rows of each table."""
+        tables = self._shredder.schemas.keys() - {"broken"} if self._run(which, day=day) else ()
+        return {name: self._run("delete_leaving", in_target(name), day=day) for name in tables}
+
+    def _counts(self, day: date) -> Counter[str]:
         """The rows of a day in each table."""
-        return {
-            name: self._run("count", in_target(name), day=day) for name in self._shredder.schemas
-        }
+        return Counter(
+            {name: self._run("count", in_target(name), day=day) for name in self._shredder.schemas}
+        )
 
     def _ranges(self, day: date | None) -> list[Range]:
         """What it has recorded of a day, or of all."""
@@ -330,6 +342,6 @@ def _parts(change: Change) -> pa.Table:
     return pa.Table.from_pylist(rows, arrow_schema({"start": "time", "stop": "time"}))
 
 
-def _staying(ruling: Ruling) -> pa.Table:
-    """The ids of the rows that stay, for a statement to read."""
-    return pa.table({KEY: pa.array(list(ruling.staying), pa.string())})
+def _ids(ids: Sequence[str] | pa.ChunkedArray) -> pa.Table:
+    """Ids, for a statement to read."""
+    return pa.table({KEY: ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string())})

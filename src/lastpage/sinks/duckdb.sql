@@ -1,6 +1,6 @@
 -- What the DuckDB destination asks of its database, which is attached as `target`. Tables and
 -- columns follow from the selection, and stand for {table} and {columns}. `parts`, `staying`,
--- `arriving`, `counted` and `list` are Arrow tables that a statement is given to read.
+-- `came`, `arriving`, `counted` and `list` are Arrow tables that a statement is given to read.
 
 -- name: create_own_tables
 create table target.lastpage_meta (
@@ -87,6 +87,14 @@ where day = $day and exists (
   select 1 from parts where conversation_start >= start and conversation_start < stop
 ) and conversation_id not in (from staying);
 
+-- Conversations of the day that started in another part, and make room for what comes of them.
+-- name: moved
+create or replace temp table leaving as
+select conversation_id from target.conversations
+where day = $day and not exists (
+  select 1 from parts where conversation_start >= start and conversation_start < stop
+) and conversation_id in (from came) and conversation_id not in (from staying);
+
 -- name: delete_leaving
 delete from {table} where day = $day and conversation_id in (from leaving);
 
@@ -97,13 +105,13 @@ create or replace temp table arrived_broken as from target.broken limit 0;
 
 -- name: delete_broken
 delete from target.broken
-where day = $day and (
-  exists (select 1 from parts where conversation_start >= start and conversation_start < stop)
-  or (
-    conversation_start is null
-    and record in (select record from arrived_broken where conversation_start is null)
+where day = $day and case when conversation_start is null
+  then record in (select record from arrived_broken where conversation_start is null)
+  else conversation_id not in (from staying) and (
+    conversation_id in (from came)
+    or exists (select 1 from parts where conversation_start >= start and conversation_start < stop)
   )
-);
+end;
 
 -- name: insert_broken
 insert into target.broken by name from arrived_broken;

@@ -249,7 +249,8 @@ class Folder:
         )
 
     def _rows(self, day: date, change: Change, pages: Pages) -> Iterator[Tables]:
-        """The conversations that stay, what belongs to them, the rows that come, and `broken`."""
+        """The rows that come; then the conversations that stay, what belongs to them, `broken`."""
+        yield from change.tables(pages)
         if change.before:
             gone: list[pa.Array] = []
             for batch in self.read(CONVERSATIONS, day):
@@ -262,9 +263,6 @@ class Folder:
                     for batch in self.read(name, day):
                         leaves = pc.is_in(batch.column(KEY), value_set=leaving)
                         yield {name: batch.filter(pc.invert(leaves))}
-        yield from change.tables(pages)
-        if change.before:
-            # Last, since a broken record without a start makes room only for itself.
             for batch in self.read("broken", day):
                 yield {"broken": batch.filter(change.broken_stays(batch))}
 
