@@ -22,6 +22,7 @@ SECTIONS = (
     "Truthful",
     "Crash-safe",
     "Destinations",
+    "Staying current",
     "Tables",
     "Names",
     "Sharing the API",

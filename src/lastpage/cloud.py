@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -49,6 +49,7 @@ from lastpage.tables.selection import EVERYTHING, Selection
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from lastpage.extraction.changes import Changes
     from lastpage.extraction.choosing import Goal
     from lastpage.extraction.run import Fetching
     from lastpage.extraction.summary import Summary
@@ -148,6 +149,7 @@ class Cloud(Connection):
         since: Since = None,
         settle: Sequence[int] = (3, 7, 30),
         sweep: int = 0,
+        changes: str | os.PathLike[str] | None = None,
         format: Format | None = None,  # noqa: A002 - the option's name
         meter: Meter | None = None,
         **keywords: Unpack[Wanted],
@@ -159,6 +161,8 @@ class Cloud(Connection):
         by job when the watermark has passed it, and again `settle` days after its end, or when
         conversations have ended that were open. `sweep` requests a run may be spent on counts of
         the weeks that were longest unchecked. It goes on after a crash, and after a month.
+        `changes` is a file to which is appended what was found to be otherwise, a JSON object a
+        line (docs/nightly.md); "-" is stdout.
 
         `to` and `format` are as for `fetch`, but not a single file of lines. Returns and raises as
         `fetch` does; what is short is tried again by the next sync.
@@ -168,6 +172,7 @@ class Cloud(Connection):
             summary = cloud.sync("current", since="2023-10-09")
             print(summary.coverage, summary.new, summary.changed, summary.unchanged)
         """
+        from lastpage.extraction.changes import Changes
         from lastpage.extraction.syncing import Sync
 
         goal = Sync(
@@ -181,8 +186,9 @@ class Cloud(Connection):
             raise UsageError(
                 "a sync reads each part by its own route; leave out paginate, or use fetch"
             )
-        # Its interval follows from what is held.
-        return self._extract("24h", lambda _: goal, destination, keywords, meter)
+        with Changes.open(os.fspath(changes)) if changes else nullcontext() as told:
+            # The interval follows from what is held.
+            return self._extract("24h", lambda _: goal, destination, keywords, meter, changes=told)
 
     def verify(
         self,
@@ -328,6 +334,7 @@ class Cloud(Connection):
         meter: Meter | None,
         *,
         refresh: bool = False,
+        changes: Changes | None = None,
     ) -> Summary:
         """What is wanted of a query into a destination; what can be refused is, before it asks."""
         from lastpage.extraction.delivery import Extraction
@@ -349,6 +356,7 @@ class Cloud(Connection):
             self.organization,
             baseline,
             directory if keywords.get("names", True) else None,
+            changes,
         )
         return extraction.run()
 

@@ -48,12 +48,14 @@ def sync(
     since: Since = None,
     settle: Sequence[int] = (3, 7, 30),
     sweep: int = 0,
+    changes: str | os.PathLike[str] | None = None,
     format: Format | None = None,  # noqa: A002 - the option's name
     **keywords: Unpack[Wanted],
 ) -> Summary:
     """`Cloud.from_env().sync(…)`: keep a destination what the API would answer."""
-    cloud = Cloud.from_env()
-    return cloud.sync(to, since=since, settle=settle, sweep=sweep, format=format, **keywords)
+    return Cloud.from_env().sync(
+        to, since=since, settle=settle, sweep=sweep, changes=changes, format=format, **keywords
+    )
 
 
 def verify(

@@ -50,6 +50,11 @@ class Place:
             asked.setdefault("refresh", True)
         return self.made.cloud(**options).fetch(span, self.path, **asked)
 
+    def sync(self, **more: Any) -> Summary:
+        options = {key: more.pop(key) for key in ("transport", "disk") if key in more}
+        asked = {"format": self.kind.format, "names": False, "tables": ["sessions"], **more}
+        return self.made.cloud(**options).sync(self.path, **asked)
+
     def ids(self, name: str = "conversations") -> set[str]:
         rows = [row["conversation_id"] for row in self.kind.read(self.folder, name)]
         assert name == "sessions" or len(rows) == len(set(rows))

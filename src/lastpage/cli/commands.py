@@ -113,6 +113,7 @@ def sync(
     since: str | None = None,
     settle: Annotated[tuple[int, ...], Parameter(converter=days, n_tokens=1)] = (3, 7, 30),
     sweep: Annotated[int, Parameter(converter=whole_number)] = 0,
+    changes: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     strict: bool = False,
     json: Flag = False,
 ) -> int:
@@ -132,6 +133,9 @@ def sync(
     sweep
         Requests that may be spent on counts of the weeks longest unchecked; weeks that differ are
         read again.
+    changes
+        A file to which new, changed and closed records are appended, and what was removed, as JSON
+        lines; - for stdout, and then the summary goes to stderr.
     strict
         Exit with 3 when completeness could not be proved, too.
     json
@@ -147,12 +151,13 @@ def sync(
             since=since,
             settle=settle,
             sweep=sweep,
+            changes=changes,
             format=format,
             meter=meter,
             **keywords,
             **selection.keywords(),
         )
-    print_summary(summary, meter, sys.stdout, as_json=json)
+    print_summary(summary, meter, sys.stderr if changes == "-" else sys.stdout, as_json=json)
     return _exit_code(summary, strict=strict)
 
 

@@ -309,6 +309,13 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     console(sys.stdout, max(screen.width, needed)).print(table)
 
 
+def differences(summary: Summary) -> str:
+    """What was found to be otherwise than it was held, for a line."""
+    counts = ("new", "changed", "closed", "moved", "removed", "unchanged")
+    told = [f"{getattr(summary, name):,} {name}" for name in counts if getattr(summary, name)]
+    return ", ".join(told) or "nothing was due"
+
+
 def print_summary(summary: Summary, meter: Meter, out: TextIO, *, as_json: bool = False) -> None:
     """What a run did, and how far it can be trusted, with the notes that were not shown yet.
 
@@ -326,6 +333,7 @@ def print_summary(summary: Summary, meter: Meter, out: TextIO, *, as_json: bool 
     holes = (("hole", f"{typed(hole)}, never fetched") for hole in summary.holes)
     for name, value in (
         ("conversations", f"{summary.conversations:,}{repeated}"),
+        ("changes", differences(summary)),
         ("interval", summary.interval),
         *holes,
         ("read", f"{read}{retries}"),

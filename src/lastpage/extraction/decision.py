@@ -60,6 +60,11 @@ class Decision:
         """Why the hours of the day are short, whatever was read of them."""
         return "; ".join(filter(None, (self.mass, self.damaged)))
 
+    @property
+    def is_ruled(self) -> bool:
+        """Whether rows stay or leave that did not come, or the day is written anew."""
+        return bool(self.staying or self.leave or self.disproved or self.damage)
+
     def keep_all(self, missing: Missing, place: str) -> None:
         """Too many did not come: all of them stay, and none is asked for."""
         self.mass = (

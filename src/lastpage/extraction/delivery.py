@@ -20,7 +20,6 @@ The same command again finishes what a crash left. What the two contracts of sin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -33,8 +32,11 @@ from lastpage.api.names import Directory
 from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range, exactly, refuse_overlap
 from lastpage.coverage.tally import Verdict
+from lastpage.errors import UsageError
+from lastpage.extraction.changes import Changes
 from lastpage.extraction.choosing import Choice, Fetch, Goal, There, holes
 from lastpage.extraction.comparing import Differences
+from lastpage.extraction.lists import Remembered
 from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
@@ -53,19 +55,15 @@ from lastpage.ledger.ledger import Ledger
 from lastpage.outside import shown
 from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
-from lastpage.query.interval import DAY, Interval, Relative, from_unix, iso, minus, parse_iso
+from lastpage.query.interval import Interval, Relative, minus
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
-from lastpage.sinks.sink import Identity, LineSink, TableSink
+from lastpage.sinks.sink import Identity, LineSink, Pages, TableSink
 from lastpage.tables import oddities
 from lastpage.tables.selection import EVERYTHING, Selection
 
 #: Writes a group into a sink; False where it has to come again when all slices are settled.
 Write = Callable[[Group], bool]
-#: The organisation's lists: names by id, by the name of the list.
-Lists = Mapping[str, Mapping[str, str | None]]
-#: The name under which they are remembered.
-LISTS = "lists"
 #: Says what of an interval is read, given what is held.
 Choose = Callable[[Planner, list[Range]], Choice]
 
@@ -89,7 +87,9 @@ class Extraction:
     baseline: Baseline
     #: Has the names that are shown beside ids; None where ids are enough.
     directory: Directory | None = None
-    #: What was found to be otherwise than it was held.
+    #: Where it is told what is otherwise than it was held, if anywhere.
+    changes: Changes | None = None
+    #: What was found to be so.
     differences: Differences = field(default_factory=Differences)
 
     def run(self) -> Summary:
@@ -118,6 +118,11 @@ class Extraction:
 
         self.goal.check(list(chain(*sink.committed().values())), self.destination.text)
         selection = self._selection(sink.known)
+        if self.changes and selection.is_private:
+            raise UsageError(
+                "changes are whole records, with everything that --columns, --drop or --hash take "
+                f"out of {self.destination.text}; leave out --changes"
+            )
         shredder = Shredder.from_env(selection)
         identity = self._identity(sink, selection, shredder.key_print)
         ledger.identify(organization=identity.organization)
@@ -136,17 +141,28 @@ class Extraction:
         if main is None:
             return self._summary(sink, runs, asked)
         if self.directory:
-            lists, is_new = self._lists(self.directory, ledger, selection)
+            remembered = Remembered(self.directory, ledger, self.client.server_now())
+            known = remembered.lists() if self.goal.is_standing else None
+            lists = known or remembered.read(selection.lists, self.meter.note)
             shredder = replace(shredder, names=names_of(lists))
             sink.claim(identity, shredder)
-            if lists and is_new:
+            if lists and not known:
                 # Only those that came: a list that could not be had today leaves yesterday's. They
                 # are there before the run ends: who gives the command again then has nothing left
                 # to do.
                 sink.refresh(shredder.names)
 
         def deliver(fetching: Fetching) -> None:
-            self._deliver(fetching, sink, Replacing(fetching, sink, self.destination.text).write)
+            replacing = Replacing(
+                fetching,
+                sink,
+                self.destination.text,
+                shredder,
+                self.differences,
+                spares_same=self.goal.is_standing,
+                changes=self.changes,
+            )
+            self._deliver(fetching, sink, replacing.write)
 
         runs.append(main)
         for each in runs:
@@ -163,21 +179,6 @@ class Extraction:
                 runs.append(more)
                 deliver(more)
         return self._summary(sink, runs, asked)
-
-    def _lists(
-        self, directory: Directory, ledger: Ledger, selection: Selection
-    ) -> tuple[Lists, bool]:
-        """The organisation's lists, and whether they were read now: a command that is given again
-        and again reads them once a day.
-        """
-        now = from_unix(self.client.server_now())
-        known = json.loads(ledger.recall(LISTS) or "null") if self.goal.is_standing else None
-        if known and parse_iso(known["read"]) + DAY > now:
-            return known["lists"], False
-        lists = directory.lists(selection.lists, self.meter.note)
-        if self.goal.is_standing:
-            ledger.remember(LISTS, json.dumps({"read": iso(now), "lists": lists}))
-        return lists, True
 
     def _repairs(
         self,
@@ -220,7 +221,7 @@ class Extraction:
 
         def write(group: Group) -> bool:
             for day in group.days:
-                pages = (undelivered(group, page) for page in group.pages(day))
+                pages = self._counted(undelivered(group, page) for page in group.pages(day))
                 ranges = group.ranges(day)
                 # Of what was delivered, days may be lost by now: these are new again.
                 held = sink.held(day)
@@ -239,6 +240,11 @@ class Extraction:
         assert run, "all of it is chosen"
         self._deliver(run, sink, write)
         return self._summary(sink, [run], asked)
+
+    def _counted(self, pages: Pages) -> Pages:
+        for page in pages:
+            self.differences.new += len(page)
+            yield page
 
     def _recorded(self, sink: LineSink, ledger: Ledger) -> Interval | None:
         """What was asked for, where a run that ended has recorded all of it, and none as short.

@@ -13,20 +13,23 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from lastpage.coverage.lookup import IDS_MAX, matched_by_id, starts_by_id
 from lastpage.coverage.ranges import accepted, disproved
 from lastpage.coverage.replacement import Finding, Ruling, is_mass
+from lastpage.extraction.changes import Changes
+from lastpage.extraction.comparing import Compared, Differences, compared
 from lastpage.extraction.decision import LEAVE, STAY, Decision
-from lastpage.extraction.missing import Starts, missing, rows_of
+from lastpage.extraction.missing import Missing, Starts, missing, rows_of
 from lastpage.extraction.rows import Group, Rows
 from lastpage.extraction.run import Fetching
 from lastpage.ledger.ids import digest
 from lastpage.planning.slices import LOOK_AHEAD
 from lastpage.query.interval import DAY, Interval, floor_day, from_unix
 from lastpage.sinks.sink import TableSink, Unread
+from lastpage.tables.build import Shredder
 
 #: Ids asked for in one run; what is beyond stays, and a later run asks for it.
 ASKED_MAX = 1_000
@@ -41,6 +44,14 @@ class Replacing:
     fetching: Fetching
     sink: TableSink
     place: str
+    shredder: Shredder
+    #: What is found to be otherwise is counted there.
+    differences: Differences = field(default_factory=Differences)
+    #: Whether a day of which the same came again stays as it is; else it is written anew, with the
+    #: names and columns of today.
+    spares_same: bool = False
+    #: Where it is told of, if anywhere.
+    changes: Changes | None = None
     _asked: int = 0
 
     def write(self, group: Group) -> bool:
@@ -60,17 +71,36 @@ class Replacing:
     def _write(self, group: Group, decision: Decision) -> None:
         day, fetching = decision.day, self.fetching
         if not decision.damaged:
-            staying = decision.staying | decision.untouched
-            ruling = Ruling(staying, decision.disproved, anew=bool(decision.damage))
-            written = self.sink.replace(day, decision.ranges, group.pages(day), ruling)
-            for part in written.unchanged:
-                fetching.meter.note(
-                    f"{part} stays as it was: what is there is fresher, or complete; "
-                    "fetch it again when the watermark has passed"
-                )
-            self._note_unread(group, written.unread)
+            found = self._compared(group, decision)
+            self.differences.add(found.counts)
+            if self.spares_same and found.is_same and not decision.is_ruled:
+                self.sink.renew(day, decision.ranges)
+            else:
+                self._replace(group, decision, found)
         if decision.absences != fetching.ledger.absences(day):
             fetching.ledger.remember_absences(day, decision.absences)
+
+    def _compared(self, group: Group, decision: Decision) -> Compared:
+        """What is new, and what has changed; of a damaged day all counts as changed."""
+        if decision.damage:
+            changed = sum(each.conversations for each in decision.ranges)
+            return Compared(Counter({"changed": changed}), is_same=False, rest="changed")
+        held = disproved(self.sink.held(decision.day), decision.disproved)
+        return compared(self.sink, self.shredder, group, decision.day, held)
+
+    def _replace(self, group: Group, decision: Decision, found: Compared) -> None:
+        staying = decision.staying | decision.untouched
+        ruling = Ruling(staying, decision.disproved, anew=bool(decision.damage))
+        pages = group.pages(decision.day)
+        if self.changes:
+            pages = self.changes.passing(pages, found)
+        written = self.sink.replace(decision.day, decision.ranges, pages, ruling)
+        for part in written.unchanged:
+            self.fetching.meter.note(
+                f"{part} stays as it was: what is there is fresher, or complete; "
+                "fetch it again when the watermark has passed"
+            )
+        self._note_unread(group, written.unread)
 
     def _note_unread(self, group: Group, records: Sequence[Unread]) -> None:
         """The tables could not take these records: a slice that lacks one is not proved whole.
@@ -132,7 +162,9 @@ class Replacing:
         starts = [] if damage else self._disproved(group, day)
         held = [] if damage else disproved(there, starts)
         parts = accepted(held, ranges)
-        lacking = missing(self.sink, self.fetching.run, group, day, held, before.keys())
+        lacking = Missing()
+        if there:
+            lacking = missing(self.sink, self.fetching.run, group, day, held, before.keys())
         # Who came again, or is not there any more, is forgotten.
         absences = {text: before[text] for text in lacking.remembered}
         decision = Decision(

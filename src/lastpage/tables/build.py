@@ -92,21 +92,28 @@ class Shredder:
             tables["raw"] = _raw_table(page, self.schemas["raw"])
         return {name: tables[name].select(schema.names) for name, schema in self.schemas.items()}
 
-    def _with_digests(self, conversations: pa.Table, page: Sequence[Raw]) -> pa.Table:
-        """The conversations of a page, each with a digest of its record.
+    def digest(self, raw: Raw) -> int | None:
+        """A number of 64 bits that is another one when anything in a record is.
 
         What was taken out of a record could be found by trying, with its digest and all the rest.
         So where something is, digests are keyed; and without a key there are none.
         """
-        digests: list[int | None] = [None] * len(conversations)
-        if self.key or not self.selection.is_private:
-            records: Iterable[Raw] = page
-            if len(conversations) < len(page):  # some are broken
-                by_id = {head.id: raw for raw in page if (head := read_head(raw))}
-                records = map(by_id.__getitem__, conversations.column(KEY).to_pylist())
-            key = hashlib.blake2b(self.key).digest() if self.selection.is_private else b""
-            digests = [record_digest(raw, key) for raw in records]
-        return conversations.append_column(DIGEST, pa.array(digests, pa.int64()))
+        if not self.selection.is_private:
+            found = hashlib.blake2b(raw, digest_size=8)
+        elif self.key:
+            found = hashlib.blake2b(raw, digest_size=8, key=hashlib.blake2b(self.key).digest())
+        else:
+            return None
+        return int.from_bytes(found.digest(), "little", signed=True)
+
+    def _with_digests(self, conversations: pa.Table, page: Sequence[Raw]) -> pa.Table:
+        """The conversations of a page, each with the digest of its record."""
+        records: Iterable[Raw] = page
+        if len(conversations) < len(page):  # some are broken
+            by_id = {head.id: raw for raw in page if (head := read_head(raw))}
+            records = map(by_id.__getitem__, conversations.column(KEY).to_pylist())
+        digests = pa.array(map(self.digest, records), pa.int64())
+        return conversations.append_column(DIGEST, digests)
 
     def _private(self, tables: Tables) -> Tables:
         """The record's tables without what the selection drops, and with hashes for what it hashes.
@@ -151,12 +158,6 @@ class Shredder:
     def _hash(self, text: str) -> str:
         key = hashlib.blake2b(self.key).digest()
         return hashlib.blake2b(text.encode(), key=key, digest_size=DIGEST_BYTES).hexdigest()
-
-
-def record_digest(raw: Raw, key: bytes = b"") -> int:
-    """A number of 64 bits that is another one when anything in a record is."""
-    found = hashlib.blake2b(raw, digest_size=8, key=key).digest()
-    return int.from_bytes(found, "little", signed=True)
 
 
 def _raw_table(page: Sequence[Raw], schema: pa.Schema) -> pa.Table:
