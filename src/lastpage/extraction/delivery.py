@@ -22,45 +22,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial, reduce
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from lastpage.api.client import Client
 from lastpage.api.names import Directory
 from lastpage.api.organization import JobWatermark
 from lastpage.coverage.ranges import Range, exactly, refuse_overlap
-from lastpage.coverage.tally import Verdict
 from lastpage.errors import UsageError
 from lastpage.extraction.changes import Changes
-from lastpage.extraction.choosing import Choice, Fetch, Goal, There, holes
+from lastpage.extraction.choosing import Choice, Fetch, Goal, There
 from lastpage.extraction.comparing import Differences
 from lastpage.extraction.lists import Remembered
 from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
 from lastpage.extraction.run import Fetching, Options
-from lastpage.extraction.summary import (
-    Baseline,
-    Summary,
-    conversations_in,
-    odd_paths_in,
-    unknown_fields,
-    worst_of,
-)
+from lastpage.extraction.summary import Baseline, Summary, worst_of
+from lastpage.extraction.telling import told
 from lastpage.files import Disk
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
-from lastpage.outside import shown
 from lastpage.planning.planner import Planner
 from lastpage.progress import Meter
-from lastpage.query.interval import Interval, Relative, minus
+from lastpage.query.interval import Interval, Relative
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, LineSink, Pages, TableSink
-from lastpage.tables import oddities
 from lastpage.tables.selection import EVERYTHING, Selection
+
+if TYPE_CHECKING:  # JSON lines need no Arrow, so it is not loaded for them
+    from lastpage.tables.build import Shredder
 
 #: Writes a group into a sink; False where it has to come again when all slices are settled.
 Write = Callable[[Group], bool]
@@ -113,20 +108,8 @@ class Extraction:
                 return self._into_lines(sink, ledger)
 
     def _into_tables(self, sink: TableSink, ledger: Ledger) -> Summary:
-        from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
-        from lastpage.tables.derived import names_of  # noqa: PLC0415 - the same
-
         self.goal.check(list(chain(*sink.committed().values())), self.destination.text)
-        selection = self._selection(sink.known)
-        if self.changes and selection.is_private:
-            raise UsageError(
-                "changes are whole records, with everything that --columns, --drop or --hash take "
-                f"out of {self.destination.text}; leave out --changes"
-            )
-        shredder = Shredder.from_env(selection)
-        identity = self._identity(sink, selection, shredder.key_print)
-        ledger.identify(organization=identity.organization)
-        sink.claim(identity, shredder)
+        identity, shredder = self._claim(sink, ledger)
         damaged = sink.damaged()
 
         def choose(planner: Planner, held: Iterable[Range]) -> Choice:
@@ -140,17 +123,7 @@ class Extraction:
         runs = [*self._repairs(sink, ledger, damaged, asked, main)]
         if main is None:
             return self._summary(sink, runs, asked)
-        if self.directory:
-            remembered = Remembered(self.directory, ledger, self.client.server_now())
-            known = remembered.lists() if self.goal.is_standing else None
-            lists = known or remembered.read(selection.lists, self.meter.note)
-            shredder = replace(shredder, names=names_of(lists))
-            sink.claim(identity, shredder)
-            if lists and not known:
-                # Only those that came: a list that could not be had today leaves yesterday's. They
-                # are there before the run ends: who gives the command again then has nothing left
-                # to do.
-                sink.refresh(shredder.names)
+        shredder = self._with_names(sink, ledger, identity, shredder)
 
         def deliver(fetching: Fetching) -> None:
             replacing = Replacing(
@@ -179,6 +152,43 @@ class Extraction:
                 runs.append(more)
                 deliver(more)
         return self._summary(sink, runs, asked)
+
+    def _claim(self, sink: TableSink, ledger: Ledger) -> tuple[Identity, Shredder]:
+        """Make the destination ours, if it can be: as whose, and what makes its tables."""
+        from lastpage.tables.build import Shredder  # noqa: PLC0415 - loads Arrow
+
+        selection = self._selection(sink.known)
+        if self.changes and selection.is_private:
+            raise UsageError(
+                "changes are whole records, with everything that --columns, --drop or --hash take "
+                f"out of {self.destination.text}; leave out --changes"
+            )
+        shredder = Shredder.from_env(selection)
+        identity = self._identity(sink, selection, shredder.key_print)
+        ledger.identify(organization=identity.organization)
+        sink.claim(identity, shredder)
+        return identity, shredder
+
+    def _with_names(
+        self, sink: TableSink, ledger: Ledger, identity: Identity, shredder: Shredder
+    ) -> Shredder:
+        """The same with the organisation's names, where these are wanted; lists go to the sink.
+
+        Only those that came: a list that could not be had today leaves yesterday's. They are there
+        before the run ends: who gives the command again then has nothing left to do.
+        """
+        from lastpage.tables.derived import names_of  # noqa: PLC0415 - loads Arrow
+
+        if not self.directory:
+            return shredder
+        remembered = Remembered(self.directory, ledger, self.client.server_now())
+        known = remembered.lists() if self.goal.is_standing else None
+        lists = known or remembered.read(shredder.selection.lists, self.meter.note)
+        named = replace(shredder, names=names_of(lists))
+        sink.claim(identity, named)
+        if lists and not known:
+            sink.refresh(named.names)
+        return named
 
     def _repairs(
         self,
@@ -323,53 +333,18 @@ class Extraction:
             fetching.finish()
 
     def _summary(
-        self,
-        sink: TableSink | LineSink,
-        runs: Sequence[Fetching],
-        asked: Interval,
+        self, sink: TableSink | LineSink, runs: Sequence[Fetching], asked: Interval
     ) -> Summary:
-        """What was done, and how far it can be trusted.
-
-        Conversations are those that the destination holds of what was asked for, whoever wrote
-        them; the other numbers are the last run's. An unfinished one that was done before it counts
-        for what is claimed, unless its hours were all read again; and so does what was here, and
-        was not read. `odd_paths` are those of odd values.
-        """
-        held = list(chain(*sink.committed().values()))
-        here = unread(held, asked, runs)
-        verdicts = runs[-1].verdicts() if runs else []
-        claimed = [run for run in runs if run is runs[-1] or not runs[-1].covers(run)]
-        of_all = [verdict for run in claimed for verdict in run.verdicts()]
-        all_of_it: list[Verdict | Range] = [*of_all, *here]
-        is_final = all(each.finality == "final" for each in all_of_it)
-        reasons = {each.why for each in of_all if each.coverage != "complete" or each.gap}
-        fields = unknown_fields(of_all, self.meter.note)
-        told = [part for run in runs for part in run.read] if self.goal.is_standing else [asked]
-        odd = oddities.by_kind(odd_paths_in(sink, told) if isinstance(sink, TableSink) else ())
-        if odd:
-            self.meter.note(oddities.sentence(odd))
-        counts = self.client.counts
-        return Summary(
-            coverage=worst_of(all_of_it),
-            finality="final" if is_final else "provisional",
-            conversations=conversations_in(sink, held, asked),
-            **asdict(self.differences),
-            slices=len(verdicts),
-            pages=self.meter.pages,
-            requests=counts.requests - self.baseline.requests,
-            retries=counts.retries - self.baseline.retries,
-            duplicates=sum(verdict.duplicates for verdict in verdicts),
-            unknown_fields=fields,
-            oddities=odd.total(),
-            seconds=round(self.client.clock.now() - self.baseline.at, 3),
-            destination=self.destination.text,
-            interval=str(asked),
-            holes=[str(hole) for hole in holes((each.interval for each in held), asked)],
-            notes=self.meter.notes + sorted(map(shown, reasons)),
+        """What was done. A command that is given again and again tells of what it read."""
+        read = [part for run in runs for part in run.read] if self.goal.is_standing else [asked]
+        return told(
+            sink,
+            runs,
+            asked,
+            read,
+            self.differences,
+            self.client,
+            self.baseline,
+            self.meter,
+            self.destination,
         )
-
-
-def unread(held: Iterable[Range], asked: Interval, runs: Iterable[Fetching]) -> list[Range]:
-    """What is held of an interval, and none of these runs read."""
-    left = minus(asked, [interval for run in runs for interval in run.read])
-    return [each for each in held if any(each.interval.clip(part) for part in left)]
