@@ -36,6 +36,9 @@ class Kind:
     def looked_at(self, folder: Path) -> AbstractContextManager[TableReader | Sink]:
         return Destination.parse(str(folder / self.name), self.format).look()
 
+    def recorded(self, folder: Path) -> AbstractContextManager[Sink]:
+        return Destination.parse(str(folder / self.name), self.format).record()
+
     def read(self, folder: Path, name: str) -> Rows:
         return self.read_table(folder / self.name, name)
 

@@ -79,7 +79,7 @@ def test_what_is_read_is_what_was_written(
     """CSV gives back every value of every type, to the last character, in long lines, too."""
     monkeypatch.setattr(csv, "BLOCK_BYTES", block)
     table = filled(schemas()[name])
-    path = written(tmp_path / Csv.file, table, table)
+    path = written(tmp_path / Csv.recorded.file, table, table)
     assert pa.concat_tables(Csv().read(path, table.schema)).equals(pa.concat_tables([table, table]))
     assert Csv().rows(path) == 80
 
@@ -88,7 +88,7 @@ def test_what_is_read_is_what_was_written(
 def test_breaks_between_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A text in a CSV file keeps its line breaks wherever a block of the file happens to end."""
     table = pa.table({"name": ["a\r\nb", "\r\r\n", "\r\n\r\n"] * 9})
-    path = written(tmp_path / Csv.file, table)
+    path = written(tmp_path / Csv.recorded.file, table)
     for block in range(16, 64):
         monkeypatch.setattr(csv, "BLOCK_BYTES", block)
         assert pa.concat_tables(Csv().read(path, table.schema)).equals(table), block
@@ -99,14 +99,14 @@ def test_empty_parts(tmp_path: Path) -> None:
     rows = pa.table({"name": ["a", "b"]})
     for parts in ([], [rows], [rows, rows]):
         tables = [rows[:0], *(pa.concat_tables([rows[:0], each, rows[:0]]) for each in parts)]
-        path = written(tmp_path / Csv.file, *tables, rows[:0])
+        path = written(tmp_path / Csv.recorded.file, *tables, rows[:0])
         assert path.read_text() == '"name"\n' + '"a"\n"b"\n' * len(parts)
 
 
 def test_one_column(tmp_path: Path) -> None:
     """A null that is all of its line is a row."""
     table = pa.table({"name": pa.array(["a", None, "", None])})
-    path = written(tmp_path / Csv.file, table)
+    path = written(tmp_path / Csv.recorded.file, table)
     assert pa.concat_tables(Csv().read(path, table.schema)).equals(table)
 
 
@@ -121,7 +121,7 @@ def test_how_values_are_spelt(tmp_path: Path) -> None:
             "external_tag": ["", None],
         }
     )
-    assert written(tmp_path / Csv.file, table).read_text() == (
+    assert written(tmp_path / Csv.recorded.file, table).read_text() == (
         '"conversation_id","conversation_start","self_served","division_ids","external_tag"\n'
         '"c1","2023-10-10T10:00:00.123Z",true,"[""say \\""a\\"""",""b""]",""\n'
         '"c2",,,,\n'
@@ -180,7 +180,7 @@ def test_a_folder_keeps_its_format(tmp_path: Path) -> None:
         "_lastpage.json",
         "part.csv",
     ]
-    assert len(comma_separated(tmp_path / "conversations" / f"day={DAY}" / Csv.file)) == 2
+    assert len(comma_separated(tmp_path / "conversations" / f"day={DAY}" / Csv.recorded.file)) == 2
     with pytest.raises(UsageError, match=r"holds \.csv files.*give another folder"):
         cloud.fetch(DAY, tmp_path, format="parquet")
     cloud.fetch(DAY, tmp_path / "other")
@@ -193,7 +193,7 @@ def test_proved_again(tmp_path: Path) -> None:
     made = world(per_day=30)
     made.cloud().fetch("2023-10-10/2023-10-12", tmp_path, format="csv")
     assert made.cloud().verify(tmp_path, content=True).changed == []
-    path = tmp_path / "sessions" / f"day={DAY}" / Csv.file
+    path = tmp_path / "sessions" / f"day={DAY}" / Csv.recorded.file
     path.write_bytes(path.read_bytes().replace(b'"voice"', b'"voise"', 1))
     (changed,) = made.cloud().verify(tmp_path, content=True).changed
     assert (changed.day, changed.why) == (DAY, "a second reading differs in sessions")

@@ -1,4 +1,5 @@
-"""An open DuckDB file: attached to a database in memory, with its statements and transactions.
+"""An open DuckDB file: attached to a database in memory, with its statements and transactions; and
+what it has recorded of itself, which takes no Arrow to read.
 
 Every statement stands in `duckdb.sql`, by its name. What goes wrong with the file becomes a
 sentence that says what to do:
@@ -15,16 +16,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import pyarrow as pa
 
+from lastpage.coverage.ranges import Range
 from lastpage.errors import DamagedError, DestinationError, ForeignError, InUseError
 from lastpage.files import Disk, named_statements
-from lastpage.sinks.sink import first_line, taken_away
+from lastpage.query.interval import Interval
+from lastpage.sinks.sink import Identity, by_day, first_line, refuse_newer, taken_away
 
+if TYPE_CHECKING:  # it takes long to load, and what is recorded can be read without it
+    import pyarrow as pa
+
+#: The version of what the database records of itself.
+VERSION = 1
 SQL = named_statements("lastpage.sinks", "duckdb.sql")
 #: What it says of a file that is not as it wrote it (seen in 1.4 and 2.0: cut, and overwritten).
 DAMAGED = ("Corrupt", "does not match", "Could not read enough", "deserialize", "end of file")
@@ -41,8 +49,19 @@ CONFIG: dict[str, str] = {
 }
 
 
+#: The columns that record a range, beside its times.
+RANGE_COLUMNS = ("route", "coverage", "finality", "conversations", "open")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class DatabaseFile:
-    """A DuckDB file that may be open; `state` is where it may put what memory does not hold."""
+    """A DuckDB file that may be open; `state` is where it may put what memory does not hold.
+
+    It is a `Sink`: it knows whose data it holds, and what it has recorded of each day.
+    """
+
+    #: Whose data it holds; None while it holds nothing.
+    known: Identity | None = None
 
     def __init__(self, path: Path, state: Path, disk: Disk) -> None:
         self.path = path
@@ -52,6 +71,47 @@ class DatabaseFile:
         self._connection: duckdb.DuckDBPyConnection | None = None
         #: What is open: an open file outlives its name.
         self._opened: tuple[int, int] | None = None
+
+    @classmethod
+    @contextmanager
+    def record(cls, path: Path, state: Path) -> Iterator[Self]:
+        """Hold the file against writers only, to read what it has recorded."""
+        sink = cls(path, state, Disk())
+        try:
+            sink._identify(READ_ONLY)
+            yield sink
+        finally:
+            sink._leave()
+
+    def committed(self) -> dict[date, list[Range]]:
+        """What the database has recorded of each day, as long as it is there."""
+        self._check_left()
+        return by_day(self._ranges(None))
+
+    def held(self, day: date) -> list[Range]:
+        """What the database has recorded of a day."""
+        return self._ranges(day)
+
+    def _identify(self, options: str = "") -> None:
+        """Attach the file, if it is there, and learn whose it is; refuse other software's."""
+        if not self.path.exists():
+            return
+        with explained(self.path):
+            self._attach(self.path, options)
+            if "lastpage_meta" not in self._columns():
+                raise ForeignError(f"{self.path} was not written by lastpage")
+            (meta,) = self._rows("meta")
+        refuse_newer(self.path, meta["version"], VERSION)
+        self.known = Identity.from_record(meta)
+
+    def _ranges(self, day: date | None) -> list[Range]:
+        """What it has recorded of a day, or of all."""
+        ranges = []
+        for row in self._rows("ranges", day=day) if self._connection else ():
+            start, stop, as_of = (_moment(row[each]) for each in ("start", "stop", "as_of"))
+            facts: dict[str, Any] = {name: row.get(name) for name in RANGE_COLUMNS}
+            ranges.append(Range(Interval(start, stop), as_of, **facts))
+        return ranges
 
     def _attach(self, path: Path, options: str = "") -> None:
         """Attach the file to a database in memory: so the shape of a new one can be chosen."""
@@ -68,6 +128,11 @@ class DatabaseFile:
                     self._checkpoint(0)
             finally:
                 self._connection.close()
+
+    def _leave(self) -> None:
+        """Close what was only looked at."""
+        if self._connection is not None:
+            self._connection.close()
 
     def _checkpoint(self, bytes_max: int) -> None:
         """Move what waits in the log into the tables, where it is more than so much."""
@@ -107,11 +172,14 @@ class DatabaseFile:
         return int(found[0][0]) if found and isinstance(found[0][0], int) else 0
 
     def _rows(self, name: str, /, table: str = "", **values: Any) -> list[dict[str, Any]]:
-        """By way of Arrow: the times of DuckDB's own rows need a package that it does not bring."""
+        """The rows of the answer, in which moments are numbers: DuckDB's own moments need a package
+        that it does not bring.
+        """
         statement = SQL[name].format(table=table)
         with explained(self.path):
-            found = self._db.sql(statement, params=values or None).to_arrow_table()
-            return list(found.to_pylist())
+            found = self._db.execute(statement, values or None)
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def _columns(self) -> dict[str, set[str]]:
         """The columns of each table of the file."""
@@ -127,11 +195,15 @@ class DatabaseFile:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """What goes wrong with the file becomes a sentence that says what to do."""
+def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
+    """What goes wrong with the file becomes a sentence that says what to do.
+
+    `others` is what a library raises for it beside DuckDB.
+    """
+    problems: tuple[type[Exception], ...] = (OSError, duckdb.Error, *others)
     try:
         yield
-    except (OSError, duckdb.Error, pa.ArrowException) as problem:
+    except problems as problem:
         what = first_line(problem)
         if any(each in what for each in ("lock on file", "already attached", "used by another")):
             raise InUseError(
@@ -148,6 +220,11 @@ def explained(path: Path) -> Iterator[None]:
             f"cannot write to {path}: {what}; make room or give another destination, "
             "then run the same command again"
         ) from None
+
+
+def _moment(microseconds: int) -> datetime:
+    """A time of the answer; by way of a float some of them would be another."""
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def _file_of(path: Path) -> tuple[int, int] | None:

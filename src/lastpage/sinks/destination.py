@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk, make_private, make_private_folder
@@ -22,7 +22,7 @@ from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:  # what a sink needs is loaded when one is opened
-    from lastpage.sinks.sink import Family, LineSink, Sink, TableReader, TableSink
+    from lastpage.sinks.sink import Family, LineSink, Recording, Sink, TableReader, TableSink
 
 #: How the tables of a folder are files.
 Format = Literal["parquet", "csv"]
@@ -42,13 +42,15 @@ class Kind:
     contract: Literal["tables", "lines"]
     #: What has its doors, a `Family`, within this package.
     family: str
+    #: What has the door to what it has recorded, where that is something else.
+    recording: str = ""
 
 
 SINKS = (
-    Kind("parquet", "folder", (".parquet",), "tables", "formats:PARQUET"),
-    Kind("csv", "folder", (".csv",), "tables", "formats:CSV"),
+    Kind("parquet", "folder", (".parquet",), "tables", "formats:PARQUET", "recorded:PARQUET"),
+    Kind("csv", "folder", (".csv",), "tables", "formats:CSV", "recorded:CSV"),
     Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines"),
-    Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB"),
+    Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB", "database:DatabaseFile"),
     Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout"),
 )
 FOLDERS = {kind.name: kind for kind in SINKS if kind.shape == "folder"}
@@ -192,10 +194,20 @@ class Destination:
         """The sink as it is, to be read: nothing is written or held, and it need not be held."""
         return self._family.look(self.path, self.state or self.path)
 
+    def record(self) -> AbstractContextManager[Sink]:
+        """What the sink has recorded of itself, to be read sooner than its rows could be."""
+        recording: Recording = _within_sinks(self.kind.recording or self.kind.family)
+        return recording.record(self.path, self.state or self.path)
+
     @property
     def _family(self) -> Family:
-        family: Family = pkgutil.resolve_name(f"lastpage.sinks.{self.kind.family}")
+        family: Family = _within_sinks(self.kind.family)
         return family
+
+
+def _within_sinks(name: str) -> Any:
+    """An object of this package, whose module is loaded now."""
+    return pkgutil.resolve_name(f"lastpage.sinks.{name}")
 
 
 def _ending_of(name: str) -> str:

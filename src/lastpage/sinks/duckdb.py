@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, date
+from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,13 +29,15 @@ import pyarrow as pa
 
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import Ruling
-from lastpage.errors import DestinationError, ForeignError, UsageError
+from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk, make_private_folder
 from lastpage.query.interval import Interval
 from lastpage.sinks.database import (
     LOG_BYTES_MAX,
+    RANGE_COLUMNS,
     READ_ONLY,
     SQL,
+    VERSION,
     DatabaseFile,
     explained,
     in_target,
@@ -43,18 +45,15 @@ from lastpage.sinks.database import (
 )
 from lastpage.sinks.day import Change, Count, batched, fitted, ids_of
 from lastpage.sinks.intact import lacking
-from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, by_day, refuse_newer
+from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import arrow_schema
 from lastpage.tables.schema import CONVERSATIONS, END, KEY, Columns, Type
 from lastpage.tables.selection import Selection
 
-#: The version of what the database records of itself.
-VERSION = 1
 #: Every DuckDB since 1.0 reads files of this shape.
 STORAGE = "v1.0.0"
-#: How a file is attached that is only looked at.
 #: Conversations inserted at once: an insert costs by table, so these are more than files get.
 BATCH = 10_000
 TYPES: dict[Type, str] = {
@@ -71,15 +70,10 @@ TYPES: dict[Type, str] = {
 VIEWS = {
     "queues_by_day": {"segments.queue_id", "sessions.media_type", "metrics.name", "metrics.value"}
 }
-#: The columns that record a range, beside its times.
-RANGE_COLUMNS = ("route", "coverage", "finality", "conversations", "open")
 
 
 class DuckDB(DatabaseFile):
     """A `TableSink` in one database file."""
-
-    #: Whose data it holds; None while it holds nothing.
-    known: Identity | None = None
 
     @classmethod
     @contextmanager
@@ -106,15 +100,14 @@ class DuckDB(DatabaseFile):
                 sink._shredder = Shredder.to_read(Selection.load(sink.known.selection))
             yield sink
         finally:
-            if sink._connection is not None:
-                sink._connection.close()
+            sink._leave()
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Refuse another identity; make the file, and the tables and columns that are missing."""
         identity.check(self.known, self.path)
         _refuse_twins(shredder.schemas)
         self._shredder = shredder
-        with explained(self.path):
+        with explained(self.path, pa.ArrowException):
             if self._connection is None:
                 self._create(identity)
                 self._attach(self.path)
@@ -124,18 +117,9 @@ class DuckDB(DatabaseFile):
                     self._run("add_open_to_ranges")
                 self._add_missing(shredder.selection.schemas)
 
-    def committed(self) -> dict[date, list[Range]]:
-        """What the database has recorded of each day, as long as it is there."""
-        self._check_left()
-        return by_day(self._ranges(None))
-
     def changing(self) -> set[date]:
         """A change is one transaction: a reader sees all of it or nothing."""
         return set()
-
-    def held(self, day: date) -> list[Range]:
-        """What the database has recorded of a day."""
-        return self._ranges(day)
 
     def damaged(self) -> dict[date, str]:
         """The days that have not the rows that were recorded, and what is missing of each."""
@@ -166,7 +150,7 @@ class DuckDB(DatabaseFile):
         self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
     ) -> Written:
         """Replace exactly these start ranges of a day, in one transaction."""
-        with explained(self.path):
+        with explained(self.path, pa.ArrowException):
             change = Change(self.held(day), ranges, self._shredder, ruling)
             with (
                 self._transaction(),
@@ -200,14 +184,14 @@ class DuckDB(DatabaseFile):
 
     def renew(self, day: date, ranges: Sequence[Range]) -> None:
         """Record the day's ranges anew, in one transaction."""
-        with explained(self.path):
+        with explained(self.path, pa.ArrowException):
             change = Change(self.held(day), ranges, self._shredder, NONE_STAYS)
             with self._transaction():
                 self._record(day, change, self._counts(day))
 
     def refresh(self, names: Names) -> None:
         """Write one table a list."""
-        with explained(self.path), self._transaction():
+        with explained(self.path, pa.ArrowException), self._transaction():
             for name, table in names.lists.items():
                 with self._registered("list", table):
                     self._run("replace_list", in_target(name))
@@ -221,22 +205,10 @@ class DuckDB(DatabaseFile):
             return  # an older version made the file, and did not have this table
         statement = SQL["read"].format(table=in_target(table), columns=columns)
         # A cursor of its own, so that other statements can be run before all of it was read.
-        with explained(self.path), self._db.cursor() as cursor:
+        with explained(self.path, pa.ArrowException), self._db.cursor() as cursor:
             found = cursor.sql(statement, params={"day": day})
             for batch in pa.RecordBatchReader.from_stream(found):
                 yield fitted(pa.Table.from_batches([batch]), schema)
-
-    def _identify(self, options: str = "") -> None:
-        """Attach the file, if it is there, and learn whose it is; refuse other software's."""
-        if not self.path.exists():
-            return
-        with explained(self.path):
-            self._attach(self.path, options)
-            if "lastpage_meta" not in self._columns():
-                raise ForeignError(f"{self.path} was not written by lastpage")
-            (meta,) = self._rows("meta")
-        refuse_newer(self.path, meta["version"], VERSION)
-        self.known = Identity.from_record(meta)
 
     def _create(self, identity: Identity) -> None:
         """Make the file appear with its identity in it, or not at all."""
@@ -308,15 +280,6 @@ class DuckDB(DatabaseFile):
         return Counter(
             {name: self._run("count", in_target(name), day=day) for name in self._shredder.schemas}
         )
-
-    def _ranges(self, day: date | None) -> list[Range]:
-        """What it has recorded of a day, or of all."""
-        ranges = []
-        for row in self._rows("ranges", day=day) if self._connection else ():
-            start, stop, as_of = (row[each].astimezone(UTC) for each in ("start", "stop", "as_of"))
-            facts: dict[str, Any] = {name: row.get(name) for name in RANGE_COLUMNS}
-            ranges.append(Range(Interval(start, stop), as_of, **facts))
-        return ranges
 
     def _recorded(self, day: date | None) -> list[dict[str, Any]]:
         """The rows of each table of a day, or of all; an older version has no record of them."""

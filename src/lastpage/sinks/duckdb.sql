@@ -41,6 +41,9 @@ alter table {table} add column {columns};
 from target.lastpage_meta;
 
 -- name: ranges
+select * replace (
+  epoch_us(start) as start, epoch_us(stop) as stop, epoch_us(as_of) as as_of
+)
 from target.lastpage_ranges where $day is null or day = $day order by day, start;
 
 -- name: delete_ranges

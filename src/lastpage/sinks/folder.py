@@ -15,16 +15,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import Ruling
-from lastpage.errors import DestinationError, ForeignError, UsageError
+from lastpage.errors import DestinationError
 from lastpage.files import Disk
 from lastpage.sinks.day import Change, Count, batched
 from lastpage.sinks.intact import Footprint, Look, damage, footprint
+from lastpage.sinks.recorded import DAY, VERSION, Recorded, RecordedFolder, day_of
 from lastpage.sinks.sink import (
     NONE_STAYS,
     Identity,
@@ -32,23 +32,13 @@ from lastpage.sinks.sink import (
     Written,
     explained,
     read_back,
-    refuse_newer,
 )
 from lastpage.sinks.staging import Staging
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
 from lastpage.tables.schema import CONVERSATIONS, KEY
-from lastpage.tables.selection import ALL, LISTS, PIVOT, Selection
-
-#: The version of what a day records of itself.
-VERSION = 1
-#: Begins the name of a day's folder, and of its change.
-DAY = "day="
-
-
-#: The inode, the size and the time of the last change of a file.
-Version = tuple[int, int, int] | None
+from lastpage.tables.selection import Selection
 
 
 class Writer(Protocol):
@@ -68,8 +58,8 @@ class Writer(Protocol):
 class FileFormat(Protocol):
     """How a table is a file."""
 
-    #: The file's name.
-    file: str
+    #: The file's name, and where the facts of a day stand that `describe` records.
+    recorded: Recorded
 
     def create(self, path: Path, schema: pa.Schema) -> Writer:
         """Begin a file."""
@@ -80,23 +70,14 @@ class FileFormat(Protocol):
     def rows(self, path: Path) -> int:
         """How many rows a file has."""
 
-    def facts(self, path: Path) -> bytes | None:
-        """What `describe` recorded; None where nothing is recorded."""
 
-    def version(self, path: Path) -> Version:
-        """What tells whether that has changed; None where it cannot be read."""
-
-
-class Folder:
+class Folder(RecordedFolder):
     """A `TableSink` of files in one format."""
 
     def __init__(self, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> None:
-        self.folder = folder
-        self.known: Identity | None = None
+        super().__init__(folder, state, format_.recorded)
         self._format = format_
-        self._state = state
         self._staging = Staging(folder, state / "staging", disk)
-        self._known_facts: dict[Path, tuple[Version, dict[str, Any]]] = {}
 
     @classmethod
     @contextmanager
@@ -118,34 +99,19 @@ class Folder:
             sink._shredder = Shredder.to_read(Selection.load(sink.known.selection))
         yield sink
 
-    def _identify(self) -> None:
-        """Learn whose the folder is; refuse other software's."""
-        for path in self._days()[:1]:
-            self.known = Identity.from_record(self._facts(path))
-        self._refuse_foreign()
-
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Refuse a folder of another organisation, other filters or another selection."""
         identity.check(self.known, self.folder)
         self._identity, self._shredder = identity, shredder
-
-    def committed(self) -> dict[date, list[Range]]:
-        """What each day has recorded with its conversations."""
-        return {_day_of(path): self._ranges(path) for path in self._days()}
 
     def changing(self) -> set[date]:
         """The days whose files are being moved into place."""
         names = self._staging.moving()
         return {date.fromisoformat(name[len(DAY) :]) for name in names if name.startswith(DAY)}
 
-    def held(self, day: date) -> list[Range]:
-        """What the day has recorded with its conversations."""
-        path = self.folder / self._file(CONVERSATIONS, day)
-        return self._ranges(path) if path.exists() else []
-
     def damaged(self) -> dict[date, str]:
         """The days whose files are not as they were written, and what is missing of each."""
-        days = {_day_of(path): self._damage(_day_of(path), "files") for path in self._days()}
+        days = {day_of(path): self._damage(day_of(path), "files") for path in self._days()}
         return {day: damage for day, damage in days.items() if damage}
 
     def damage(self, day: date, *, content: bool = False) -> str:
@@ -192,7 +158,7 @@ class Folder:
         """Write one file a list: `DEST/<list>/<file>`."""
         with explained(self.folder, pa.ArrowException), self._staging.change("names") as staged:
             for name, table in names.lists.items():
-                path = staged(f"{name}/{self._format.file}")
+                path = staged(f"{name}/{self._recorded.file}")
                 with self._format.create(path, table.schema) as writer:
                     writer.write(table)
 
@@ -266,14 +232,6 @@ class Folder:
             for batch in self.read("broken", day):
                 yield {"broken": batch.filter(change.broken_stays(batch))}
 
-    def _file(self, table: str, day: date) -> str:
-        """The file of a table and day, from the folder."""
-        return f"{table}/day={day}/{self._format.file}"
-
-    def _days(self) -> list[Path]:
-        """The files of conversations, in the order of their days."""
-        return sorted((self.folder / CONVERSATIONS).glob(f"day=*/{self._format.file}"))
-
     def _damage(self, day: date, look: Look) -> str:
         path = self.folder / self._file(CONVERSATIONS, day)
         if not path.exists():
@@ -287,57 +245,6 @@ class Folder:
                 look,
                 self._shredder.schemas,
             )
-
-    def _ranges(self, path: Path) -> list[Range]:
-        return [Range.from_record(record) for record in self._facts(path)["ranges"]]
-
-    def _facts(self, path: Path) -> dict[str, Any]:
-        """What a file of conversations records of itself; refuses one of other software.
-
-        It is read once for each version of the file: a folder has years of days.
-        """
-        version = self._format.version(path)
-        if version and self._known_facts.get(path, (None,))[0] == version:
-            return self._known_facts[path][1]
-        facts = self._read_facts(path)
-        self._known_facts[path] = (version, facts)
-        return facts
-
-    def _read_facts(self, path: Path) -> dict[str, Any]:
-        with read_back(path, path.parent, pa.ArrowException, RecursionError):
-            found = self._format.facts(path)
-            facts: dict[str, Any] = msgspec.json.decode(found, type=dict[str, Any]) if found else {}
-        if not isinstance(facts.get("version"), int):
-            raise ForeignError(
-                f"{path} was not written by lastpage",
-                f"give another destination; or, if you do not need it, remove {path.parent}",
-            )
-        refuse_newer(path, facts["version"], VERSION)
-        return facts
-
-    def _refuse_foreign(self) -> None:
-        """Refuse a folder with files of another format, or with other things than ours."""
-        files = sorted((self.folder / CONVERSATIONS).glob("day=*/part.*"))
-        others = [path for path in files if path.name != self._format.file]
-        if others:
-            raise UsageError(
-                f"{self.folder} holds {others[0].suffix} files, and one folder has one format; "
-                f"give another folder, or the format that is there"
-            )
-        if not self.folder.exists() or (self.folder / CONVERSATIONS).exists():
-            return
-        ours = {*ALL, *LISTS, "raw", PIVOT, self._state.name}
-        names = {path.name for path in self.folder.iterdir() if not path.name.startswith(".")}
-        if strange := sorted(names - ours):
-            raise ForeignError(
-                f"{self.folder} has other things in it ({', '.join(strange[:3])})",
-                "give an empty or a new folder",
-            )
-
-
-def _day_of(path: Path) -> date:
-    """The day of a file."""
-    return date.fromisoformat(path.parent.name.removeprefix(DAY))
 
 
 @dataclass(frozen=True, slots=True)

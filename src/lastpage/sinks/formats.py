@@ -2,13 +2,12 @@
 
               Parquet                                       CSV
     file      part.parquet, zstd                            part.csv, UTF-8, a header line
-    facts     in the metadata of the file, `lastpage`       in `_lastpage.json` beside the file
+    facts     in the footer of the file                     in a file beside it
     a part    a row group                                   a block of text
     missing   a column that an older version did not have is read as nulls
 
-What a day holds, the facts, is recorded with its conversations. CSV has no place for it in the file
-itself; readers of folders pass over names that begin with an underscore. How CSV spells values, so
-that what is read back is what was written, to the last character:
+What a day holds, the facts, is recorded with its conversations; `recorded.py` reads them. How CSV
+spells values, so that what is read back is what was written, to the last character:
 
     text      quoted where needed; an empty text is `""`, so that it is not a null
     null      nothing
@@ -30,27 +29,17 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from lastpage.sinks import recorded
 from lastpage.sinks.day import fitted
-from lastpage.sinks.folder import Folders, Version
+from lastpage.sinks.folder import Folders
 from lastpage.sinks.intact import footprint
+from lastpage.sinks.recorded import METADATA_KEY, facts_file
 from lastpage.tables.schema import CONVERSATIONS, KEY
 
-#: The key of the facts in the metadata of a Parquet file.
-METADATA_KEY = b"lastpage"
-#: The file of the facts beside a CSV file.
-FACTS_FILE = "_lastpage.json"
 #: Text of a CSV file that is parsed at once. A line that is longer makes it grow.
 BLOCK_BYTES = 8 * 1024**2
 #: What stands for NUL while a CSV file is parsed: no text in UTF-8 has this byte.
 FOR_NUL = b"\xff"
-
-
-def _version_of(path: Path) -> Version:
-    try:
-        facts = path.stat()
-    except OSError:
-        return None
-    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 # Parquet ----------------------------------------------------------------------------------------
@@ -59,7 +48,7 @@ def _version_of(path: Path) -> Version:
 class Parquet:
     """Tables as Parquet files."""
 
-    file = "part.parquet"
+    recorded = recorded.PARQUET
 
     def create(self, path: Path, schema: pa.Schema) -> ParquetWriter:
         return ParquetWriter(path, schema)
@@ -72,13 +61,6 @@ class Parquet:
     def rows(self, path: Path) -> int:
         rows: int = pq.read_metadata(path).num_rows
         return rows
-
-    def facts(self, path: Path) -> bytes | None:
-        facts: bytes | None = (pq.read_metadata(path).metadata or {}).get(METADATA_KEY)
-        return facts
-
-    def version(self, path: Path) -> Version:
-        return _version_of(path)
 
 
 class ParquetWriter:
@@ -119,7 +101,7 @@ class ParquetWriter:
 class Csv:
     """Tables as CSV files."""
 
-    file = "part.csv"
+    recorded = recorded.CSV
 
     def create(self, path: Path, schema: pa.Schema) -> CsvWriter:
         return CsvWriter(path, schema)
@@ -147,12 +129,6 @@ class Csv:
         """All of the file is parsed, which proves that it can be."""
         return sum(len(table) for table in self.read(path, pa.schema([(KEY, pa.string())])))
 
-    def facts(self, path: Path) -> bytes | None:
-        return _facts_file(path).read_bytes()
-
-    def version(self, path: Path) -> Version:
-        return _version_of(_facts_file(path))
-
 
 class CsvWriter:
     """A CSV file, and the facts beside it."""
@@ -175,18 +151,13 @@ class CsvWriter:
         self._file.close()
         mine = facts["tables"][CONVERSATIONS]
         mine |= footprint(self._path, mine["rows"])
-        _facts_file(self._path).write_bytes(msgspec.json.encode(facts))
+        facts_file(self._path).write_bytes(msgspec.json.encode(facts))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *problem: object) -> None:
         self._file.close()
-
-
-def _facts_file(path: Path) -> Path:
-    # While a change waits, the name of the file has its folders in it.
-    return path.with_name(path.name.removesuffix(Csv.file) + FACTS_FILE)
 
 
 def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:

@@ -92,6 +92,9 @@ class JsonLines:
         sink._size()
         yield sink
 
+    #: Lines need nothing that would have to be loaded.
+    record = look
+
     def _hold(self) -> None:
         """Lock the file once it is there: the lock of its state is that of one of its names."""
         if self._lock is not None or not self.path.exists():
@@ -266,6 +269,8 @@ class Stdout:
     def look(cls, _path: Path, _state: Path) -> Iterator[Self]:
         """What went out is gone: it holds nothing."""
         yield cls(io.BytesIO())
+
+    record = look
 
     def claim(self, identity: Identity) -> None:
         """Remember whose data go out."""

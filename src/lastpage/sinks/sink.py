@@ -1,9 +1,10 @@
 """What a sink is: a place for the conversations of days, which records with the data what it holds.
 
-A sink has two doors, both context managers (`Family`; a row of `destination.SINKS` names it). Both
-refuse what lastpage did not write, and learn whose the data are:
+A sink has three doors, all context managers (`Recording`, `Family`; a row of `destination.SINKS`
+names them). All refuse what lastpage did not write, and learn whose the data are:
 
     door    for                what else it does
+    record  what is recorded   nothing, and it loads nothing that only rows need
     look    reading            nothing: it writes, locks and settles nothing, and needs no right to;
                                another run may write meanwhile
     open    reading, writing   entering settles what a crash left; leaving leaves the sink whole
@@ -194,6 +195,13 @@ class Family(Protocol):
 
     def look(self, path: Path, state: Path) -> AbstractContextManager[TableReader | Sink]:
         """The sink, to be read."""
+
+
+class Recording(Protocol):
+    """The door to what a kind of sink has recorded, given its path and its state folder."""
+
+    def record(self, path: Path, state: Path) -> AbstractContextManager[Sink]:
+        """What it holds, without its rows."""
 
 
 def taken_away(path: Path) -> DestinationError:
