@@ -47,8 +47,8 @@ VERBS = {
         Serve an emulated organisation on this machine; prints the variables that point lastpage
         (and the SDKs) to it.""",
     "sandbox:demo": """
-        Fetch two days from an emulated organisation that misbehaves, by both routes, and say what
-        to try next.""",
+        Fetch two days from an emulated organisation that misbehaves, by both routes; sync once more
+        when a day has passed there, and say what to try next.""",
 }
 STOPPED = "stopped; what was fetched is kept, run the same command again and it goes on"
 #: glibc's word for how many heaps there are at most (mallopt(3)); two are enough for two threads

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -88,7 +88,7 @@ def sandbox(
 
 
 def demo(*, output: OutputOptions = DEFAULT_OUTPUT, to: Path = Path("demo/conversations")) -> int:
-    """Serve, fetch, and print what happened and what to try next.
+    """Serve, fetch, sync a day later, and print what happened and what to try next.
 
     Parameters
     ----------
@@ -100,27 +100,40 @@ def demo(*, output: OutputOptions = DEFAULT_OUTPUT, to: Path = Path("demo/conver
     from lastpage.progress import Meter
     from lastpage.query.environment import Credentials
     from lastpage_sandbox import Sandbox, Settings
+    from lastpage_sandbox.living import LIVING
 
-    settings = Settings(
-        seed=7, per_day=3000, requests_per_minute=6000, profile="rough", job_polls=1
-    )
+    size: dict[str, Any] = {"seed": 7, "per_day": 3000, "requests_per_minute": 6000, **LIVING}
+    settings = Settings(**size, profile="rough", job_polls=1)
     box = Sandbox(settings, now=time.time)
     with box.serve(port=0) as server:
-        sys.stdout.write(
+        _print(
             f"An emulated organisation is listening on {server.url}; "
             "one answer in a few goes wrong on purpose.\n\n"
         )
-        sys.stdout.flush()
         cloud = Cloud(Credentials(settings.client_id, settings.client_secret), server.url)
-        meter = Meter()
-        with showing_progress(meter, cloud.client, output):
-            summary = cloud.fetch("48h", to, meter=meter)
-    print_summary(summary, meter, sys.stdout)
-    sys.stdout.write(
-        f"\nThe sandbox answered wrongly {len(box.faults.receipts)} times; "
-        f"nothing of it is in the files under {to}.\n{_next_steps(to)}\n"
-    )
-    return ShortError.exit_code if summary.coverage == "short" else 0
+        fetched = Meter()
+        with showing_progress(fetched, cloud.client, output):
+            first = cloud.fetch("48h", to, meter=fetched)
+        print_summary(first, fetched, sys.stdout)
+        wrong = len(box.faults.receipts)
+        _print(
+            f"\nThe sandbox answered wrongly {wrong} times; nothing of it is in the files under "
+            f"{to}.\n\nNow a day passes there, and lastpage sync brings {to} up to date.\n\n"
+        )
+        box.clock.advance(24 * 3600)
+        synced = Meter()
+        with showing_progress(synced, cloud.client, output):
+            second = cloud.sync(to, meter=synced)
+        print_summary(second, synced, sys.stdout)
+    _print(f"{_next_steps(to)}\n")
+    is_short = "short" in (first.coverage, second.coverage)
+    return ShortError.exit_code if is_short else 0
+
+
+def _print(text: str) -> None:
+    """At once, also where stdout is no terminal: what comes next takes seconds."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _next_steps(to: Path) -> str:
@@ -135,4 +148,5 @@ Try next:
   {here}python -c "import pyarrow.parquet as pq; print({groups})"
   {here}lastpage sandbox              an organisation to develop against, on this machine
   {here}lastpage plan 7d              what a fetch would do, by which route and why
-  {here}lastpage fetch 24h            your own organisation; set {variables}"""
+  {here}lastpage fetch 24h            your own organisation; set {variables}
+  {here}lastpage sync --since 7d      the same, every night: what is new, late or changed"""
