@@ -356,7 +356,7 @@ class Cloud(Connection):
             self.organization,
             baseline,
             directory if keywords.get("names", True) else None,
-            changes,
+            changes=changes,
         )
         return extraction.run()
 

@@ -158,7 +158,7 @@ def test_more_rows_than_are_asked_for(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run asks for so many ids; the others stay, and later runs ask for them."""
-    monkeypatch.setattr("lastpage.extraction.replacing.ASKED_MAX", 2)
+    monkeypatch.setattr("lastpage.extraction.findings.ASKED_MAX", 2)
     place = filled(kind, tmp_path, *TALKS)
     place.made.sandbox.world.remove(*(each.id for each in TALKS[:4]))
     left = []

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -320,6 +320,53 @@ def test_what_comes_makes_room_in_broken_too(replacing: Kind, tmp_path: Path, re
     assert stored(replacing, tmp_path) == {"h2-0": "two"}
     assert [row["conversation_id"] for row in replacing.read(tmp_path, "broken")] == ["", "h3-0"]
     assert [row["conversation_id"] for row in replacing.read(tmp_path, "sessions")] == ["h2-0"]
+
+
+@pytest.mark.invariant("Destinations")
+def test_rows_that_leave(replacing: Kind, tmp_path: Path, refused: str) -> None:
+    """Named rows leave a day in every table; what it says of itself is as after the writing of these ranges, counted anew."""
+    before = hours(0, 24, finality="provisional")
+    write(replacing, tmp_path, [before], [[record(1), record(2), record(3, refused)]])
+    with opened(replacing, tmp_path) as sink:
+        sink.leave(DAY, ["h1-0", "h3-0"])
+        found = [(each.coverage, each.finality, each.conversations) for each in sink.held(DAY)]
+        assert found == [("unproven", "provisional", 1)]
+        assert sink.damage(DAY, content=True) == ""
+        sink.leave(DAY, ["h2-0"], [hours(0, 24)])
+        found = [(each.coverage, each.finality, each.conversations) for each in sink.held(DAY)]
+        assert found == [("complete", "final", 0)]
+        assert sink.damage(DAY, content=True) == ""
+    for table in ("conversations", "participants", "sessions", "broken", "conversation_overview"):
+        assert replacing.read(tmp_path, table) == [], table
+
+
+@pytest.mark.invariant("Destinations")
+def test_changes_that_belong_together(replacing: Kind, tmp_path: Path) -> None:
+    """Two days that change together: in a database both or none; in a folder the first one, if the second fails."""
+    tomorrow = replace(
+        hours(0, 24), interval=Interval(START + timedelta(days=1), START + timedelta(days=2))
+    )
+    write(replacing, tmp_path, [hours(0, 24)], [[record(5)]])
+    with suppress(Crash), opened(replacing, tmp_path) as sink, sink.together():
+        sink.replace(tomorrow.day, [tomorrow], [[moved(record(5, "two"), 30)]])
+        raise Crash
+    rows = replacing.read(tmp_path, "conversations")
+    is_database = replacing.name.endswith("duckdb")
+    assert [row["external_tag"] for row in rows] == (["one"] if is_database else ["one", "two"])
+    with opened(replacing, tmp_path) as sink, sink.together():
+        sink.replace(tomorrow.day, [tomorrow], [[moved(record(5, "two"), 30)]])
+        sink.leave(DAY, ["h5-0"])
+    assert stored(replacing, tmp_path) == {"h5-0": "two"}
+
+
+@pytest.mark.invariant("Destinations")
+def test_what_comes_with_another_start(replacing: Kind, tmp_path: Path) -> None:
+    """Where it is known when a conversation starts, what comes of it with another start is not written."""
+    with opened(replacing, tmp_path) as sink:
+        ruling = Ruling(starts={"h5-0": START + timedelta(hours=9)})
+        pages = [[record(5), moved(record(5, "two"), 9), record(6)]]
+        sink.replace(DAY, [hours(0, 24)], pages, ruling)
+    assert stored(replacing, tmp_path) == {"h5-0": "two", "h6-0": "one"}
 
 
 @pytest.mark.invariant("Destinations")

@@ -47,6 +47,7 @@ def test_what_is_a_mass(missing: int, day: int, mass: bool) -> None:
         ("unmatched", None, False),
         ("unmatched", ("unmatched", APART_S), True),
         ("moved", None, True),
+        ("moving", ("moving", APART_S), False),
         ("stranded", ("gone", APART_S), False),
         ("there", ("gone", APART_S), False),
         ("unanswered", ("gone", APART_S), False),
@@ -62,12 +63,27 @@ def test_what_leaves(
 
 @pytest.mark.parametrize(
     ("finding", "since"),
-    [("gone", NOW - 60), ("unmatched", NOW), ("there", None), ("unanswered", NOW - 60)],
+    [
+        ("gone", NOW - 60),
+        ("unmatched", NOW),
+        ("moving", NOW),
+        ("there", None),
+        ("unanswered", NOW - 60),
+    ],
 )
 def test_what_is_remembered(finding: Finding, since: float | None) -> None:
     """The first of the same findings; silence forgets nothing, and who is there is forgotten."""
     absence = ruled(finding, Absence("gone", NOW - 60), NOW)[1]
     assert (absence and absence.since) == since
+
+
+@pytest.mark.parametrize(
+    ("finding", "leaves"),
+    [("gone", True), ("unmatched", True), ("there", False), ("stranded", False), ("moving", False)],
+)
+def test_what_leaves_at_once(finding: Finding, leaves: bool) -> None:
+    """Where it was accepted that many are gone, one answer is enough; what exists stays all the same."""
+    assert ruled(finding, None, NOW, at_once=True)[0] is leaves
 
 
 def hours(first: float, last: float, **more: Any) -> Range:

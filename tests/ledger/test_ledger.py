@@ -165,6 +165,17 @@ def test_what_seems_to_be_gone(tmp_path: Path) -> None:
     assert again.absences(other) == {"a": absence}
 
 
+def test_what_moves(tmp_path: Path) -> None:
+    """Rows whose start moved are there again, by their day; others are not among them."""
+    day, other = DAYS.start.date(), DAYS.end.date()
+    first = Ledger(tmp_path)
+    first.remember_absences(day, {"a": Absence("moving", 1.5), "b": Absence("gone", 1.5)})
+    first.remember_absences(other, {"c": Absence("moving", 1.5)})
+    assert first.moving() == {day: ["a"], other: ["c"]}
+    first.remember_absences(day, {})
+    assert first.moving() == {other: ["c"]}
+
+
 def test_a_newer_ledger(tmp_path: Path) -> None:
     """A ledger of a newer version is refused, not guessed at."""
     ledger = Ledger(tmp_path)

@@ -18,12 +18,16 @@ come again, in the hours of a day that are written:
                                                              more ago as well; else it stays
     it exists, and the filters match it no more  unmatched   the same
     it starts at another time, and is there      moved       leaves
+    it starts at another time, and this run has  moving      stays until it is written there, and
+    read it there                                            leaves by the same change
     it starts at another time, and is not there  stranded    stays
     it exists                                    there       stays
     nothing, or it was not asked                 unanswered  stays, as does what is remembered
 
-Only `gone` and `unmatched` are remembered, with the time of the first answer (`Absence`); any other
-answer, or the row itself when it comes again, forgets it. To lose that memory costs another hour.
+`gone` and `unmatched` are remembered, with the time of the first answer (`Absence`), and so is
+`moving`; any other answer, or the row itself when it comes again, forgets it. To lose that memory
+costs another hour. What this run has read of other days is not missing from one of them, when it is
+asked whether too much is.
 
 A day of which a table or rows are missing in the destination is damaged. It is not patched: other
 rows would lack what belongs to them, and nobody could see it. It is written anew, in all of its
@@ -49,7 +53,7 @@ back by then, and a run that is started again at once is no second opinion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -59,7 +63,7 @@ from lastpage.coverage.weighing import weigh
 from lastpage.ledger.records import Absence
 from lastpage.query.interval import minus
 
-Finding = Literal["gone", "unmatched", "moved", "stranded", "there", "unanswered"]
+Finding = Literal["gone", "unmatched", "moved", "moving", "stranded", "there", "unanswered"]
 #: The findings that have to be made twice, so many seconds apart.
 REMEMBERED: frozenset[Finding] = frozenset({"gone", "unmatched"})
 APART_S = 3_600.0
@@ -76,6 +80,10 @@ class Ruling:
     #: The starts of conversations that exist and are not there: what was said of these hours was
     #: wrong.
     disproved: Sequence[datetime] = ()
+    #: When these start, whatever comes: what comes of them with another start is not written.
+    starts: Mapping[str, datetime] = field(default_factory=dict)
+    #: The rows that leave, wherever in the day they start.
+    leaving: Collection[str] = ()
     #: Nothing that is there stays: the day is damaged, and all of it comes.
     anew: bool = False
 
@@ -116,13 +124,18 @@ def _is_older(new: Range, old: Range) -> bool:
     return is_same and new.as_of < old.as_of
 
 
-def ruled(finding: Finding, before: Absence | None, now: float) -> tuple[bool, Absence | None]:
+def ruled(
+    finding: Finding, before: Absence | None, now: float, *, at_once: bool = False
+) -> tuple[bool, Absence | None]:
     """Whether a row leaves, and what is remembered of it; `now` is in unix seconds.
 
-    `before` is what was remembered. A clock that went back begins the hour anew.
+    `before` is what was remembered. A clock that went back begins the hour anew. `at_once`: that
+    so many rows are gone was accepted.
     """
-    if finding == "moved":
+    if finding == "moved" or (at_once and finding in REMEMBERED):
         return True, None
+    if finding == "moving":
+        return False, Absence(finding, now)
     if finding == "unanswered":
         return False, before
     if finding not in REMEMBERED:

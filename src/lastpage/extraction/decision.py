@@ -14,8 +14,10 @@ from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import Finding, hindrance, ruled
 from lastpage.extraction.missing import Missing, Starts
 from lastpage.ledger.records import Absence
+from lastpage.query.interval import Interval
 from lastpage.tables.schema import CONVERSATIONS
 
+#: Why rows leave, and why they stay, as people are told.
 LEAVE: Mapping[Finding, str] = {
     "gone": "asked for by id twice, an hour or more apart, they do not exist",
     "unmatched": "twice, an hour or more apart, the filters did not match them",
@@ -37,13 +39,17 @@ class Decision:
 
     day: date
     ranges: Sequence[Range]
+    #: The hours that are written.
+    parts: Sequence[Interval]
     #: What is remembered of the day from now on.
     absences: dict[str, Absence]
-    staying: Starts = field(default_factory=dict)
     untouched: Starts = field(default_factory=dict)
+    staying: Starts = field(default_factory=dict)
+    #: Of those that stay, those that leave when they are written elsewhere.
+    moving: set[str] = field(default_factory=set)
     disproved: Sequence[datetime] = ()
-    #: Why rows leave, and why they stay.
-    leave: Counter[Finding] = field(default_factory=Counter)
+    #: Those that leave, and why; why others stay.
+    leaving: dict[str, Finding] = field(default_factory=dict)
     stay: Counter[Finding] = field(default_factory=Counter)
     #: A sentence, where too many did not come.
     mass: str = ""
@@ -63,7 +69,7 @@ class Decision:
     @property
     def is_ruled(self) -> bool:
         """Whether rows stay or leave that did not come, or the day is written anew."""
-        return bool(self.staying or self.leave or self.disproved or self.damage)
+        return bool(self.staying or self.leaving or self.disproved or self.damage)
 
     def keep_all(self, missing: Missing, place: str) -> None:
         """Too many did not come: all of them stay, and none is asked for."""
@@ -93,19 +99,25 @@ class Decision:
                 f"{self.day} is damaged in {place} ({self.damage}); nothing of it was changed, "
                 f"since {why}"
             )
-            self.leave.clear()
+            self.leaving.clear()
+            self.moving.clear()
             self.absences |= self._left
 
-    def rule(self, text: str, start: datetime, finding: Finding, now: float) -> None:
+    def rule(
+        self, text: str, start: datetime, finding: Finding, now: float, *, at_once: bool = False
+    ) -> None:
         """Whether a row that did not come leaves."""
         before = self.absences.pop(text, None)
-        leaves, absence = ruled(finding, before, now)
+        leaves, absence = ruled(finding, before, now, at_once=at_once)
         if absence:
             self.absences[text] = absence
         if leaves:
-            self.leave[finding] += 1
+            self.leaving[text] = finding
             if before:
                 self._left[text] = before
+            return
+        self.staying[text] = start
+        if finding == "moving":
+            self.moving.add(text)
         else:
             self.stay[finding] += 1
-            self.staying[text] = start

@@ -37,6 +37,7 @@ from lastpage.extraction.changes import Changes
 from lastpage.extraction.choosing import Choice, Fetch, Goal, There
 from lastpage.extraction.comparing import Differences
 from lastpage.extraction.lists import Remembered
+from lastpage.extraction.moving import Moving
 from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
@@ -110,6 +111,8 @@ class Extraction:
     def _into_tables(self, sink: TableSink, ledger: Ledger) -> Summary:
         self.goal.check(list(chain(*sink.committed().values())), self.destination.text)
         identity, shredder = self._claim(sink, ledger)
+        place = self.destination.text
+        self.differences.moved += Moving(sink, ledger, self.client, self.meter, place).finish()
         damaged = sink.damaged()
 
         def choose(planner: Planner, held: Iterable[Range]) -> Choice:
@@ -129,7 +132,7 @@ class Extraction:
             replacing = Replacing(
                 fetching,
                 sink,
-                self.destination.text,
+                place,
                 shredder,
                 self.differences,
                 spares_same=self.goal.is_standing,

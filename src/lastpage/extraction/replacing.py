@@ -2,37 +2,36 @@
 
     read what a day holds ─▶ what did not come ─▶ ask for it by id ─▶ rule ─▶ write ─▶ remember
 
-The rule is in coverage/replacement.py; here its questions are asked. The owner of a moment has a
-row when the destination has it there, or when a slice of this run has it and is about to be
-written. While that slice is still to be read, the group waits until all slices are settled.
+The rule is in coverage/replacement.py, its questions are in findings.py. While an answer depends on
+a slice that is still to be read, the group waits until all slices are settled. A row whose start
+moved leaves its old day when it is written in its new one (moving.py).
 
 Memory: the ids of one day that did not come.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from itertools import chain
 
-from lastpage.coverage.lookup import IDS_MAX, matched_by_id, starts_by_id
 from lastpage.coverage.ranges import accepted, disproved
 from lastpage.coverage.replacement import Finding, Ruling, is_mass
 from lastpage.extraction.changes import Changes
 from lastpage.extraction.comparing import Compared, Differences, compared
 from lastpage.extraction.decision import LEAVE, STAY, Decision
-from lastpage.extraction.missing import Missing, Starts, missing, rows_of
+from lastpage.extraction.findings import ASKED_MAX, Findings
+from lastpage.extraction.missing import Coming, Missing, missing, rows_of
+from lastpage.extraction.moving import Leaving, Moving
+from lastpage.extraction.resuming import keep_up
 from lastpage.extraction.rows import Group, Rows
 from lastpage.extraction.run import Fetching
 from lastpage.ledger.ids import digest
-from lastpage.planning.slices import LOOK_AHEAD
-from lastpage.query.interval import DAY, Interval, floor_day, from_unix
 from lastpage.sinks.sink import TableSink, Unread
 from lastpage.tables.build import Shredder
 
-#: Ids asked for in one run; what is beyond stays, and a later run asks for it.
-ASKED_MAX = 1_000
 #: Records that could not be read are named one by one up to so many.
 UNREAD_NAMED_MAX = 10
 
@@ -52,31 +51,40 @@ class Replacing:
     spares_same: bool = False
     #: Where it is told of, if anywhere.
     changes: Changes | None = None
-    _asked: int = 0
+    _findings: Findings = field(init=False)
+    _moving: Moving = field(init=False)
+
+    def __post_init__(self) -> None:
+        fetching, sink = self.fetching, self.sink
+        self._findings = Findings(fetching, sink)
+        self._moving = Moving(sink, fetching.ledger, fetching.client, fetching.meter, self.place)
 
     def write(self, group: Group) -> bool:
         """Write the days of a group; False where it has to wait until more slices are settled."""
         decisions = []
         for day in group.days:
-            decision = self._decide(group, day)
+            coming = Coming(self.fetching.run, group, day)
+            decision = self._decide(coming)
             if decision is None:
                 return False
-            self._write(group, decision)
+            self._write(coming, decision)
             decisions.append(decision)
         for rows in group.rows:
             self._rejudge(rows, decisions)
         self._tell(decisions)
         return True
 
-    def _write(self, group: Group, decision: Decision) -> None:
+    def _write(self, coming: Coming, decision: Decision) -> None:
         day, fetching = decision.day, self.fetching
         if not decision.damaged:
-            found = self._compared(group, decision)
+            held = self.sink.held(day)
+            found = self._compared(coming.group, decision)
             self.differences.add(found.counts)
             if self.spares_same and found.is_same and not decision.is_ruled:
                 self.sink.renew(day, decision.ranges)
             else:
-                self._replace(group, decision, found)
+                self._replace(coming, decision, found)
+            keep_up(fetching.ledger, held, self.sink.held(day))
         if decision.absences != fetching.ledger.absences(day):
             fetching.ledger.remember_absences(day, decision.absences)
 
@@ -88,19 +96,41 @@ class Replacing:
         held = disproved(self.sink.held(decision.day), decision.disproved)
         return compared(self.sink, self.shredder, group, decision.day, held)
 
-    def _replace(self, group: Group, decision: Decision, found: Compared) -> None:
-        staying = decision.staying | decision.untouched
-        ruling = Ruling(staying, decision.disproved, anew=bool(decision.damage))
-        pages = group.pages(decision.day)
+    def _replace(self, coming: Coming, decision: Decision, found: Compared) -> None:
+        """Write a day; rows of other days that it brings leave these by the same change."""
+        day = decision.day
+        leaving, starts = self._moving.arriving(coming, decision.parts)
+        ruling = Ruling(
+            decision.staying | decision.untouched,
+            decision.disproved,
+            starts,
+            anew=bool(decision.damage),
+        )
+        self._tell_of_those(decision, leaving)
+        pages = coming.group.pages(day)
         if self.changes:
             pages = self.changes.passing(pages, found)
-        written = self.sink.replace(decision.day, decision.ranges, pages, ruling)
+        with self._moving.leaving(leaving):
+            written = self.sink.replace(day, decision.ranges, pages, ruling)
         for part in written.unchanged:
             self.fetching.meter.note(
                 f"{part} stays as it was: what is there is fresher, or complete; "
                 "fetch it again when the watermark has passed"
             )
-        self._note_unread(group, written.unread)
+        if decision.moving == decision.staying.keys() and not written.unread:
+            self._moving.expect(day, decision.ranges)
+        self._note_unread(coming.group, written.unread)
+
+    def _tell_of_those(self, decision: Decision, leaving: Leaving) -> None:
+        """Count and name those that leave this day, and the days from which they move to it."""
+        moved = [text for text, why in decision.leaving.items() if why == "moved"]
+        moved += chain.from_iterable(leaving.values())
+        removed = [text for text, why in decision.leaving.items() if why != "moved"]
+        self.differences.moved += len(moved)
+        self.differences.removed += len(removed)
+        if self.changes:
+            self.changes.gone("moved", moved)
+            self.changes.gone("removed", removed)
 
     def _note_unread(self, group: Group, records: Sequence[Unread]) -> None:
         """The tables could not take these records: a slice that lacks one is not proved whole.
@@ -128,7 +158,11 @@ class Replacing:
         staying = {
             each.day.isoformat()
             for each in decisions
-            if any(start in rows.interval for start in each.staying.values())
+            if any(
+                start in rows.interval
+                for text, start in each.staying.items()
+                if text not in each.moving
+            )
         }
         if short and (verdict.coverage != "short" or verdict.gap):
             told = [verdict.why] if verdict.coverage == "short" else []
@@ -137,11 +171,11 @@ class Replacing:
             self.fetching.unsettle(rows, staying)
 
     def _tell(self, decisions: Sequence[Decision]) -> None:
-        days = [each.day for each in decisions if each.leave or each.stay]
+        days = [each.day for each in decisions if each.leaving or each.stay]
         span = " to ".join(str(each) for each in sorted({*days[:1], *days[-1:]}))
         leave, stay = Counter[Finding](), Counter[Finding]()
         for decision in decisions:
-            leave.update(decision.leave)
+            leave.update(decision.leaving.values())
             stay.update(decision.stay)
         note = self.fetching.meter.note
         for finding, count in leave.items():
@@ -154,34 +188,60 @@ class Replacing:
 
     # The rule, applied to a day -------------------------------------------------------------------
 
-    def _decide(self, group: Group, day: date) -> Decision | None:
+    def _decide(self, coming: Coming) -> Decision | None:
         """What is to be written of a day; None while that depends on slices still to be read."""
+        group, day = coming.group, coming.day
         ranges, before = group.ranges(day), self.fetching.ledger.absences(day)
         there = self.sink.held(day)
         damage = self.sink.damage(day, content=True) if there else ""
         starts = [] if damage else self._disproved(group, day)
         held = [] if damage else disproved(there, starts)
         parts = accepted(held, ranges)
-        lacking = Missing()
-        if there:
-            lacking = missing(self.sink, self.fetching.run, group, day, held, before.keys())
+        lacking = missing(self.sink, coming, held, before.keys()) if there else Missing()
         # Who came again, or is not there any more, is forgotten.
         absences = {text: before[text] for text in lacking.remembered}
         decision = Decision(
-            day, ranges, absences, untouched=lacking.untouched, disproved=starts, damage=damage
+            day, ranges, parts, absences, lacking.untouched, disproved=starts, damage=damage
         )
-        if is_mass(len(lacking.starts), lacking.rows.total()):
+        mass = self._is_mass(lacking)
+        if mass is None:
+            return None
+        if mass and not self.fetching.options.accept_removals:
             decision.keep_all(lacking, self.place)
         else:
-            findings = self._findings(lacking.starts, day, parts, absences)
-            if findings is None:
+            findings, is_open = self._findings.of(
+                lacking.starts, day, parts, absences, without_end=mass
+            )
+            if is_open:
+                # Should that slice bring them, they leave with its being written.
+                self._moving.remember(
+                    day, [each for each in findings if findings[each] == "moving"]
+                )
                 return None
             now = self.fetching.client.server_now()
             for text, start in lacking.starts.items():
-                decision.rule(text, start, findings.get(text, "unanswered"), now)
+                finding = findings.get(text, "unanswered")
+                decision.rule(text, start, finding, now, at_once=mass)
         if damage:
             decision.spare_damaged(there, lacking, self.place)
         return decision
+
+    def _is_mass(self, lacking: Missing) -> bool | None:
+        """Whether too many of a day did not come; None while slices may still bring them.
+
+        What another slice of this run has brought is not lacking.
+        """
+        count, rows = len(lacking.starts), lacking.rows.total()
+        if not is_mass(count, rows) or count > ASKED_MAX:
+            return is_mass(count, rows)
+        left = {digest(text) for text in lacking.starts}
+        for planned in self.fetching.slices:
+            left.difference_update(
+                self.fetching.ledger.owned(self.fetching.run, planned.slice.number)
+            )
+        if is_mass(len(left), rows) and any(map(self.fetching.is_to_be_read, self.fetching.slices)):
+            return None
+        return is_mass(len(left), rows)
 
     def _disproved(self, group: Group, day: date) -> list[datetime]:
         """The starts of what the destination lacks although this run has written these hours.
@@ -201,78 +261,3 @@ class Replacing:
         for _, text, _ in rows_of(self.sink, day):
             sighted.pop(text, None)
         return list(sighted.values())
-
-    # Its questions --------------------------------------------------------------------------------
-
-    def _findings(
-        self, lacking: Starts, day: date, parts: Sequence[Interval], remembered: Collection[str]
-    ) -> dict[str, Finding] | None:
-        """What the API says of rows that did not come; None while a slice is still to be read.
-
-        Those that are remembered are asked for first, since they may leave.
-        """
-        ids = sorted(lacking, key=lambda text: text not in remembered)
-        ids = ids[: max(ASKED_MAX - self._asked, 0)]
-        self._asked += len(ids)
-        findings: dict[str, Finding] = {}
-        standing: Starts = {}
-        elsewhere: dict[date, Starts] = defaultdict(dict)
-        for some in _pieces(ids):
-            for text, start in starts_by_id(self.fetching.client, some).items():
-                if start is None:
-                    findings[text] = "gone"
-                elif any(start in part for part in parts):
-                    findings[text], standing[text] = "there", start
-                else:
-                    elsewhere[start.date()][text] = start
-        for there, moved in elsewhere.items():
-            # A row of this day is here under its old start.
-            held = {text for _, text, _ in rows_of(self.sink, there)} if there != day else set()
-            for text, start in moved.items():
-                has = text in held or self._comes(text, start)
-                if has is None:
-                    return None
-                findings[text] = "moved" if has else "stranded"
-                if not has:
-                    standing[text] = start
-        return findings | self._filtered(standing)
-
-    def _comes(self, text: str, start: datetime) -> bool | None:
-        """Whether a slice of this run brings a conversation; None while it is still to be read."""
-        fetching, day = self.fetching, start.date()
-        owner = fetching.owner(start)
-        if owner and fetching.is_to_be_read(owner):
-            return None
-        if owner is None or owner.state == "committed":
-            return False
-        rows = Rows.of_slice(fetching.ledger, owner)
-        if digest(text) not in fetching.ledger.owned(fetching.run, owner.slice.number):
-            return False
-        ranges = [rows.range_of(part) for own, part in rows.interval.days() if own == day]
-        return any(start in part for part in accepted(self.sink.held(day), ranges))
-
-    def _filtered(self, standing: Starts) -> dict[str, Finding]:
-        """What the filters say of conversations that exist; nothing of those that they match."""
-        client, query = self.fetching.client, self.fetching.query
-        if not query.filters():
-            return {}
-        now, findings = from_unix(client.server_now()), dict[str, Finding]()
-        by_day: dict[datetime, list[str]] = defaultdict(list)
-        for text, start in standing.items():
-            findings[text] = "unanswered"
-            if start < now:
-                by_day[floor_day(start)].append(text)
-        for midnight, ids in by_day.items():
-            end = midnight + DAY + (LOOK_AHEAD if query.sees_segments else timedelta(0))
-            for some in _pieces(ids):
-                matched = matched_by_id(client, query, Interval(midnight, min(end, now)), some)
-                for text, is_matched in matched.items():
-                    if is_matched:
-                        del findings[text]
-                    else:
-                        findings[text] = "unmatched"
-        return findings
-
-
-def _pieces(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[at : at + IDS_MAX] for at in range(0, len(ids), IDS_MAX))

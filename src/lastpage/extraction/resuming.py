@@ -90,6 +90,19 @@ def written(ledger: Ledger, planned: Planned) -> list[Range]:
     return [rows.range_of(part) for _, part in rows.interval.days()]
 
 
+def keep_up(ledger: Ledger, before: Sequence[Range], after: Sequence[Range]) -> None:
+    """Rows left a day on purpose: what runs have written of it is not lost, if it was not before.
+
+    `before` and `after` are what the day held, and holds now.
+    """
+    for run, planned in ledger.written(before[0].day) if before else ():
+        known = written(ledger, planned)
+        of_day = [each for each in known if each.day == before[0].day]
+        if not lost(before, of_day):
+            others = [each for each in known if each not in of_day]
+            ledger.hold(run, planned, holding([*others, *after], planned))
+
+
 def holding(held: Iterable[Range], planned: Planned) -> str:
     """What a destination holds of a slice's hours, as the ledger keeps it."""
     touching = (each for each in held if each.interval.clip(planned.slice.interval))

@@ -48,6 +48,8 @@ class Options:
     paginate: Paginate = "auto"
     page_size: int | None = None
     threads: int = 6
+    #: Whether rows leave a destination also where too many of a day did not come again.
+    accept_removals: bool = False
 
 
 @dataclass(slots=True)
@@ -164,7 +166,7 @@ class Fetching:
                 )
             left.reopen_lost(lost, self.held_ids)
             left.reopen_doubtful(self.client.server_now())
-            slices = self._current()
+            slices = self.slices
             self.meter.expected = sum(each.slice.expected or 0 for each in slices)
             self.meter.slices = len(slices)
             self.meter.slices_done = sum(each.state != "todo" for each in slices)
@@ -197,9 +199,14 @@ class Fetching:
         """The consumer cannot write a group yet: it comes again when all slices are settled."""
         self._handed_over -= 1
 
+    @property
+    def slices(self) -> list[Planned]:
+        """The slices that count: none that others stand for."""
+        return [planned for planned in self._slices() if planned.state != "cut"]
+
     def owner(self, start: datetime) -> Planned | None:
         """The slice that owns a moment, if the run has it."""
-        return next((each for each in self._current() if start in each.slice.interval), None)
+        return next((each for each in self.slices if start in each.slice.interval), None)
 
     def is_to_be_read(self, planned: Planned) -> bool:
         """Whether other rows may still come in the place of a slice's."""
@@ -228,7 +235,7 @@ class Fetching:
     @property
     def read(self) -> list[Interval]:
         """What it reads, slice by slice: not all of its interval, where days are final and here."""
-        return [planned.slice.interval for planned in self._current()]
+        return [planned.slice.interval for planned in self.slices]
 
     def finish(self) -> None:
         """End the run: the same command begins a new one from now on."""
@@ -237,7 +244,7 @@ class Fetching:
 
     def verdicts(self) -> list[Verdict]:
         """The verdicts of the slices that have one, in the order of the slices."""
-        return [Verdict.load(each.verdict) for each in self._current() if each.verdict is not None]
+        return [Verdict.load(each.verdict) for each in self.slices if each.verdict is not None]
 
     # Settling ---------------------------------------------------------------------------------
 
@@ -288,7 +295,7 @@ class Fetching:
         rereads: Counter[int] = Counter()
         missing = self._missing()
         while again := {n: ids for n, ids in missing.items() if rereads[n] < REREADS_MAX}:
-            for planned in self._current():
+            for planned in self.slices:
                 if lacking := again.get(planned.slice.number):
                     self.meter.note(
                         f"{planned.slice} lacks {len(lacking):,} that others saw; reading it again"
@@ -298,7 +305,7 @@ class Fetching:
             for _ in self._settle_all(missing):
                 pass
             missing = self._missing()
-        for planned in self._current():
+        for planned in self.slices:
             if lacking := missing.get(planned.slice.number):
                 rows = Rows.of_slice(self.ledger, planned)
                 why = f"{len(lacking):,} conversations that another slice saw are still missing"
@@ -317,7 +324,7 @@ class Fetching:
     def _missing(self) -> dict[int, list[Sighting]]:
         """What slices lack that others saw, of those that are not known to be short already."""
         missing = Evidence(self.ledger, self.run, self.client, self.meter.note).missing()
-        for planned in self._current():
+        for planned in self.slices:
             if is_short(planned):
                 missing.pop(planned.slice.number, None)
         return missing
@@ -326,10 +333,6 @@ class Fetching:
 
     def _slices(self) -> list[Planned]:
         return self.ledger.slices(self.run)
-
-    def _current(self) -> list[Planned]:
-        """The slices that count: none that others stand for."""
-        return [planned for planned in self._slices() if planned.state != "cut"]
 
     @property
     def _other_way(self) -> OtherWay:

@@ -22,7 +22,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from lastpage.api.messages import Answer
@@ -231,6 +231,17 @@ class Ledger(Memory):
                 )
                 self._do("set_delivered", run.id, planned.part, packed(ids))
         self._drop_pages(run, [planned for planned, _ in slices])
+
+    def written(self, day: date) -> list[tuple[int, Planned]]:
+        """The slices with hours of a day that unfinished runs have written; first the runs' ids."""
+        ends = (datetime.combine(each, time(), UTC) for each in (day + timedelta(days=1), day))
+        rows = self._all("written", *map(iso, ends))
+        return [(row["run"], Planned.from_row(row)) for row in rows]
+
+    def hold(self, run: int, planned: Planned, held: str) -> None:
+        """The destination holds this of a slice's hours by now, as a JSON list, and all is well."""
+        with self._transaction("hold"):
+            self._do("hold_slice", held, run, planned.slice.number)
 
     def redeliver(self, run: Run, part: int, there: frozenset[bytes] | None) -> None:
         """The destination has these ids of a slice of the plan, whatever was known; or nothing."""

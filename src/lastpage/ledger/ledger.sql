@@ -176,6 +176,14 @@ update slice set state = ?, attempt = ?, verdict = ? where run = ? and number = 
 -- name: commit_slice
 update slice set state = 'committed', held = ? where run = ? and number = ?;
 
+-- name: written
+select slice.* from slice join run on run.id = slice.run
+where run.ended is null and state = 'committed' and slice.start < ? and slice.stop > ?
+order by run.id, number;
+
+-- name: hold_slice
+update slice set held = ? where run = ? and number = ?;
+
 -- name: reopen_slice
 update slice set state = 'todo', attempt = null, verdict = null, held = null where run = ? and number = ?;
 
@@ -252,6 +260,9 @@ select id, finding, since from absence where day = ?;
 
 -- name: days_with_absences
 select distinct day from absence where since <= ?;
+
+-- name: moving
+select day, id from absence where finding = 'moving' order by day, id;
 
 -- name: forget_absences
 delete from absence where day = ?;

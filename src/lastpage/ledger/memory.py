@@ -12,6 +12,7 @@ asked once more.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
@@ -49,6 +50,13 @@ class Memory(Transactions):
         """The days of which rows seemed to be gone then, or before (unix seconds)."""
         rows = self._all("days_with_absences", since)
         return frozenset(date.fromisoformat(row["day"]) for row in rows)
+
+    def moving(self) -> dict[date, list[str]]:
+        """The rows of the destination, by their day, whose start moved and that have not left."""
+        found = defaultdict[date, list[str]](list)
+        for row in self._all("moving"):
+            found[date.fromisoformat(row["day"])].append(row["id"])
+        return dict(found)
 
     def recall(self, name: str) -> str | None:
         """A fact that was remembered under this name."""

@@ -69,6 +69,7 @@ class DatabaseFile:
         self._disk = disk
         self._log = path.with_name(path.name + ".wal")
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._is_changing = False
         #: What is open: an open file outlives its name.
         self._opened: tuple[int, int] | None = None
 
@@ -135,14 +136,22 @@ class DatabaseFile:
             self._connection.close()
 
     def _checkpoint(self, bytes_max: int) -> None:
-        """Move what waits in the log into the tables, where it is more than so much."""
-        if self._log.exists() and self._log.stat().st_size > bytes_max:
+        """Move what waits in the log into the tables, where it is more than so much.
+
+        That cannot be done within a transaction.
+        """
+        if not self._is_changing and self._log.exists() and self._log.stat().st_size > bytes_max:
             self._disk.seam("database checkpoint")
             self._run("checkpoint")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        """What is changed in the block is one transaction, or belongs to the one around it."""
+        if self._is_changing:
+            yield
+            return
         self._db.begin()
+        self._is_changing = True
         try:
             yield
             self._check_left()
@@ -152,6 +161,8 @@ class DatabaseFile:
             with suppress(duckdb.Error):  # the first problem is what counts
                 self._db.rollback()
             raise
+        finally:
+            self._is_changing = False
 
     def _check_left(self) -> None:
         """Raise `DestinationError` where the file's name leads to another one, or to none."""

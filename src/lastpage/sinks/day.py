@@ -2,7 +2,8 @@
 
     a row that is there                 stays unless
     of a conversation, or in `broken`   it started in a part that is written; or it started in
-    with a start                        another part, and its conversation comes: the start moved
+    with a start                        another part, and its conversation comes: the start moved;
+                                        or it is named as leaving
     in `broken`, without a start        the same record has come again
 
 But a row that is named as staying stays (`coverage/replacement.py`), and what comes of its
@@ -99,10 +100,13 @@ class Change:
         self.parts = accepted(self.before, self.ranges)
         self.added = added(self.before, self.ranges)
         self.after = merged(self.before, self.ranges)
+        if self.ruling.leaving:
+            self._came = [pa.array(list(self.ruling.leaving), pa.string())]
         self.has_others = any(minus(each.interval, self.parts) for each in self.before)
         self._is_whole = not (
             self.added
             or any(minus(each.interval, self.parts) for each in self.ranges)
+            or self.ruling.starts
             or any(not self._is_in_parts(start) for start in self.ruling.staying.values())
         )
 
@@ -119,7 +123,7 @@ class Change:
 
     @property
     def came(self) -> pa.ChunkedArray:
-        """The ids that came so far, where a row outside of the written parts may be one of them."""
+        """The ids that came so far, or leave, if there may be rows outside of the written parts."""
         return pa.chunked_array(self._came, pa.string())
 
     def stays(self, conversations: pa.Table) -> pa.ChunkedArray:
@@ -188,6 +192,8 @@ class Change:
         if head is None:
             return True
         if head.id in self.ruling.staying or not self._is_in_parts(head.start):
+            return False
+        if self.ruling.starts.get(head.id, head.start) != head.start:
             return False
         if any(head.start in part for part in self.added):
             self._new.append(head.start)

@@ -18,7 +18,7 @@ file is held from the first look to the end of the run. What a crash left, DuckD
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date
@@ -27,7 +27,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from lastpage.coverage.ranges import Range
+from lastpage.coverage.ranges import Range, merged
 from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError, UsageError
 from lastpage.files import Disk, make_private_folder
@@ -150,8 +150,24 @@ class DuckDB(DatabaseFile):
         self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
     ) -> Written:
         """Replace exactly these start ranges of a day, in one transaction."""
+        return self._change(day, Change(self.held(day), ranges, self._shredder, ruling), pages)
+
+    def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
+        """Delete these from every table, in one transaction."""
+        held = merged(self.held(day), ranges)
+        self._change(day, Change(held, [], self._shredder, Ruling(leaving=ids)), ())
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """The changes of a block are one transaction."""
+        with explained(self.path):
+            with self._transaction():
+                yield
+            self._checkpoint(LOG_BYTES_MAX)
+
+    def _change(self, day: date, change: Change, pages: Pages) -> Written:
+        ruling = change.ruling
         with explained(self.path, pa.ArrowException):
-            change = Change(self.held(day), ranges, self._shredder, ruling)
             with (
                 self._transaction(),
                 self._registered("parts", _parts(change)),
@@ -162,6 +178,8 @@ class DuckDB(DatabaseFile):
                     self._run("delete_day", in_target(name), day=day)
                 if change.before:
                     self._let_leave(day, "leaving")
+                with self._registered("came", _ids(list(ruling.leaving))):
+                    self._let_leave(day, "moved")
                 rows = self._counts(day)
                 for tables in batched(change.tables(pages), self._shredder.schemas, BATCH):
                     self._disk.seam("database write")

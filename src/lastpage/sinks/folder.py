@@ -8,8 +8,8 @@ see it. The files of a day change together (`staging.py`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lastpage.coverage.ranges import Range
+from lastpage.coverage.ranges import Range, merged
 from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError
 from lastpage.files import Disk
@@ -121,18 +121,29 @@ class Folder(RecordedFolder):
     def replace(
         self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
     ) -> Written:
-        """Write all tables of the day anew: what stays of them, then what comes."""
+        """Write all tables of the day anew: what comes, then what stays of them."""
+        return self._change(day, Change(self.held(day), ranges, self._shredder, ruling), pages)
+
+    def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
+        """Write all tables of the day anew, without these."""
+        held = merged(self.held(day), ranges)
+        self._change(day, Change(held, [], self._shredder, Ruling(leaving=ids)), ())
+
+    def together(self) -> AbstractContextManager[None]:
+        """Files of two days do not change together: each change stands alone."""
+        return nullcontext()
+
+    def _change(self, day: date, change: Change, pages: Pages) -> Written:
         file = self._file(CONVERSATIONS, day)
-        with explained(self.folder, pa.ArrowException):
-            change = Change(self.held(day), ranges, self._shredder, ruling)
-            with self._staging.change(f"{DAY}{day}") as staged:
-                rows = self._write(staged, day, change, pages)
-                found = self._format.rows(staged(file))
-                if found != rows:
-                    raise DestinationError(
-                        f"{staged(file)} has {found} rows instead of the {rows} that were "
-                        "written; the disk may be at fault"
-                    )
+        staging = self._staging.change(f"{DAY}{day}")
+        with explained(self.folder, pa.ArrowException), staging as staged:
+            rows = self._write(staged, day, change, pages)
+            found = self._format.rows(staged(file))
+            if found != rows:
+                raise DestinationError(
+                    f"{staged(file)} has {found} rows instead of the {rows} that were "
+                    "written; the disk may be at fault"
+                )
         return change.written()
 
     def renew(self, day: date, ranges: Sequence[Range]) -> None:

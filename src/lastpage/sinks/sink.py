@@ -22,7 +22,7 @@ twice is there once. `pages` are raw records, page by page; they are consumed on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -163,6 +163,15 @@ class TableSink(TableReader, Protocol):
 
         Only what the day has recorded is written.
         """
+
+    def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
+        """Let these conversations leave a day, in every table; other rows stay.
+
+        They are those of these ranges, too: what the day says of itself is as after their writing.
+        """
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make the changes of a block one, where that is possible; else each, in their order."""
 
     def refresh(self, names: Names) -> None:
         """Put the organisation's lists beside the tables, in place of older ones."""
