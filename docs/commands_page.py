@@ -24,7 +24,7 @@ def options(verb: str) -> list[tuple[str, str, str]]:
     arguments = app[verb].assemble_argument_collection(parse_docstring=True)
     shown = [each for each in arguments if each.names != ("*",)]
     shown.sort(key=lambda each: not _is_own(verb, each))
-    return [(_typed(each), each.parameter.help or "", _default(each)) for each in shown]
+    return [(_typed(each), _told(each), _default(each)) for each in shown]
 
 
 def _verb(name: str) -> str:
@@ -48,6 +48,11 @@ def _typed(argument: Any) -> str:
     names = ", ".join(f"`{name}`" for name in argument.names)
     takes = " or ".join(f"`{each}`" for each in _choices(argument.hint))
     return f"{names} {takes}".strip()
+
+
+def _told(argument: Any) -> str:
+    """What it means, on one line: a row of a table is one."""
+    return " ".join((argument.parameter.help or "").split())
 
 
 def _choices(hint: Any) -> Iterator[str]:

@@ -43,6 +43,10 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     """One file of a table."""
     if path.suffix == ".csv":
         return comma_separated(path)
+    if path.suffix == ".jsonl":
+        return [
+            {"conversation_id": each.get("conversationId"), "record": each} for each in lines(path)
+        ]
     rows: list[dict[str, Any]] = pq.read_table(path, partitioning=None).to_pylist()
     return rows
 

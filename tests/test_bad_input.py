@@ -432,11 +432,22 @@ KEEPING = [
     Case("--to x.jsonl --drop ani", "one a line, untouched", {"to": "x.jsonl", "drop": "ani"}),
     Case("--to x.jsonl --format csv", "is not a folder", {"to": "x.jsonl", "format": "csv"}),
     Case("--to x.duckdb --format csv", "is not a folder", {"to": "x.duckdb", "format": "csv"}),
+    Case(
+        "--to out --format jsonl --drop ani",
+        "one a line, untouched",
+        {"to": "out", "format": "jsonl", "drop": "ani"},
+    ),
     Case("--to out --format avro", "avro"),
     Case(
         "--to out --format csv",
         "one folder has one format",
         {"to": "out", "format": "csv"},
+        there=fetched(),
+    ),
+    Case(
+        "--to out --format jsonl",
+        "one folder has one format",
+        {"to": "out", "format": "jsonl"},
         there=fetched(),
     ),
     Case(

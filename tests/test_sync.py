@@ -150,7 +150,7 @@ def test_only_changed_days_are_written(kind: Kind, tmp_path: Path) -> None:
         if path.exists() and path.stat().st_mtime_ns != changed
     }
     if files:
-        assert "day=2023-10-17 sessions" in written
+        assert f"day=2023-10-17 {kind.side}" in written
         assert "day=2023-10-16 sessions" not in written
 
 

@@ -122,8 +122,8 @@ class Cloud(Connection):
         """Fetch an interval into a destination; the same call after a crash finishes the job.
 
         `to` is a folder, `x.duckdb`, `x.jsonl` (`.gz`, `.zst`), or `-` for stdout; `format` is that
-        of a folder, `parquet` or `csv`; `refresh` also reads days that are final and here; `meter`
-        counts what was done so far. A short result is returned, not raised: look at
+        of a folder, `parquet`, `csv` or `jsonl`; `refresh` also reads days that are final and here;
+        `meter` counts what was done so far. A short result is returned, not raised: look at
         `Summary.coverage`. Times are in UTC, `seconds` in seconds.
 
         Raises `UsageError`, `ApiError`, and `DestinationError` where the destination cannot be
@@ -355,7 +355,7 @@ class Cloud(Connection):
             meter,
             self.organization,
             baseline,
-            directory if keywords.get("names", True) else None,
+            directory if keywords.get("names", True) and destination.has_tables else None,
             changes=changes,
         )
         return extraction.run()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.readback import database, lines, table
+from tests.readback import by_keys, database, lines, table
 
 from lastpage.files import Disk
 from lastpage.sinks.destination import Destination, Format
 from lastpage.sinks.sink import LineSink, Sink, TableReader, TableSink
+from lastpage.tables.schema import column
 
 Rows = list[dict[str, Any]]
 
@@ -43,6 +44,16 @@ class Kind:
         return self.read_table(folder / self.name, name)
 
     @property
+    def has_tables(self) -> bool:
+        """Whether tables can be chosen for it; else it has the API's own records."""
+        return Destination.parse(self.name, self.format).has_tables
+
+    @property
+    def side(self) -> str:
+        """A table beside the conversations."""
+        return "sessions" if self.has_tables else "broken"
+
+    @property
     def replaces(self) -> bool:
         return not Destination.parse(self.name, self.format).is_append_only
 
@@ -60,9 +71,33 @@ def conversations(path: Path, _table: str) -> Rows:
     ]
 
 
+def shredded(path: Path, name: str) -> Rows:
+    """What a folder of lines has, as the rows that a table of this name would have of it."""
+    files = (path / ("broken" if name == "broken" else "conversations")).glob("day=*/part.jsonl")
+    rows = (row for file in sorted(files) for record in lines(file) for row in _shred(record, name))
+    return by_keys(list(rows))
+
+
+def _shred(record: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    people = record.get("participants", ())
+    found = {
+        "participants": people,
+        "sessions": [session for each in people for session in each.get("sessions", ())],
+        "participant_attributes": [
+            {"name": name, "value": value}
+            for each in people
+            for name, value in each.get("attributes", {}).items()
+        ],
+    }
+    for each in found.get(name, [record]):
+        columns = {column(field): value for field, value in each.items()}
+        yield {"conversation_id": record.get("conversationId", ""), **columns}
+
+
 SINKS: dict[str, Kind] = {
     "parquet": Kind("out", table, "parquet"),
     "csv": Kind("out", table, "csv"),
+    "lines": Kind("out", shredded, "jsonl"),
     "duckdb": Kind("x.duckdb", lambda path, name: database(path).get(name, [])),
     "jsonl": Kind("x.jsonl", conversations),
     "gz": Kind("x.jsonl.gz", conversations),

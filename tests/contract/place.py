@@ -45,14 +45,17 @@ class Place:
         options = {key: more.pop(key) for key in ("transport", "disk") if key in more}
         asked = {"format": self.kind.format, "names": False, **more}
         if self.kind.replaces:
-            asked.setdefault("tables", ["sessions"])
+            if self.kind.has_tables:
+                asked.setdefault("tables", ["sessions"])
             # What is final and here is read again, to see what becomes of it.
             asked.setdefault("refresh", True)
         return self.made.cloud(**options).fetch(span, self.path, **asked)
 
     def sync(self, **more: Any) -> Summary:
         options = {key: more.pop(key) for key in ("transport", "disk") if key in more}
-        asked = {"format": self.kind.format, "names": False, "tables": ["sessions"], **more}
+        asked = {"format": self.kind.format, "names": False, **more}
+        if self.kind.has_tables:
+            asked.setdefault("tables", ["sessions"])
         return self.made.cloud(**options).sync(self.path, **asked)
 
     def ids(self, name: str = "conversations") -> set[str]:

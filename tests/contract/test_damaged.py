@@ -38,13 +38,14 @@ def run_sql(place: Place, statement: str) -> None:
 def lose_table(place: Place) -> None:
     """The file of a table is gone; in a database the table is."""
     if place.path.is_dir():
-        shutil.rmtree(place.path / "sessions" / "day=2023-10-10")
+        shutil.rmtree(place.path / place.kind.side / "day=2023-10-10")
     else:
         run_sql(place, "drop table sessions")
 
 
-def lose_rows(place: Place, table: str = "sessions") -> None:
+def lose_rows(place: Place, table: str = "") -> None:
     """Half of the rows of a table are gone."""
+    table = table or ("sessions" if place.kind.has_tables else "conversations")
     if not place.path.is_dir():
         half = f"(select conversation_id from conversations order by all limit {len(TALKS) // 2})"
         run_sql(place, f"delete from {table} where conversation_id in {half}")
@@ -53,6 +54,9 @@ def lose_rows(place: Place, table: str = "sessions") -> None:
     if path.suffix == ".csv":
         header, *lines = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(b"".join([header, *lines[: len(lines) // 2]]))
+    elif path.suffix == ".jsonl":
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[len(lines) // 2 :]))
     else:
         rows, kept = pq.read_table(path, partitioning=None), pq.read_metadata(path).metadata or {}
         with pq.ParquetWriter(path, rows.schema) as file:

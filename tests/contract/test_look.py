@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.test_sinks import AS_OF, DAY, FEW, US, hours, opened, put, record
@@ -32,7 +33,7 @@ from lastpage.sinks.sink import TableReader
 SPAN = "2023-10-10/2023-10-12"
 SAME = {"2023-10-10": "same", "2023-10-11": "same"}
 TABLES = [name for name, kind in SINKS.items() if kind.replaces]
-FOLDERS = ["parquet", "csv"]
+FOLDERS = ["parquet", "csv", "lines"]
 #: Where an identifier of a record is, that its tables have in common: its tag.
 TAGS = {"conversations": "external_tag", "sessions": "session_id"}
 
@@ -145,7 +146,15 @@ class Watching:
 
 
 def tags(sink: TableReader, table: str) -> set[str]:
-    return {tag for part in sink.read(table, DAY) for tag in part.column(TAGS[table]).to_pylist()}
+    parts = sink.read(table, DAY)
+    return {tag for part in parts for tag in _tags(part, TAGS[table])}
+
+
+def _tags(part: pa.Table, column: str) -> Iterable[str]:
+    if "record" in part.column_names:
+        yield from (json.loads(line)["externalTag"] for line in part.column("record").to_pylist())
+    else:
+        yield from part.column(column).to_pylist()
 
 
 @pytest.mark.invariant("Destinations")

@@ -93,7 +93,7 @@ def test_the_only_row_of_a_day(kind: Kind, tmp_path: Path) -> None:
 def test_a_day_that_is_damaged(kind: Kind, tmp_path: Path, days: int) -> None:
     """A row never leaves a day that is damaged otherwise than by its being written anew."""
     place = filled(kind, tmp_path, *TALKS, span=DAYS)
-    damage = place.path / "sessions" / "day=2023-10-10"
+    damage = place.path / kind.side / "day=2023-10-10"
     if kind.name.endswith("duckdb"):
         pytest.skip("only files are taken away")
     shutil.rmtree(damage)

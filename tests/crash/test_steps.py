@@ -22,6 +22,7 @@ FEW = {"tables": ["conversations", "sessions"]}
 PLACES: dict[str, dict[str, Any]] = {
     "out": FEW,
     "csv": FEW | {"format": "csv"},
+    "lines": {"format": "jsonl"},
     "out.duckdb": FEW,
     "out.jsonl": {},
     "out.jsonl.gz": {},
@@ -34,6 +35,7 @@ LANES: list[tuple[str, str, int]] = [
     ("out.jsonl", "cursor", 1),
     ("out", "cursor", EVERY),
     ("csv", "pages", EVERY),
+    ("lines", "pages", EVERY),
     ("out.duckdb", "pages", EVERY),
     ("out.jsonl.gz", "cursor", EVERY),
 ]

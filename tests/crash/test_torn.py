@@ -2,7 +2,7 @@
 
 The ledger may be copied later than the tables, and of a folder one table later than another. Whatever the steps between which they are
 copied, the same command leaves what a run that nothing disturbed leaves; or it refuses a file of lines that lacks its end, or a CSV
-file that lacks its record, and whoever does what the sentence says has all of it with the same command.
+file, or one of a folder of lines, that lacks its record, and whoever does what the sentence says has all of it with the same command.
 """
 
 import shutil
@@ -98,7 +98,7 @@ def gone_on_with(made: World, place: Path, wanted: Any, where: Any) -> None:
     try:
         fetch(made, place, Steps())
     except DestinationError as refused:
-        assert ".jsonl" in place.name or place.name == "csv", (where, refused)  # noqa: PT017
+        assert ".jsonl" in place.name or place.name in ("csv", "lines"), (where, refused)  # noqa: PT017
         do_as_told(refused)
         fetch(made, place, Steps())
     assert held(place) == wanted, where
@@ -125,8 +125,10 @@ def test_the_ledger_is_copied_later(tmp_path: Path, name: str, every: int) -> No
 
 @pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("every", [12, pytest.param(4, marks=pytest.mark.long)])
-@pytest.mark.parametrize("first", ["conversations", "sessions"])
-@pytest.mark.parametrize("name", ["out", "csv"])
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [*product(["out", "csv"], ["conversations", "sessions"]), ("lines", "conversations")],
+)
 def test_one_table_is_copied_before_another(
     tmp_path: Path, name: str, first: str, every: int
 ) -> None:

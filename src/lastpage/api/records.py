@@ -100,6 +100,11 @@ def read_head(raw: Raw) -> Head | None:
         return None
 
 
+def on_one_line(raw: Raw | bytes) -> bytes:
+    """A record's bytes without raw line breaks: in JSON these stand only between two values."""
+    return bytes(raw).translate(None, b"\r\n")
+
+
 def decode_record(raw: Raw) -> Any:
     """A record as Python has it.
 

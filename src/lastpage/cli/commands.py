@@ -76,7 +76,8 @@ def fetch(
     to
         A folder, x.duckdb, x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout.
     format
-        The format of a folder: parquet (the default) or csv. A folder that is there keeps its own.
+        The format of a folder: parquet (the default), csv, or jsonl, which is the API's own
+        records. A folder that is there keeps its own.
     refresh
         Read days that are final and here again, too.
     strict
@@ -124,7 +125,8 @@ def sync(
     to
         A folder, or x.duckdb.
     format
-        The format of a folder: parquet (the default) or csv. A folder that is there keeps its own.
+        The format of a folder: parquet (the default), csv, or jsonl, which is the API's own
+        records. A folder that is there keeps its own.
     since
         From when on: 2026-01-01, 2026-01, a date-time with a zone, or 90d. Needed the first time;
         later on, it is from what is held first.
@@ -240,7 +242,7 @@ def verify(
     dest
         What was given to fetch as --to.
     content
-        Read every day a second time and compare all tables, too; not for JSON lines.
+        Read every day a second time and compare all tables, too; not for x.jsonl.
     repair
         Read the days that are missing rows, changed or short again.
     json

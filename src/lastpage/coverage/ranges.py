@@ -216,8 +216,7 @@ def refuse_overlap(held: Iterable[Range], interval: Interval, destination: objec
     for version in held:
         if part := version.interval.clip(interval):
             raise UsageError(
-                f"{destination} has the conversations of {part} already, "
-                "and JSON lines cannot replace; "
-                "give another file, an interval that is not there yet, or a folder (Parquet), "
-                "which can"
+                f"{destination} has the conversations of {part} already, and JSON lines cannot "
+                "replace; give another file, or an interval that is not there yet; or keep a "
+                "folder current: lastpage sync --to FOLDER --format jsonl"
             )

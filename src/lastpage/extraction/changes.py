@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal, Self
 
-from lastpage.api.records import Raw, read_head
+from lastpage.api.records import Raw, on_one_line, read_head
 from lastpage.errors import UsageError
 from lastpage.extraction.comparing import Compared
 from lastpage.sinks.sink import Pages, explained
@@ -78,7 +78,7 @@ class Changes:
         name = json.dumps(text).encode()
         line = BEGINS + change.encode() + b'", "conversation_id": ' + name
         if raw is not None:
-            line += b', "record": ' + bytes(raw).translate(None, b"\r\n")
+            line += b', "record": ' + on_one_line(raw)
         with explained(Path(self._name)):
             self._out.write(line + b"}\n")
 

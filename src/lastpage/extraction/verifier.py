@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
+from lastpage.api.records import Raw, decode_record
 from lastpage.coverage.verification import (
     HeldDay,
     Proof,
@@ -46,7 +47,7 @@ from lastpage.query.interval import Interval
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, Sink, TableReader
-from lastpage.tables.schema import CONVERSATIONS, DIGEST, KEY, START, TABLES
+from lastpage.tables.schema import CONVERSATIONS, DIGEST, KEY, RECORD, START, TABLES
 from lastpage.tables.selection import HASH_KEY, Selection
 from lastpage.trace import log_event
 
@@ -178,8 +179,10 @@ class Verifier:
             for interval in intervals(
                 extract, [each for each in proofs if each.state not in ("kept", "damaged")]
             ):
-                columns = asdict(extract.selection)
-                self.fetch(interval, folder, query=extract.filters, names=False, **columns)
+                asked = {"query": extract.filters, "names": False, **asdict(extract.selection)}
+                if not self.destination.has_tables:
+                    asked["format"] = "jsonl"
+                self.fetch(interval, folder, **asked)
             return self._compared(Destination.parse(folder), extract, proofs)
 
     def _compared(
@@ -276,7 +279,15 @@ def _sorted(sink: TableReader, name: str, day: date) -> pa.Table | None:
         return None
     table = pa.concat_tables(parts).replace_schema_metadata()
     if name == CONVERSATIONS:
-        # It tells of the order of a record's fields, too, which means nothing.
+        # It tells of the order of a record's fields, too, which means nothing; as a line does.
         table = table.drop_columns([DIGEST])
+        if RECORD in table.column_names:
+            lines = pa.array(map(_ordered, table[RECORD].to_pylist()), pa.string())
+            table = table.drop_columns([RECORD]).append_column(RECORD, lines)
     keys = [each for each in table.column_names if each in (KEY, "name") or each.endswith("_no")]
     return table.sort_by([(key, "ascending") for key in keys]).combine_chunks()
+
+
+def _ordered(line: bytes) -> str:
+    """A record with its fields in order."""
+    return json.dumps(decode_record(Raw(line)), sort_keys=True)

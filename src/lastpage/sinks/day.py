@@ -36,7 +36,6 @@ from lastpage.coverage.ranges import Range, accepted, added, disproved, merged
 from lastpage.coverage.replacement import Ruling
 from lastpage.query.interval import Interval, minus
 from lastpage.sinks.sink import Pages, Unread, Written
-from lastpage.tables.build import Shredder
 from lastpage.tables.parse import ARROW, Tables
 from lastpage.tables.schema import CONVERSATIONS, END, KEY, START
 
@@ -77,7 +76,7 @@ class Change:
 
     before: Sequence[Range]
     ranges: Sequence[Range]
-    shredder: Shredder
+    shredder: Callable[[Sequence[Raw]], Tables]
     ruling: Ruling
     #: The parts of the new ranges that are written.
     parts: list[Interval] = field(init=False)
@@ -88,7 +87,7 @@ class Change:
     _unread: list[Unread] = field(default_factory=list)
     #: The starts of the rows that were added.
     _new: list[datetime] = field(default_factory=list)
-    _without_start: set[str] = field(default_factory=set)
+    _without_start: set[str | bytes] = field(default_factory=set)
     #: Whether all that comes is written.
     _is_whole: bool = field(init=False)
     #: Whether there may be rows outside of the written parts; the ids that came, if so.
@@ -135,8 +134,8 @@ class Change:
 
     def broken_stays(self, broken: pa.Table) -> pa.ChunkedArray:
         """Which records in `broken` stay; to be asked once all the rows have come."""
-        came = pa.array(sorted(self._without_start), pa.string())
-        came_again = pc.is_in(broken.column("record"), value_set=came)
+        records = broken.column("record")
+        came_again = pc.is_in(records, value_set=pa.array(self._without_start, records.type))
         without_start = pc.is_null(broken.column(START))
         return pc.if_else(without_start, pc.invert(came_again), self.stays(broken))
 

@@ -24,8 +24,8 @@ from lastpage.tables.selection import EVERYTHING, Selection
 if TYPE_CHECKING:  # what a sink needs is loaded when one is opened
     from lastpage.sinks.sink import Family, LineSink, Recording, Sink, TableReader, TableSink
 
-#: How the tables of a folder are files.
-Format = Literal["parquet", "csv"]
+#: How the days of a folder are files.
+Format = Literal["parquet", "csv", "jsonl"]
 #: The file in a state folder that is locked by the run which holds the destination.
 LOCK = "lock"
 
@@ -38,8 +38,9 @@ class Kind:
     shape: Literal["folder", "file", "stream"]
     #: How its name ends; of a folder, how the names of its files end.
     endings: tuple[str, ...]
-    #: Whether it keeps the contract of `TableSink` or of `LineSink`.
-    contract: Literal["tables", "lines"]
+    #: Whether it keeps the contract of `TableSink` (as tables, or as the API's own records, which
+    #: are one table to us) or of `LineSink`.
+    contract: Literal["tables", "records", "lines"]
     #: What has its doors, a `Family`, within this package.
     family: str
     #: What has the door to what it has recorded, where that is something else.
@@ -49,6 +50,7 @@ class Kind:
 SINKS = (
     Kind("parquet", "folder", (".parquet",), "tables", "formats:PARQUET", "recorded:PARQUET"),
     Kind("csv", "folder", (".csv",), "tables", "formats:CSV", "recorded:CSV"),
+    Kind("jsonl", "folder", (".jsonl",), "records", "lines:LINES", "recorded:LINES"),
     Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines"),
     Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB", "database:DatabaseFile"),
     Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout"),
@@ -115,21 +117,26 @@ class Destination:
         """Whether rows are appended to it and nothing in it is ever replaced."""
         return self.kind.contract == "lines"
 
+    @property
+    def has_tables(self) -> bool:
+        """Whether it gets tables, and not the API's own records, untouched."""
+        return self.kind.contract == "tables"
+
     def check(self, selection: Selection, *, refresh: bool = False) -> None:
         """Raise `UsageError` where a selection of tables and columns makes no sense here.
 
         Or where what is there is to be read again (`refresh`), and cannot be replaced.
         """
-        if self.is_append_only and selection not in (EVERYTHING, Selection(keep_raw=True)):
+        if not self.has_tables and selection not in (EVERYTHING, Selection(keep_raw=True)):
             raise UsageError(
                 f"{self.text} gets the API's own records, one a line, untouched; --tables, "
                 "--columns, --drop, --hash and --attributes are for destinations with tables, "
-                "such as a folder"
+                "such as a folder of Parquet"
             )
         if self.is_append_only and refresh:
             raise UsageError(
                 f"{self.text} gets JSON lines, and they cannot be replaced; leave out --refresh, "
-                "or give a folder (Parquet), which can"
+                "or give a folder, whose days can (with --format jsonl they are lines, too)"
             )
 
     def check_replaces(self, what: str) -> None:
@@ -137,7 +144,8 @@ class Destination:
         if self.is_append_only:
             raise UsageError(
                 f"{self.text} gets JSON lines, and they cannot be replaced, as {what} replaces "
-                "days; give a folder, such as --to conversations, or a file x.duckdb"
+                "days; give a folder (with --format jsonl it has a file of lines a day), or a file "
+                "x.duckdb"
             )
 
     @contextmanager

@@ -34,7 +34,7 @@ from lastpage.sinks.sink import (
     read_back,
 )
 from lastpage.sinks.staging import Staging
-from lastpage.tables.build import Shredder
+from lastpage.tables.build import Shredder, Shredding
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import Tables
 from lastpage.tables.schema import CONVERSATIONS, KEY
@@ -60,6 +60,9 @@ class FileFormat(Protocol):
 
     #: The file's name, and where the facts of a day stand that `describe` records.
     recorded: Recorded
+
+    def tables(self, chosen: Shredder) -> Shredding:
+        """What makes the tables that are files, where those of a selection were chosen."""
 
     def create(self, path: Path, schema: pa.Schema) -> Writer:
         """Begin a file."""
@@ -96,13 +99,14 @@ class Folder(RecordedFolder):
         sink = cls(folder, state, format_, Disk())
         sink._identify()
         if sink.known:
-            sink._shredder = Shredder.to_read(Selection.load(sink.known.selection))
+            chosen = Shredder.to_read(Selection.load(sink.known.selection))
+            sink._shredder = format_.tables(chosen)
         yield sink
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Refuse a folder of another organisation, other filters or another selection."""
         identity.check(self.known, self.folder)
-        self._identity, self._shredder = identity, shredder
+        self._identity, self._shredder = identity, self._format.tables(shredder)
 
     def changing(self) -> set[date]:
         """The days whose files are being moved into place."""

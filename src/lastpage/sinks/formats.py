@@ -1,4 +1,4 @@
-"""The formats of a folder's files.
+"""The formats of a folder's files that are tables; JSON lines are in `lines.py`.
 
               Parquet                                       CSV
     file      part.parquet, zstd                            part.csv, UTF-8, a header line
@@ -30,11 +30,12 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from lastpage.sinks import recorded
+from lastpage.sinks.beside import write_facts
 from lastpage.sinks.day import fitted
 from lastpage.sinks.folder import Folders
-from lastpage.sinks.intact import footprint
-from lastpage.sinks.recorded import METADATA_KEY, facts_file
-from lastpage.tables.schema import CONVERSATIONS, KEY
+from lastpage.sinks.recorded import METADATA_KEY
+from lastpage.tables.build import Shredder
+from lastpage.tables.schema import KEY
 
 #: Text of a CSV file that is parsed at once. A line that is longer makes it grow.
 BLOCK_BYTES = 8 * 1024**2
@@ -49,6 +50,9 @@ class Parquet:
     """Tables as Parquet files."""
 
     recorded = recorded.PARQUET
+
+    def tables(self, chosen: Shredder) -> Shredder:
+        return chosen
 
     def create(self, path: Path, schema: pa.Schema) -> ParquetWriter:
         return ParquetWriter(path, schema)
@@ -103,6 +107,9 @@ class Csv:
 
     recorded = recorded.CSV
 
+    def tables(self, chosen: Shredder) -> Shredder:
+        return chosen
+
     def create(self, path: Path, schema: pa.Schema) -> CsvWriter:
         return CsvWriter(path, schema)
 
@@ -147,11 +154,8 @@ class CsvWriter:
             self._file.write_table(pa.table(columns, schema=self._schema).combine_chunks())
 
     def describe(self, facts: dict[str, Any]) -> None:
-        # What stands beside a file can tell of it, too, once it is whole.
         self._file.close()
-        mine = facts["tables"][CONVERSATIONS]
-        mine |= footprint(self._path, mine["rows"])
-        facts_file(self._path).write_bytes(msgspec.json.encode(facts))
+        write_facts(self._path, facts)
 
     def __enter__(self) -> Self:
         return self

@@ -7,8 +7,7 @@ opened it is cut to the recorded length, so that half a range never stays. Each 
 member or a zstd frame of its own; readers take them for one stream. What was appended is never
 replaced. What went to stdout is gone, so stdout never resumes.
 
-A line has the bytes of the record as they came, without the raw line breaks: in JSON these stand
-only between two values.
+A line has the bytes of the record as they came, without the raw line breaks.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from typing import IO, Any, Self, cast
 import msgspec
 import zstandard
 
-from lastpage.api.records import Raw, read_head
+from lastpage.api.records import Raw, on_one_line, read_head
 from lastpage.coverage.ranges import Range, refuse_overlap
 from lastpage.errors import DamagedError, DestinationError, ForeignError, InUseError
 from lastpage.files import Disk, lock
@@ -326,7 +325,7 @@ def updated(ranges: Iterable[Range], new: Sequence[Range]) -> list[Range]:
 def lines(pages: Pages) -> Iterator[bytes]:
     """The lines of each page."""
     for page in pages:
-        yield b"".join(bytes(raw).translate(None, b"\r\n") + b"\n" for raw in page)
+        yield b"".join(on_one_line(raw) + b"\n" for raw in page)
 
 
 @contextmanager

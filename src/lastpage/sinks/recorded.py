@@ -3,8 +3,8 @@
     format    the facts of a day stand
     --------  ------------------------------------------------------------------------------
     Parquet   in the footer of the file of conversations, under the key `lastpage`
-    CSV       in `_lastpage.json` beside that file; names that begin with an underscore are
-              passed over by readers of folders
+    CSV and   in `_lastpage.json` beside that file; names that begin with an underscore are
+    lines     passed over by readers of folders
 
 A footer tells of every column of every row group, and three years have a thousand footers. So the
 facts are found in its bytes, where they stand as a text after their key: in Thrift's compact
@@ -43,7 +43,7 @@ KEY_IN_FOOTER = TEXT + bytes([len(METADATA_KEY)]) + METADATA_KEY + TEXT
 Version = tuple[int, int, int] | None
 #: How a Parquet file ends: the length of its footer, and this.
 PARQUET_END, END_BYTES = b"PAR1", 8
-#: The file of the facts beside a CSV file.
+#: The file of the facts beside a file of another format.
 FACTS_FILE = "_lastpage.json"
 
 
@@ -173,8 +173,8 @@ def parquet_facts(path: Path) -> bytes | None:
 
 
 def facts_file(path: Path) -> Path:
-    """The file beside a CSV file; while a change waits, the name of that has its folders in it."""
-    return path.with_name(path.name.removesuffix(CSV.file) + FACTS_FILE)
+    """The file beside a file; while a change waits, the name of that has its folders in it."""
+    return path.with_name(path.name.rpartition("part.")[0] + FACTS_FILE)
 
 
 def _footer(path: Path) -> bytes:
@@ -215,3 +215,4 @@ def _parsed_facts(path: Path) -> bytes | None:
 
 PARQUET = Recorded("part.parquet", lambda path: path, parquet_facts)
 CSV = Recorded("part.csv", facts_file, Path.read_bytes)
+LINES = Recorded("part.jsonl", facts_file, Path.read_bytes)

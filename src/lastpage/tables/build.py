@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Protocol, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lastpage.api.records import Raw, read_head
+from lastpage.api.records import Raw, on_one_line, read_head
 from lastpage.errors import UsageError
 from lastpage.ledger.ids import DIGEST_BYTES, digest
 from lastpage.tables.derived import FROM, NO_NAMES, Names, overview, pivoted
@@ -32,6 +32,17 @@ from lastpage.tables.selection import EVERYTHING, HASH_KEY, PIVOT, Selection, at
 
 #: A key that is shorter can be guessed.
 KEY_CHARS_MIN = 16
+
+
+class Shredding(Protocol):
+    """What makes tables of pages."""
+
+    @property
+    def schemas(self) -> Mapping[str, pa.Schema]:
+        """The tables, `conversations` first, as Arrow schemas."""
+
+    def __call__(self, page: Sequence[Raw]) -> Tables:
+        """Every table of a page's records."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +104,14 @@ class Shredder:
         return {name: tables[name].select(schema.names) for name, schema in self.schemas.items()}
 
     def digest(self, raw: Raw) -> int | None:
-        """A number of 64 bits that is another one when anything in a record is.
+        """The digest of a record, as the destination has it.
 
         What was taken out of a record could be found by trying, with its digest and all the rest.
         So where something is, digests are keyed; and without a key there are none.
         """
         if not self.selection.is_private:
-            found = hashlib.blake2b(raw, digest_size=8)
-        elif self.key:
-            found = hashlib.blake2b(raw, digest_size=8, key=hashlib.blake2b(self.key).digest())
-        else:
-            return None
-        return int.from_bytes(found.digest(), "little", signed=True)
+            return record_digest(raw)
+        return record_digest(raw, hashlib.blake2b(self.key).digest()) if self.key else None
 
     def _with_digests(self, conversations: pa.Table, page: Sequence[Raw]) -> pa.Table:
         """The conversations of a page, each with the digest of its record."""
@@ -158,6 +165,12 @@ class Shredder:
     def _hash(self, text: str) -> str:
         key = hashlib.blake2b(self.key).digest()
         return hashlib.blake2b(text.encode(), key=key, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def record_digest(raw: Raw | bytes, key: bytes = b"") -> int:
+    """A number of 64 bits that is another one when anything in a record is, but line breaks."""
+    found = hashlib.blake2b(on_one_line(raw), digest_size=8, key=key)
+    return int.from_bytes(found.digest(), "little", signed=True)
 
 
 def _raw_table(page: Sequence[Raw], schema: pa.Schema) -> pa.Table:

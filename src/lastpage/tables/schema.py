@@ -42,6 +42,8 @@ CONVERSATIONS = "conversations"
 END = "conversation_end"
 #: The column of `conversations` that is another one whenever anything in the API's record is.
 DIGEST = "record_digest"
+#: The column that is a record as it came.
+RECORD = "record"
 
 
 def column(name: str) -> str:
@@ -228,9 +230,9 @@ CONVERSATION = Level(
 #: Values that are in their tables otherwise than they came (`tables/oddities.py`).
 ODDITIES: Columns = {KEY: "str", START: "time", "path": "str", "value": "str"}
 #: Records that could not be read, as they came.
-BROKEN: Columns = {KEY: "str", START: "time", "error": "str", "record": "str"}
+BROKEN: Columns = {KEY: "str", START: "time", "error": "str", RECORD: "str"}
 #: Every record as it came, for those who want to keep it.
-RAW: Columns = {KEY: "str", START: "time", "record": "str"}
+RAW: Columns = {KEY: "str", START: "time", RECORD: "str"}
 #: The tables that the record itself gives, by name; `conversations` first.
 TABLES: dict[str, Columns] = {
     **dict(CONVERSATION.tables()),
