@@ -48,8 +48,8 @@ sdk: $(READY) ## the official SDKs against the sandbox: Python's, and JavaScript
 	  echo "the JavaScript SDK could not be installed; its tests are skipped"; fi
 	@$(BIN)/python -m pytest tests/sdk -rs
 
-sim: $(READY) ## seeds of the simulation: make sim SEED=1 RUNS=500
-	@$(BIN)/python -m tests.simulation $(SEED) $(RUNS)
+sim: $(READY) ## seeds of the simulation: make sim SEED=1 RUNS=500; of a year that is synced: OF=daily, hourly, quarter-hourly
+	@$(BIN)/python -m tests.simulation $(SEED) $(RUNS) $(OF)
 
 lint: $(READY) ## style, types, structure
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -1,6 +1,6 @@
 """`make bench`: all benchmarks, one after the other."""
 
-from benchmarks import crowd, path, sandbox, speed, stages, startup
+from benchmarks import checkpoints, crowd, path, sandbox, speed, stages, startup
 
 path.main()
 startup.main()
@@ -8,3 +8,4 @@ speed.main()
 stages.main()
 sandbox.main()
 crowd.main()
+checkpoints.main()
