@@ -194,6 +194,11 @@ ZONES = [
     Case(None, "not a time zone", {"tz": 2}),
 ]
 OPTIONS = [
+    Case(
+        "--to x.jsonl --accept-removals",
+        "leave out --accept-removals",
+        {"to": "x.jsonl", "accept_removals": True},
+    ),
     Case("--to x.jsonl --refresh", "leave out --refresh", {"to": "x.jsonl", "refresh": True}),
     Case("--media voise", "did you mean voice", {"media": "voise"}),
     Case("--media voice,chat", "--media 'voice,chat' is not known", {"media": "voice,chat"}),

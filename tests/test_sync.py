@@ -20,6 +20,8 @@ from tests.inprocess import NOW, World, talk, world
 
 START = datetime(2023, 10, 16, tzinfo=UTC)
 DAY = timedelta(days=1)
+#: A midnight within a whole week of these.
+LATER = round((START + 8 * DAY).timestamp() * 1000)
 TABLES = [kind for kind in SINKS.values() if kind.replaces]
 
 
@@ -152,6 +154,29 @@ def test_only_changed_days_are_written(kind: Kind, tmp_path: Path) -> None:
     if files:
         assert f"day=2023-10-17 {kind.side}" in written
         assert "day=2023-10-16 sessions" not in written
+
+
+@pytest.mark.invariant("Staying current")
+def test_too_many_that_are_gone(kind: Kind, tmp_path: Path) -> None:
+    """A day of which too many do not come is read again once a day, and says so, until it is accepted."""
+    made = world(per_day=0)
+    talks = [talk(number, START + number * timedelta(hours=1)) for number in range(400)]
+    made.sandbox.world.add(*talks)
+    place = Place(made, kind, tmp_path)
+    made.clock.sleep(40 * DAY.total_seconds())
+    assert place.sync(since=START, settle=()).coverage == "complete"
+    first = next(number for number, each in enumerate(talks) if each.start_ms >= LATER)
+    made.sandbox.world.remove(*(each.id for each in talks[first : first + 13]))
+    told = []
+    for sweep, hours in ((9, 1), (0, 22), (0, 2), (0, 1), (0, 0)):
+        told.append(place.sync(settle=(), sweep=sweep).coverage)
+        made.clock.sleep(hours * 3600)
+    assert told == ["short", "complete", "complete", "short", "complete"]
+    assert place.has(*talks)
+    summary = place.sync(settle=(), accept_removals=True)
+    assert (summary.coverage, summary.removed) == ("complete", 13)
+    assert place.has(*talks[:first], *talks[first + 13 :])
+    assert not noted(place.sync(settle=()), "changed")
 
 
 @pytest.mark.invariant("Staying current")

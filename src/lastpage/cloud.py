@@ -14,7 +14,7 @@ doctor takes to run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
@@ -49,7 +49,6 @@ from lastpage.tables.selection import EVERYTHING, Selection
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lastpage.extraction.changes import Changes
     from lastpage.extraction.choosing import Goal
     from lastpage.extraction.run import Fetching
     from lastpage.extraction.summary import Summary
@@ -116,6 +115,7 @@ class Cloud(Connection):
         *,
         format: Format | None = None,  # noqa: A002 - the option's name
         refresh: bool = False,
+        accept_removals: bool = False,
         meter: Meter | None = None,
         **keywords: Unpack[Wanted],
     ) -> Summary:
@@ -123,8 +123,10 @@ class Cloud(Connection):
 
         `to` is a folder, `x.duckdb`, `x.jsonl` (`.gz`, `.zst`), or `-` for stdout; `format` is that
         of a folder, `parquet`, `csv` or `jsonl`; `refresh` also reads days that are final and here;
-        `meter` counts what was done so far. A short result is returned, not raised: look at
-        `Summary.coverage`. Times are in UTC, `seconds` in seconds.
+        `accept_removals` lets conversations leave that do not exist by id any more, also where
+        these are so many of a day that they would all stay; `meter` counts what was done so far. A
+        short result is returned, not raised: look at `Summary.coverage`. Times are in UTC,
+        `seconds` in seconds.
 
         Raises `UsageError`, `ApiError`, and `DestinationError` where the destination cannot be
         written (`InUseError`: another run holds it).
@@ -140,7 +142,15 @@ class Cloud(Connection):
             return Fetch(query.interval, keywords.get("paginate", "auto"), refresh)
 
         destination = Destination.parse(os.fspath(to), format)
-        return self._extract(interval, goal, destination, keywords, meter, refresh=refresh)
+        return self._extract(
+            interval,
+            goal,
+            destination,
+            keywords,
+            meter,
+            refresh=refresh,
+            accept_removals=accept_removals,
+        )
 
     def sync(
         self,
@@ -149,6 +159,7 @@ class Cloud(Connection):
         since: Since = None,
         settle: Sequence[int] = (3, 7, 30),
         sweep: int = 0,
+        accept_removals: bool = False,
         changes: str | os.PathLike[str] | None = None,
         format: Format | None = None,  # noqa: A002 - the option's name
         meter: Meter | None = None,
@@ -160,7 +171,8 @@ class Cloud(Connection):
         "90d"; without it, from what is held first. New hours are read by page numbers; a day once
         by job when the watermark has passed it, and again `settle` days after its end, or when
         conversations have ended that were open. `sweep` requests a run may be spent on counts of
-        the weeks that were longest unchecked. It goes on after a crash, and after a month.
+        the weeks that were longest unchecked. `accept_removals` is as for `fetch`, and reads the
+        days again of which that is known. It goes on after a crash, and after a month.
         `changes` is a file to which is appended what was found to be otherwise, a JSON object a
         line (docs/nightly.md); "-" is stdout.
 
@@ -179,6 +191,7 @@ class Cloud(Connection):
             since_from(since, keywords.get("tz", "UTC")),
             settle_from(settle),
             not_negative("a number of requests (sweep)", sweep),
+            accept_removals,
         )
         destination = Destination.parse(os.fspath(to), format)
         destination.check_replaces("a sync")
@@ -188,7 +201,15 @@ class Cloud(Connection):
             )
         with Changes.open(os.fspath(changes)) if changes else nullcontext() as told:
             # The interval follows from what is held.
-            return self._extract("24h", lambda _: goal, destination, keywords, meter, changes=told)
+            return self._extract(
+                "24h",
+                lambda _: goal,
+                destination,
+                keywords,
+                meter,
+                accept_removals=accept_removals,
+                changes=told,
+            )
 
     def verify(
         self,
@@ -324,41 +345,6 @@ class Cloud(Connection):
             LOG.warning(
                 "%d conversations could not be read into tables; see the table broken", broken
             )
-
-    def _extract(
-        self,
-        interval: When,
-        goal: Callable[[Query], Goal],
-        destination: Destination,
-        keywords: Wanted,
-        meter: Meter | None,
-        *,
-        refresh: bool = False,
-        changes: Changes | None = None,
-    ) -> Summary:
-        """What is wanted of a query into a destination; what can be refused is, before it asks."""
-        from lastpage.extraction.delivery import Extraction
-        from lastpage.extraction.summary import Baseline
-
-        selection = selection_from(keywords)
-        destination.check(selection or EVERYTHING, refresh=refresh)
-        baseline, directory = Baseline.of(self.client), Directory(self.client)
-        query = self._query(interval, keywords, directory, meter := meter or Meter())
-        extraction = Extraction(
-            query,
-            self._options(keywords),
-            destination,
-            selection,
-            goal(query),
-            self.client,
-            self._disk,
-            meter,
-            self.organization,
-            baseline,
-            directory if keywords.get("names", True) and destination.has_tables else None,
-            changes=changes,
-        )
-        return extraction.run()
 
     def _reading(
         self,

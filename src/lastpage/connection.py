@@ -1,14 +1,15 @@
 """An organisation behind one OAuth client, before any verb: what each verb of `Cloud` begins with.
 
 credentials, environment ─▶ one client: a token, connections, a pace
-keywords                 ─▶ a query, and how to fetch it
+keywords                 ─▶ a query, and how to fetch it ─▶ into a destination
 """
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from lastpage.api.auth import auth_of
@@ -20,7 +21,7 @@ from lastpage.api.pace import Pace
 from lastpage.api.transport import Urllib3Transport
 from lastpage.clock import Clock, RealClock
 from lastpage.files import Disk
-from lastpage.keywords import Asked, When, at_least_one, query_from
+from lastpage.keywords import Asked, Wanted, When, at_least_one, query_from, selection_from
 from lastpage.progress import Meter, tell
 from lastpage.query.environment import (
     Credentials,
@@ -31,9 +32,14 @@ from lastpage.query.environment import (
     parse_environment,
 )
 from lastpage.query.query import Query
+from lastpage.sinks.destination import Destination
+from lastpage.tables.selection import EVERYTHING
 
 if TYPE_CHECKING:
+    from lastpage.extraction.changes import Changes
+    from lastpage.extraction.choosing import Goal
     from lastpage.extraction.run import Options
+    from lastpage.extraction.summary import Summary
 
 
 class Connection:
@@ -98,6 +104,42 @@ class Connection:
         query = query_from(interval, keywords, directory)
         tell((self._doubt, *query.notes), meter)
         return query
+
+    def _extract(
+        self,
+        interval: When,
+        goal: Callable[[Query], Goal],
+        destination: Destination,
+        keywords: Wanted,
+        meter: Meter | None,
+        *,
+        refresh: bool = False,
+        accept_removals: bool = False,
+        changes: Changes | None = None,
+    ) -> Summary:
+        """What is wanted of a query into a destination; what can be refused is, before it asks."""
+        from lastpage.extraction.delivery import Extraction
+        from lastpage.extraction.summary import Baseline
+
+        selection = selection_from(keywords)
+        destination.check(selection or EVERYTHING, refresh=refresh, accept_removals=accept_removals)
+        baseline, directory = Baseline.of(self.client), Directory(self.client)
+        query = self._query(interval, keywords, directory, meter := meter or Meter())
+        extraction = Extraction(
+            query,
+            replace(self._options(keywords), accept_removals=accept_removals),
+            destination,
+            selection,
+            goal(query),
+            self.client,
+            self._disk,
+            meter,
+            self.organization,
+            baseline,
+            directory if keywords.get("names", True) and destination.has_tables else None,
+            changes=changes,
+        )
+        return extraction.run()
 
 
 def _environment_of(

@@ -36,10 +36,13 @@ def fetch(
     *,
     format: Format | None = None,  # noqa: A002 - the option's name
     refresh: bool = False,
+    accept_removals: bool = False,
     **keywords: Unpack[Wanted],
 ) -> Summary:
     """`Cloud.from_env().fetch(…)`: an interval into a destination; it goes on after a crash."""
-    return Cloud.from_env().fetch(interval, to, format=format, refresh=refresh, **keywords)
+    return Cloud.from_env().fetch(
+        interval, to, format=format, refresh=refresh, accept_removals=accept_removals, **keywords
+    )
 
 
 def sync(
@@ -48,13 +51,21 @@ def sync(
     since: Since = None,
     settle: Sequence[int] = (3, 7, 30),
     sweep: int = 0,
+    accept_removals: bool = False,
     changes: str | os.PathLike[str] | None = None,
     format: Format | None = None,  # noqa: A002 - the option's name
     **keywords: Unpack[Wanted],
 ) -> Summary:
     """`Cloud.from_env().sync(…)`: keep a destination what the API would answer."""
     return Cloud.from_env().sync(
-        to, since=since, settle=settle, sweep=sweep, changes=changes, format=format, **keywords
+        to,
+        since=since,
+        settle=settle,
+        sweep=sweep,
+        accept_removals=accept_removals,
+        changes=changes,
+        format=format,
+        **keywords,
     )
 
 

@@ -266,7 +266,9 @@ def test_too_many_at_once(kind: Kind, tmp_path: Path, there: int, gone: int) -> 
         assert f"{gone} of the {rows} conversations" in notes(summary)
         assert all(word in notes(summary) for word in ("role", "divisions", "retention"))
         assert place.has(*TALKS[:there], *new)
+    assert "--accept-removals" in notes(summary)
     assert place.made.sandbox.counters["details.ids"] == 0
+    assert place.made.sandbox.counters["details.one"] == 0
     (after,) = place.ranges()
     assert (after.coverage, after.finality) == ("complete", "provisional")
     assert after.as_of == before.as_of
@@ -297,6 +299,38 @@ def test_half_of_two(kind: Kind, tmp_path: Path) -> None:
     place.made.clock.sleep(3600)
     place.fetch()
     assert place.has(TWO)
+
+
+@pytest.mark.invariant("Destinations")
+@pytest.mark.parametrize("gone", [11, 38])
+def test_removals_that_are_accepted(
+    kind: Kind, tmp_path: Path, gone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person who has looked lets them leave: each is asked for by id, what exists stays, what does not leaves at once."""
+    monkeypatch.setattr("lastpage.extraction.findings.ASKED_MAX", 2)
+    place = filled(kind, tmp_path, *TALKS)
+    place.made.sandbox.world.remove(*(each.id for each in TALKS[:gone]))
+    assert place.fetch().coverage == "short"
+    assert place.has(*TALKS)
+    hiding = Hiding(place.made.sandbox, TALKS[38:])
+    summary = place.fetch(accept_removals=True, transport=hiding)
+    assert any("going on with the unfinished run" in note for note in summary.notes)
+    assert summary.coverage == "complete"
+    assert summary.removed == gone
+    assert f"{gone} conversations of 2023-10-10 leave" in notes(summary)
+    assert "2 conversations of 2023-10-10 did not come again, and stay" in notes(summary)
+    assert place.has(*TALKS[gone:])
+    assert place.facts() == [("complete", "provisional", 40 - gone)]
+    assert place.fetch().coverage == "complete"
+    assert place.facts() == [("complete", "final", 40 - gone)]
+
+
+def test_removals_that_are_few(kind: Kind, tmp_path: Path) -> None:
+    """What is accepted is only that they are many: a few leave as they do without it."""
+    place = filled(kind, tmp_path, *TALKS)
+    place.made.sandbox.world.remove(ONE.id)
+    place.fetch(accept_removals=True)
+    assert place.has(*TALKS)
 
 
 @pytest.mark.parametrize("rows", [100_000, 50], ids=["one job", "two jobs"])

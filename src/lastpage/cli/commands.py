@@ -66,6 +66,7 @@ def fetch(
     to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
     format: Format | None = None,  # noqa: A002 - the option's name
     refresh: Flag = False,
+    accept_removals: Flag = False,
     strict: bool = False,
     json: Flag = False,
 ) -> int:
@@ -80,6 +81,8 @@ def fetch(
         records. A folder that is there keeps its own.
     refresh
         Read days that are final and here again, too.
+    accept_removals
+        Let conversations leave that do not exist any more, also where these are too many of a day.
     strict
         Exit with 3 when completeness could not be proved, too.
     json
@@ -95,6 +98,7 @@ def fetch(
             to,
             format=format,
             refresh=refresh,
+            accept_removals=accept_removals,
             meter=meter,
             **keywords,
             **selection.keywords(),
@@ -114,6 +118,7 @@ def sync(
     since: str | None = None,
     settle: Annotated[tuple[int, ...], Parameter(converter=days, n_tokens=1)] = (3, 7, 30),
     sweep: Annotated[int, Parameter(converter=whole_number)] = 0,
+    accept_removals: Flag = False,
     changes: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     strict: bool = False,
     json: Flag = False,
@@ -135,6 +140,8 @@ def sync(
     sweep
         Requests that may be spent on counts of the weeks longest unchecked; weeks that differ are
         read again.
+    accept_removals
+        Let conversations leave that do not exist any more, also where these are too many of a day.
     changes
         A file to which new, changed and closed records are appended, and what was removed, as JSON
         lines; - for stdout, and then the summary goes to stderr.
@@ -153,6 +160,7 @@ def sync(
             since=since,
             settle=settle,
             sweep=sweep,
+            accept_removals=accept_removals,
             changes=changes,
             format=format,
             meter=meter,

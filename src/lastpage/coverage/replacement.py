@@ -10,6 +10,8 @@ come again, in the hours of a day that are written:
     more than half of the day's rows             all stay, and none is asked for; the reading
                                                  counts as `short`: exit code 3
     more than 10, and more than 1 % of the day   the same
+    so many, but removals are accepted           each is asked for by its id, however many they are,
+                                                 and once is enough
     fewer                                        each is asked for by its id
 
     the API answers                              finding     then the row
@@ -44,6 +46,9 @@ tables, or not at all:
     than it had, beyond the counts' error
     a job had brought attributes, and this reading has none
     else                                                    it is written anew
+
+Removals are accepted by `--accept-removals`, by a person who has looked. Then what exists stays as
+it does elsewhere, and what is `gone` or `unmatched` leaves at once.
 
 Half and 1 %: rows are deleted one by one, or because one person asked for it; what takes more of a
 day at once is a role, a division or a retention, and to ask for thousands of ids would only confirm

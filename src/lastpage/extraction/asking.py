@@ -10,6 +10,8 @@
                                                first                       with fewer
     nothing; rows of a day seemed to be gone   -                           `changed`: their day,
     an hour ago, and stayed                                                since they may leave
+    nothing; too many rows of a day were gone  once a day, and whenever    `changed`: that day
+    (`spared.py`)                              removals are accepted
 
 By id is a question, never a row: what it answers has no participant attributes. When something was
 asked last is remembered in the ledger; to lose that costs the question once more.
@@ -25,6 +27,7 @@ from datetime import date, datetime
 from lastpage.coverage.lookup import IDS_MAX, ends_by_id
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.replacement import APART_S
+from lastpage.extraction import spared
 from lastpage.extraction.choosing import There
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import PROBE_DAYS_MAX, look_ahead
@@ -49,13 +52,14 @@ class Asking:
     jobs: datetime
     due: Collection[date]
 
-    def changed(self, sweep: int) -> frozenset[date]:
+    def changed(self, sweep: int, *, accept_removals: bool = False) -> frozenset[date]:
         """Days of which other numbers are counted, with at most so many requests; or that are in
         doubt.
         """
-        since = self.planner.client.server_now() - APART_S
-        doubtful = self.there.ledger.days_with_absences(since) & self._settled.keys()
-        return doubtful | self._counted_otherwise(sweep)
+        ledger, now = self.there.ledger, self.planner.client.server_now()
+        doubtful = ledger.days_with_absences(now - APART_S)
+        doubtful |= spared.to_read(ledger, now, accepted=accept_removals)
+        return (doubtful & self._settled.keys()) | self._counted_otherwise(sweep)
 
     def ended(self) -> dict[date, datetime]:
         """Of days with open conversations, when the last one ended that jobs reach; else the first

@@ -78,8 +78,8 @@ class Decision:
             f"{place} has of {self.day} did not come again; "
             "so many are hardly gone one by one, so they all stay: check that the role of this "
             "OAuth client still reaches all divisions, and how long the organisation keeps "
-            "conversations (retention); if they are gone for good, fetch that day into another "
-            "destination"
+            "conversations (retention); if they are gone for good, fetch that day, or sync, with "
+            "--accept-removals"
         )
         self.staying = missing.starts
         self.ranges = [

@@ -19,6 +19,7 @@ from itertools import chain
 
 from lastpage.coverage.ranges import accepted, disproved
 from lastpage.coverage.replacement import Finding, Ruling, is_mass
+from lastpage.extraction import spared
 from lastpage.extraction.changes import Changes
 from lastpage.extraction.comparing import Compared, Differences, compared
 from lastpage.extraction.decision import LEAVE, STAY, Decision
@@ -85,6 +86,8 @@ class Replacing:
             else:
                 self._replace(coming, decision, found)
             keep_up(fetching.ledger, held, self.sink.held(day))
+        now = fetching.client.server_now()
+        spared.remember(fetching.ledger, day, now if decision.mass else None)
         if decision.absences != fetching.ledger.absences(day):
             fetching.ledger.remember_absences(day, decision.absences)
 

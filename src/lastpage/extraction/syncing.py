@@ -40,6 +40,8 @@ class Sync:
     settle: Sequence[int] = (3, 7, 30)
     #: Requests of a run that may be spent on counts of weeks.
     sweep: int = 0
+    #: Whether days of which too many rows were gone are read again now.
+    accept_removals: bool = False
 
     @property
     def name(self) -> str:
@@ -75,7 +77,8 @@ class Sync:
         asking = Asking(
             planner, there, wanted, jobs, {day for each in surely for day in _days(each)}
         )
-        policy = replace(policy, changed=asking.changed(self.sweep), open=asking.ended())
+        changed = asking.changed(self.sweep, accept_removals=self.accept_removals)
+        policy = replace(policy, changed=changed, open=asking.ended())
         found = due(there.held, wanted, until=horizon.until, jobs=jobs, policy=policy).due
         if found:
             planner.meter.note(_told(found), of_run=False)

@@ -122,10 +122,10 @@ class Destination:
         """Whether it gets tables, and not the API's own records, untouched."""
         return self.kind.contract == "tables"
 
-    def check(self, selection: Selection, *, refresh: bool = False) -> None:
+    def check(self, selection: Selection, **replacing: bool) -> None:
         """Raise `UsageError` where a selection of tables and columns makes no sense here.
 
-        Or where what is there is to be read again (`refresh`), and cannot be replaced.
+        Or where an option, by its name, is on that is about what is there, and cannot be replaced.
         """
         if not self.has_tables and selection not in (EVERYTHING, Selection(keep_raw=True)):
             raise UsageError(
@@ -133,11 +133,13 @@ class Destination:
                 "--columns, --drop, --hash and --attributes are for destinations with tables, "
                 "such as a folder of Parquet"
             )
-        if self.is_append_only and refresh:
-            raise UsageError(
-                f"{self.text} gets JSON lines, and they cannot be replaced; leave out --refresh, "
-                "or give a folder, whose days can (with --format jsonl they are lines, too)"
-            )
+        for name, is_on in replacing.items():
+            if self.is_append_only and is_on:
+                raise UsageError(
+                    f"{self.text} gets JSON lines, and they cannot be replaced; leave out "
+                    f"--{name.replace('_', '-')}, or give a folder, whose days can (with --format "
+                    "jsonl they are lines, too)"
+                )
 
     def check_replaces(self, what: str) -> None:
         """Raise `UsageError` where a command (`what`) needs days that can be replaced."""
