@@ -25,15 +25,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lastpage.api.records import Head, read_head
 from lastpage.coverage.ranges import Range, accepted, added, outcome
 from lastpage.extraction.rows import Group
 from lastpage.ledger.ids import digest
 from lastpage.sinks.sink import TableReader
-from lastpage.tables.build import Shredder
 from lastpage.tables.schema import CONVERSATIONS, DIGEST, END, KEY, START
+
+if TYPE_CHECKING:  # it loads Arrow, which lines do without
+    from lastpage.tables.build import Shredder
 
 Kind = Literal["new", "changed", "closed", "unchanged"]
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from lastpage.coverage.ranges import accepted, disproved
 from lastpage.coverage.replacement import Finding, Ruling, is_mass
@@ -31,7 +32,9 @@ from lastpage.extraction.rows import Group, Rows
 from lastpage.extraction.run import Fetching
 from lastpage.ledger.ids import digest
 from lastpage.sinks.sink import TableSink, Unread
-from lastpage.tables.build import Shredder
+
+if TYPE_CHECKING:  # it loads Arrow, which lines do without
+    from lastpage.tables.build import Shredder
 
 #: Records that could not be read are named one by one up to so many.
 UNREAD_NAMED_MAX = 10
