@@ -73,4 +73,5 @@ def _default(argument: Any) -> str:
         or default is False
         or default in ([], ())
     )
-    return "" if empty else f"`{default}`"
+    shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+    return "" if empty else f"`{shown}`"

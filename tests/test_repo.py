@@ -24,6 +24,8 @@ TEXTS = [
 ]
 #: Verbs that need no organisation have no use in Python.
 ONLY_TYPED = {"demo", "sandbox"}
+#: Verbs that need no organisation are functions, and no methods of one.
+ONLY_READS = {"status"}
 FILE_LINES_MAX, FUNCTION_LINES_MAX = 380, 60
 
 
@@ -84,6 +86,7 @@ def test_exported_names() -> None:
         "RejectedError",
         "ShortError",
         "Slice",
+        "Status",
         "Summary",
         "UnavailableError",
         "UsageError",
@@ -94,6 +97,7 @@ def test_exported_names() -> None:
         "fetch",
         "fetch_all",
         "plan",
+        "status",
         "sync",
         "verify",
     ]
@@ -113,7 +117,7 @@ def test_one_verb_two_doors() -> None:
     verbs = {name for name in app if not name.startswith("-")} - ONLY_TYPED
     for verb in verbs:
         assert callable(getattr(lastpage, verb))
-        assert callable(getattr(lastpage.Cloud, verb))
+        assert verb in ONLY_READS or callable(getattr(lastpage.Cloud, verb))
 
 
 def test_no_mocks_and_no_leftovers() -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lastpage.query.environment import Credentials, Environment
     from lastpage.query.interval import Interval
     from lastpage.reading import FetchedPage
+    from lastpage.standing import Status, status
     from lastpage.verbs import doctor, fetch, fetch_all, plan, sync, verify
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "RejectedError",
     "ShortError",
     "Slice",
+    "Status",
     "Summary",
     "UnavailableError",
     "UsageError",
@@ -67,6 +69,7 @@ __all__ = [
     "fetch",
     "fetch_all",
     "plan",
+    "status",
     "sync",
     "verify",
 ]
@@ -81,6 +84,7 @@ _MODULES = {
     "Finding": "checkup",
     "Interval": "query.interval",
     "Slice": "planning.slices",
+    **dict.fromkeys(("Status", "status"), "standing"),
     "Summary": "extraction.summary",
     "Verification": "coverage.verification",
 }

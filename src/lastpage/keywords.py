@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, TypedDict, get_args
 from unicodedata import category
 
@@ -20,13 +20,24 @@ from lastpage.api.names import Directory
 from lastpage.errors import UsageError
 from lastpage.planning.slices import Paginate
 from lastpage.query.environment import body_of
-from lastpage.query.interval import Interval, Relative, parse_interval, parse_since, zone
+from lastpage.query.interval import (
+    LONGEST,
+    SECOND,
+    Interval,
+    Relative,
+    parse_interval,
+    parse_length,
+    parse_since,
+    zone,
+)
 from lastpage.query.query import Query
 from lastpage.tables.selection import Selection
 
 When = str | Interval | Relative
 #: From when on; None where something else says it.
 Since = str | date | datetime | Relative | None
+#: A length of time: a text such as "26h" or "10m", a `timedelta`, or seconds.
+Length = str | timedelta | float
 #: The API keeps nothing for longer.
 SETTLE_DAYS_MAX = 3_650
 
@@ -152,6 +163,21 @@ def settle_from(days: Iterable[int]) -> tuple[int, ...]:
                 f"give whole numbers from 1 to {SETTLE_DAYS_MAX:,}, such as 3,7,30"
             )
     return tuple(sorted(set(found)))
+
+
+def length_from(what: str, length: Length | None) -> timedelta | None:
+    """A length of time that is not negative, or None. Raises `UsageError`."""
+    if length is None:
+        return None
+    if isinstance(length, str):
+        return parse_length(length)
+    seconds = length / SECOND if isinstance(length, timedelta) else length
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if is_number and 0 <= seconds <= LONGEST / SECOND:
+        return seconds * SECOND
+    raise UsageError(
+        f"{what} of {length!r} makes no sense; give a length such as '26h', a timedelta, or seconds"
+    )
 
 
 def not_negative(what: str, count: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.inprocess import world
 
 from lastpage_sandbox import Sandbox
 
@@ -24,6 +25,8 @@ POOL = "ARROW_DEFAULT_MEMORY_POOL"
 #: The allocator that Arrow would take by itself.
 USUAL = pa.supported_memory_backends()[0]
 HELP = frozenset({"cyclopts", "rich"})
+#: What it takes to read what a destination has recorded.
+NEEDED = {".duckdb": {"duckdb", "importlib.metadata"}, ".jsonl": {"zstandard"}}
 
 
 def imported(code: str) -> set[str]:
@@ -61,6 +64,16 @@ def test_verbs_without_tables(box: Sandbox, arguments: tuple[str, ...]) -> None:
     """A verb that makes no tables imports neither Arrow nor DuckDB, and none of the sandbox."""
     found = imported(command(*arguments))
     assert found.isdisjoint({"pyarrow", "arro3", "pandas", "duckdb", "lastpage_sandbox"})
+
+
+@pytest.mark.parametrize("name", ["x", "x.csv.d", "x.duckdb", "x.jsonl"])
+def test_status(name: str, tmp_path: Path) -> None:
+    """What a destination has recorded is read without Arrow, and without the network."""
+    place = tmp_path / name
+    form = "csv" if "csv" in name else None
+    world(per_day=5).cloud().fetch("2023-10-10", place, format=form, names=False)
+    found = imported(command("status", str(place)))
+    assert found <= HELP | {"msgspec", "isal"} | NEEDED.get(place.suffix, set())
 
 
 def test_the_version_both_ways(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -40,6 +40,10 @@ VERBS = {
         Compare what a destination has with what the API counts now, day by day; exit code 3 if
         days are missing rows, have changed or are short, and stay so; 7 if only nothing can be
         said of days that another run is writing. Writes nothing without --repair.""",
+    "status:status": """
+        Say how a destination stands: what is held, holes, the last run, what is due and when; exit
+        code 3 if it is stale or has holes. Reads only what the destination has recorded, sends
+        nothing.""",
     "commands:doctor": """
         Check environment, network, credentials, role, clock, watermark, retention, names and
         allowance; each is ok, or what to do.""",
@@ -60,7 +64,7 @@ app = App(
     help="Every Genesys Cloud conversation, to the last page.",
     help_epilogue=(
         "Exit codes: 0 done · 1 a fault of lastpage · 2 the request is wrong · "
-        "3 rows are missing (or unproven under --strict) · 4 credentials or role · "
+        "3 rows are missing (or unproven under --strict), or it is stale · 4 credentials or role · "
         "5 the API stayed unavailable · 6 the destination failed · 7 it is in use · 130 interrupted"
     ),
     help_format="plaintext",  # markdown would take as long as all the rest of a help text

@@ -26,7 +26,7 @@ from lastpage.cli.options import (
     IntervalText,
     RateOptions,
     SelectionOptions,
-    days,
+    Settle,
     whole_number,
 )
 from lastpage.cli.output import (
@@ -116,7 +116,7 @@ def sync(
     to: str = "conversations",
     format: Format | None = None,  # noqa: A002 - the option's name
     since: str | None = None,
-    settle: Annotated[tuple[int, ...], Parameter(converter=days, n_tokens=1)] = (3, 7, 30),
+    settle: Settle = (3, 7, 30),
     sweep: Annotated[int, Parameter(converter=whole_number)] = 0,
     accept_removals: Flag = False,
     changes: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,

@@ -36,7 +36,7 @@ def whole_number(_type: type, tokens: Sequence[Token]) -> int:
         raise ValueError(f"{text!r} is not a whole number.") from None
 
 
-def days(_type: type, tokens: Sequence[Token]) -> tuple[int, ...]:
+def _days(_type: type, tokens: Sequence[Token]) -> tuple[int, ...]:
     """Numbers of days with commas; `none` is none."""
     text = tokens[0].value
     try:
@@ -50,6 +50,15 @@ IntervalText = Annotated[
     Parameter(
         help="2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, "
         "or date-times with a zone."
+    ),
+]
+Settle = Annotated[
+    tuple[int, ...],
+    Parameter(
+        converter=_days,
+        n_tokens=1,
+        negative="",
+        show_default=lambda value: ",".join(map(str, value)),
     ),
 ]
 Words = Annotated[list[str], Parameter(negative="")]

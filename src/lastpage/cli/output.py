@@ -36,9 +36,10 @@ PRINT = Group("What to print", sort_key=4)
 #: A cell of a table or a part of a line: a text, or a text and its style.
 Cell = str | tuple[str, str]
 STYLES = {
-    **dict.fromkeys(("complete", "same", "ok"), "green"),
+    **dict.fromkeys(("complete", "same", "ok", "whole"), "green"),
     **dict.fromkeys(("unproven", "near", "hole", "writing", "warning"), "yellow"),
     **dict.fromkeys(("short", "missing", "changed", "damaged", "failed"), "bold red"),
+    **dict.fromkeys(("stale", "holes"), "bold red"),
     "kept": "dim",
 }
 MEANING = {

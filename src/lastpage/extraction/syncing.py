@@ -21,13 +21,11 @@ from lastpage.coverage.ranges import Range
 from lastpage.errors import UsageError
 from lastpage.extraction.asking import Asking
 from lastpage.extraction.choosing import Choice, There, joined
-from lastpage.planning.due import Due, Policy, due
+from lastpage.ledger.memory import KEPT_SINCE
+from lastpage.planning.due import Due, Policy, due, told
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Horizon, jobs_reach
 from lastpage.query.interval import Interval, Relative, floor_day, floor_minute, iso
-
-#: The name under which is remembered from when on the organisation still has everything.
-KEPT_SINCE = "kept_since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class Sync:
         policy = replace(policy, changed=changed, open=asking.ended())
         found = due(there.held, wanted, until=horizon.until, jobs=jobs, policy=policy).due
         if found:
-            planner.meter.note(_told(found), of_run=False)
+            planner.meter.note(f"due: {told(found)}", of_run=False)
         return Choice(wanted, horizon, joined(each.interval for each in found))
 
     def is_outgrown(self, planner: Planner, read: Interval) -> bool:  # noqa: ARG002
@@ -109,16 +107,3 @@ class Sync:
 
 def _days(part: Due) -> Iterable[date]:
     return (day for day, _ in part.interval.days())
-
-
-def _told(found: Sequence[Due]) -> str:
-    """What is due and why, as a sentence."""
-    reasons: dict[str, set[date]] = {}
-    for each in found:
-        reasons.setdefault(each.reason, set()).update(_days(each))
-    parts = []
-    for reason, days in reasons.items():
-        first, last = min(days), max(days)
-        span = f"{first}" if first == last else f"{len(days):,} days, {first} to {last}"
-        parts.append(f"{reason} ({span})")
-    return f"due: {'; '.join(parts)}"

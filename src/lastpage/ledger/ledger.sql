@@ -130,6 +130,9 @@ insert into meta (key, value) values (?, ?) on conflict (key) do update set valu
 -- name: any_run
 select 1 from run limit 1;
 
+-- name: last_run
+select * from run order by id desc limit 1;
+
 -- name: unfinished
 select * from run where asked = ? and ended is null order by id desc limit 1;
 

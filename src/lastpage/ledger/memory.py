@@ -21,6 +21,9 @@ from lastpage.errors import DestinationError
 from lastpage.ledger.database import Transactions
 from lastpage.ledger.records import Absence, Run
 
+#: The name of a fact: from when on the organisation still has everything.
+KEPT_SINCE = "kept_since"
+
 
 class Memory(Transactions):
     """The part of the ledger that runs leave to those after them."""

@@ -152,6 +152,19 @@ def due(
     return Outlook(_joined(now), _joined(later), min(undone, default=max(start, end)))
 
 
+def told(parts: Iterable[Due]) -> str:
+    """What is due and why, for a sentence: each reason with its days."""
+    reasons: dict[str, set[date]] = {}
+    for each in parts:
+        reasons.setdefault(each.reason, set()).update(day for day, _ in each.interval.days())
+    found = []
+    for reason, days in reasons.items():
+        first, last = min(days), max(days)
+        span = f"{first}" if first == last else f"{len(days):,} days, {first} to {last}"
+        found.append(f"{reason} ({span})")
+    return "; ".join(found)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rule:
     """A line of the table that may make a held range due: once `reach` is at `at`."""

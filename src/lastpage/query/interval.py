@@ -147,6 +147,8 @@ def from_unix(seconds: float) -> datetime:
 
 
 _RELATIVE = re.compile(r"([0-9]{1,18})([hd])")
+_LENGTH = re.compile(r"([0-9]{1,9})([smhd])")
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 #: Python reads more forms (week dates, dates without hyphens), but few people write them; here they
@@ -187,6 +189,15 @@ def parse_since(text: str, tz: tzinfo = UTC) -> datetime | Relative:
     if not EARLIEST <= since < LATEST:
         raise UsageError(f"nothing can be held since {text!r}; write a date as 2023-10-01")
     return since
+
+
+def parse_length(text: str) -> timedelta:
+    """Read a length of time, as people write it: 90s, 10m, 26h, 2d. Raises `UsageError`."""
+    match = _LENGTH.fullmatch(text.strip())
+    length = int(match[1]) * _UNITS[match[2]] if match else None
+    if length is None or length > LONGEST:
+        raise UsageError(f"{text!r} is no length of time; write 90s, 10m, 26h or 2d")
+    return length
 
 
 def zone(name: str | tzinfo) -> tzinfo:

@@ -86,7 +86,11 @@ class RecordedFolder:
 
     def _days(self) -> list[Path]:
         """The files of conversations, in the order of their days."""
-        return sorted((self.folder / CONVERSATIONS).glob(f"day=*/{self._recorded.file}"))
+        folder = self.folder / CONVERSATIONS
+        with read_back(folder, folder):  # `glob` passes over what may not be read
+            days = sorted(folder.iterdir()) if folder.exists() else []
+            paths = (day / self._recorded.file for day in days if day.name.startswith(DAY))
+            return [path for path in paths if path.exists()]
 
     def _ranges(self, path: Path) -> list[Range]:
         return [Range.from_record(record) for record in self._facts(path)["ranges"]]
