@@ -31,6 +31,7 @@ from lastpage.extraction.resuming import keep_up
 from lastpage.extraction.rows import Group, Rows
 from lastpage.extraction.run import Fetching
 from lastpage.ledger.ids import digest
+from lastpage.query.interval import from_unix, iso
 from lastpage.sinks.sink import TableSink, Unread
 
 if TYPE_CHECKING:  # it loads Arrow, which lines do without
@@ -132,11 +133,23 @@ class Replacing:
         moved = [text for text, why in decision.leaving.items() if why == "moved"]
         moved += chain.from_iterable(leaving.values())
         removed = [text for text, why in decision.leaving.items() if why != "moved"]
+        if removed:
+            self._drop_pages(decision.day)
         self.differences.moved += len(moved)
         self.differences.removed += len(removed)
         if self.changes:
             self.changes.gone("moved", moved)
             self.changes.gone("removed", removed)
+
+    def _drop_pages(self, day: date) -> None:
+        """Nothing of what is removed stays in the spool, where other commands left their runs."""
+        fetching = self.fetching
+        now = fetching.client.server_now()
+        for run in fetching.ledger.end_others(fetching.run, day, now):
+            fetching.meter.note(
+                f"the unfinished run of {iso(from_unix(run.began))} had pages of a day from which "
+                "conversations are removed; it has ended, and its command begins anew"
+            )
 
     def _note_unread(self, group: Group, records: Sequence[Unread]) -> None:
         """The tables could not take these records: a slice that lacks one is not proved whole.

@@ -125,6 +125,8 @@ def _set_aside(path: Path) -> Path:
 def _set_durable(db: sqlite3.Connection) -> None:
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
+    # Ids of conversations that were removed do not stay in pages that are free.
+    db.execute("pragma secure_delete = on")
 
 
 def _columns(db: sqlite3.Connection) -> set[str]:

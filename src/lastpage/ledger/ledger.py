@@ -150,6 +150,15 @@ class Ledger(Memory):
             for what in ("owned", "delivered", "sightings", "pages", "told"):
                 self._do(f"forget_{what}", run.id)
 
+    def end_others(self, run: Run, day: date, now: float) -> list[Run]:
+        """End the unfinished runs beside this one that have pages of a day, which are dropped."""
+        rows = self._all("others_with_pages", run.id, *_ends_of(day))
+        others = [Run.from_row(row) for row in rows]
+        for other in others:
+            self.finish(other, now, "short")
+            self._drop_pages(other, self.slices(other))
+        return others
+
     # Slices -----------------------------------------------------------------------------------
 
     def slices(self, run: Run) -> list[Planned]:
@@ -234,8 +243,7 @@ class Ledger(Memory):
 
     def written(self, day: date) -> list[tuple[int, Planned]]:
         """The slices with hours of a day that unfinished runs have written; first the runs' ids."""
-        ends = (datetime.combine(each, time(), UTC) for each in (day + timedelta(days=1), day))
-        rows = self._all("written", *map(iso, ends))
+        rows = self._all("written", *_ends_of(day))
         return [(row["run"], Planned.from_row(row)) for row in rows]
 
     def hold(self, run: int, planned: Planned, held: str) -> None:
@@ -359,3 +367,9 @@ class Ledger(Memory):
         for planned in slices:
             for row in self._all("attempts", run.id, planned.slice.number):
                 self.spool.drop(row["id"])
+
+
+def _ends_of(day: date) -> Iterator[str]:
+    """The end of a day, and its start, as text."""
+    midnights = (datetime.combine(each, time(), UTC) for each in (day + timedelta(days=1), day))
+    return map(iso, midnights)

@@ -145,6 +145,13 @@ update run set until = ?, watermark = ?, known = ? where id = ?;
 -- name: all_delivered
 select ids from delivered where run = ?;
 
+-- name: others_with_pages
+select * from run where ended is null and id != ? and exists (
+  select 1 from attempt join slice on slice.run = attempt.run and slice.number = attempt.slice
+  where slice.run = run.id and attempt.state != 'lost' and slice.state != 'committed'
+    and asked_start < ? and asked_stop > ?
+);
+
 -- name: end_run
 update run set ended = ?, coverage = ? where id = ?;
 
