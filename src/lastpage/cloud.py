@@ -30,6 +30,7 @@ from lastpage.coverage.verification import Verification
 from lastpage.errors import UsageError
 from lastpage.keywords import (
     Asked,
+    Length,
     Since,
     Wanted,
     When,
@@ -116,6 +117,7 @@ class Cloud(Connection):
         format: Format | None = None,  # noqa: A002 - the option's name
         refresh: bool = False,
         accept_removals: bool = False,
+        wait: Length | None = None,
         meter: Meter | None = None,
         **keywords: Unpack[Wanted],
     ) -> Summary:
@@ -124,9 +126,10 @@ class Cloud(Connection):
         `to` is a folder, `x.duckdb`, `x.jsonl` (`.gz`, `.zst`), or `-` for stdout; `format` is that
         of a folder, `parquet`, `csv` or `jsonl`; `refresh` also reads days that are final and here;
         `accept_removals` lets conversations leave that do not exist by id any more, also where
-        these are so many of a day that they would all stay; `meter` counts what was done so far. A
-        short result is returned, not raised: look at `Summary.coverage`. Times are in UTC,
-        `seconds` in seconds.
+        these are so many of a day that they would all stay; `wait` is how long to wait for another
+        run that has the destination, such as "10m", a `timedelta`, or seconds; `meter` counts what
+        was done so far. A short result is returned, not raised: look at `Summary.coverage`. Times
+        are in UTC, `seconds` in seconds.
 
         Raises `UsageError`, `ApiError`, and `DestinationError` where the destination cannot be
         written (`InUseError`: another run holds it).
@@ -150,6 +153,7 @@ class Cloud(Connection):
             meter,
             refresh=refresh,
             accept_removals=accept_removals,
+            wait=wait,
         )
 
     def sync(
@@ -161,6 +165,7 @@ class Cloud(Connection):
         sweep: int = 0,
         accept_removals: bool = False,
         changes: str | os.PathLike[str] | None = None,
+        wait: Length | None = None,
         format: Format | None = None,  # noqa: A002 - the option's name
         meter: Meter | None = None,
         **keywords: Unpack[Wanted],
@@ -176,8 +181,8 @@ class Cloud(Connection):
         `changes` is a file to which is appended what was found to be otherwise, a JSON object a
         line (docs/nightly.md); "-" is stdout.
 
-        `to` and `format` are as for `fetch`, but not a single file of lines. Returns and raises as
-        `fetch` does; what is short is tried again by the next sync.
+        `to`, `format` and `wait` are as for `fetch`, but not a single file of lines. Returns and
+        raises as `fetch` does; what is short is tried again by the next sync.
 
         Example::
 
@@ -208,6 +213,7 @@ class Cloud(Connection):
                 keywords,
                 meter,
                 accept_removals=accept_removals,
+                wait=wait,
                 changes=told,
             )
 

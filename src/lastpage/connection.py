@@ -10,6 +10,8 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from lastpage.api.auth import auth_of
@@ -21,7 +23,16 @@ from lastpage.api.pace import Pace
 from lastpage.api.transport import Urllib3Transport
 from lastpage.clock import Clock, RealClock
 from lastpage.files import Disk
-from lastpage.keywords import Asked, Wanted, When, at_least_one, query_from, selection_from
+from lastpage.keywords import (
+    Asked,
+    Length,
+    Wanted,
+    When,
+    at_least_one,
+    length_from,
+    query_from,
+    selection_from,
+)
 from lastpage.progress import Meter, tell
 from lastpage.query.environment import (
     Credentials,
@@ -115,16 +126,21 @@ class Connection:
         *,
         refresh: bool = False,
         accept_removals: bool = False,
+        wait: Length | None = None,
         changes: Changes | None = None,
     ) -> Summary:
         """What is wanted of a query into a destination; what can be refused is, before it asks."""
         from lastpage.extraction.delivery import Extraction
         from lastpage.extraction.summary import Baseline
+        from lastpage.extraction.waiting import Waiting
 
+        meter, clock = meter or Meter(), self.client.clock
+        patience = length_from("wait", wait) or timedelta(0)
+        waiting = Waiting(patience, clock, partial(meter.note, of_run=False))
         selection = selection_from(keywords)
         destination.check(selection or EVERYTHING, refresh=refresh, accept_removals=accept_removals)
         baseline, directory = Baseline.of(self.client), Directory(self.client)
-        query = self._query(interval, keywords, directory, meter := meter or Meter())
+        query = self._query(interval, keywords, directory, meter)
         extraction = Extraction(
             query,
             replace(self._options(keywords), accept_removals=accept_removals),
@@ -135,6 +151,7 @@ class Connection:
             self._disk,
             meter,
             self.organization,
+            waiting,
             baseline,
             directory if keywords.get("names", True) and destination.has_tables else None,
             changes=changes,

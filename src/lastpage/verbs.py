@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 from lastpage.checkup import Finding
 from lastpage.cloud import Cloud, Conversation
 from lastpage.coverage.verification import Verification
-from lastpage.keywords import Asked, Since, Wanted, When
+from lastpage.keywords import Asked, Length, Since, Wanted, When
 from lastpage.planning.slices import Slice
 from lastpage.sinks.destination import Format
 
@@ -37,11 +37,18 @@ def fetch(
     format: Format | None = None,  # noqa: A002 - the option's name
     refresh: bool = False,
     accept_removals: bool = False,
+    wait: Length | None = None,
     **keywords: Unpack[Wanted],
 ) -> Summary:
     """`Cloud.from_env().fetch(…)`: an interval into a destination; it goes on after a crash."""
     return Cloud.from_env().fetch(
-        interval, to, format=format, refresh=refresh, accept_removals=accept_removals, **keywords
+        interval,
+        to,
+        format=format,
+        refresh=refresh,
+        accept_removals=accept_removals,
+        wait=wait,
+        **keywords,
     )
 
 
@@ -53,6 +60,7 @@ def sync(
     sweep: int = 0,
     accept_removals: bool = False,
     changes: str | os.PathLike[str] | None = None,
+    wait: Length | None = None,
     format: Format | None = None,  # noqa: A002 - the option's name
     **keywords: Unpack[Wanted],
 ) -> Summary:
@@ -64,6 +72,7 @@ def sync(
         sweep=sweep,
         accept_removals=accept_removals,
         changes=changes,
+        wait=wait,
         format=format,
         **keywords,
     )

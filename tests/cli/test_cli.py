@@ -370,3 +370,12 @@ def test_slices_print() -> None:
     interval = parse_interval("2023-10-10")
     text = str(Slice(3, interval, interval, "pages", "because", 5))  # type: ignore[arg-type]
     assert text == "slice 3 2023-10-10T00:00:00.000Z/2023-10-11T00:00:00.000Z by pages"
+
+
+def test_wait(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both verbs have it; what is not in use is not waited for."""
+    assert run(["fetch", "2023-10-10", "--quiet", "--no-names", "--wait", "10m"]) == 0
+    assert run(["sync", "--quiet", "--no-names", "--wait", "10m"]) == 0
+    capsys.readouterr()
+    assert run(["sync", "--wait", "a while"]) == 2
+    assert "'a while' is no length of time; write 90s, 10m, 26h or 2d" in capsys.readouterr().err

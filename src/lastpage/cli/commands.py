@@ -27,6 +27,7 @@ from lastpage.cli.options import (
     RateOptions,
     SelectionOptions,
     Settle,
+    Wait,
     whole_number,
 )
 from lastpage.cli.output import (
@@ -67,6 +68,7 @@ def fetch(
     format: Format | None = None,  # noqa: A002 - the option's name
     refresh: Flag = False,
     accept_removals: Flag = False,
+    wait: Wait = None,
     strict: bool = False,
     json: Flag = False,
 ) -> int:
@@ -99,6 +101,7 @@ def fetch(
             format=format,
             refresh=refresh,
             accept_removals=accept_removals,
+            wait=wait,
             meter=meter,
             **keywords,
             **selection.keywords(),
@@ -119,6 +122,7 @@ def sync(
     settle: Settle = (3, 7, 30),
     sweep: Annotated[int, Parameter(converter=whole_number)] = 0,
     accept_removals: Flag = False,
+    wait: Wait = None,
     changes: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     strict: bool = False,
     json: Flag = False,
@@ -161,6 +165,7 @@ def sync(
             settle=settle,
             sweep=sweep,
             accept_removals=accept_removals,
+            wait=wait,
             changes=changes,
             format=format,
             meter=meter,

@@ -61,6 +61,13 @@ Settle = Annotated[
         show_default=lambda value: ",".join(map(str, value)),
     ),
 ]
+Wait = Annotated[
+    str | None,
+    Parameter(
+        help="How long to wait for another run that has the destination, such as 10m; without "
+        "this, not at all."
+    ),
+]
 Words = Annotated[list[str], Parameter(negative="")]
 
 

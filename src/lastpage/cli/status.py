@@ -6,7 +6,7 @@ It needs no organisation, and loads no more than it takes to read what was recor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lastpage.cli.commands import Flag
@@ -14,7 +14,7 @@ from lastpage.cli.options import Settle
 from lastpage.cli.output import DEFAULT_OUTPUT, OutputOptions, print_json, print_line, styled
 from lastpage.errors import ShortError
 from lastpage.planning.due import told
-from lastpage.query.interval import DAY, HOUR, MINUTE, SECOND, Interval, floor_minute, iso
+from lastpage.query.interval import Interval, floor_minute, in_words, iso
 
 if TYPE_CHECKING:
     from lastpage.ledger.glance import LastRun
@@ -65,7 +65,7 @@ def _print(found: Status, max_age: str | None) -> None:
 
 def _verdicts(found: Status, max_age: str | None) -> Iterator[tuple[str, str]]:
     """What monitoring asks, first; what is wrong, if anything is."""
-    upto = f"everything is held up to {_moment(found.frontier)}, {_length(found.age)} ago"
+    upto = f"everything is held up to {_moment(found.frontier)}, {in_words(found.age)} ago"
     if found.is_stale:
         yield "stale", f"{upto}; --max-age is {max_age}"
     if found.holes:
@@ -100,7 +100,7 @@ def _run(run: LastRun) -> str:
     began = f"began {_moment(floor_minute(run.began))}"
     if run.ended is None:
         return f"{began}, and has not ended: it goes on, or was stopped"
-    return f"{began}, took {_length(run.ended - run.began)}, {run.coverage or 'verdict unknown'}"
+    return f"{began}, took {in_words(run.ended - run.began)}, {run.coverage or 'verdict unknown'}"
 
 
 def _interval(interval: Interval) -> str:
@@ -110,14 +110,6 @@ def _interval(interval: Interval) -> str:
 def _moment(moment: datetime) -> str:
     """As short as it can be typed."""
     return iso(moment).removesuffix("T00:00:00.000Z").replace(":00.000Z", "Z")
-
-
-def _length(length: timedelta) -> str:
-    """In the largest unit of which there are two."""
-    for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
-        if length >= 2 * unit:
-            return _several(length // unit, name)
-    return _several(length // SECOND, "second")
 
 
 def _several(count: int, noun: str) -> str:

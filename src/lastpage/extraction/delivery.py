@@ -21,7 +21,7 @@ The same command again finishes what a crash left. What the two contracts of sin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial, reduce
@@ -44,6 +44,7 @@ from lastpage.extraction.rows import Group, undelivered
 from lastpage.extraction.run import Fetching, Options
 from lastpage.extraction.summary import Baseline, Summary, worst_of
 from lastpage.extraction.telling import told
+from lastpage.extraction.waiting import Waiting
 from lastpage.files import Disk
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
@@ -79,6 +80,8 @@ class Extraction:
     meter: Meter
     #: Asks the API whose data it has.
     organization: Callable[[], str]
+    #: For what another run has.
+    waiting: Waiting
     #: What the summary counts from.
     baseline: Baseline
     #: Has the names that are shown beside ids; None where ids are enough.
@@ -93,7 +96,9 @@ class Extraction:
 
         Raises `UsageError`, `ApiError` and `DestinationError`.
         """
-        with self.destination.held() as state, closing(Ledger(state, self.disk.seam)) as ledger:
+        with ExitStack() as stack:
+            state = self.waiting.enter(stack, self.destination.held)
+            ledger = stack.enter_context(closing(Ledger(state, self.disk.seam)))
             if ledger.damaged:
                 self.meter.note(
                     f"the ledger was damaged, and is {ledger.damaged} by now; what the destination "
@@ -103,10 +108,10 @@ class Extraction:
             ledger.identify(filters=self.query.fingerprint)
             if unfinished := ledger.unfinished(self.goal.name):
                 self.meter.told = ledger.told(unfinished)
-            with self.destination.sink(state, self.disk) as sink:
-                if isinstance(sink, TableSink):
-                    return self._into_tables(sink, ledger)
-                return self._into_lines(sink, ledger)
+            sink = self.waiting.enter(stack, lambda: self.destination.sink(state, self.disk))
+            if isinstance(sink, TableSink):
+                return self._into_tables(sink, ledger)
+            return self._into_lines(sink, ledger)
 
     def _into_tables(self, sink: TableSink, ledger: Ledger) -> Summary:
         self.goal.check(list(chain(*sink.committed().values())), self.destination.text)

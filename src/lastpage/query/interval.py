@@ -200,6 +200,14 @@ def parse_length(text: str) -> timedelta:
     return length
 
 
+def in_words(length: timedelta) -> str:
+    """A length of time in words, in the largest unit of which there are two: 26 hours, 1 second."""
+    units = (("day", DAY), ("hour", HOUR), ("minute", MINUTE))
+    name, unit = next((each for each in units if length >= 2 * each[1]), ("second", SECOND))
+    count = length // unit
+    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
+
+
 def zone(name: str | tzinfo) -> tzinfo:
     """A time zone by its name; raises `UsageError`."""
     if isinstance(name, tzinfo):

@@ -175,7 +175,7 @@ class Destination:
             except Timeout:
                 raise InUseError(
                     f"another run is writing to {self.text}; "
-                    "wait for it, or give another destination with --to"
+                    "wait for it (--wait 10m), or give another destination with --to"
                 ) from None
             except OSError as problem:
                 raise DestinationError(

@@ -103,7 +103,7 @@ class JsonLines:
         except BlockingIOError:
             raise InUseError(
                 f"another run is writing to {self.path}, perhaps by another name of it; "
-                "wait for it, or give another destination with --to"
+                "wait for it (--wait 10m), or give another destination with --to"
             ) from None
 
     def _size(self) -> int:
