@@ -134,6 +134,25 @@ def test_an_open_conversation_ends(kind: Kind, tmp_path: Path) -> None:
     assert not noted(place.sync(**settle), "2023-10-16")
 
 
+def test_hours_of_a_day_that_were_read_one_after_the_other(tmp_path: Path) -> None:
+    """Hours without open conversations are not read for those of other hours, nor asked about before these can be read again."""
+    midnight = START + DAY
+    ended = midnight + timedelta(hours=2.5)
+    long = talk(1, START + DAY / 2, (ended - START - DAY / 2) / timedelta(minutes=1))
+    made = world(midnight - timedelta(minutes=10), per_day=0, watermark_lag_s=600)
+    made.sandbox.world.add(long)
+    place = Place(made, SINKS["parquet"], tmp_path)
+    place.sync(since=START)
+    for minutes in (0.5, 15, 75):
+        # By job are read: nothing, the last minutes, the hours before.
+        made.clock.sleep((midnight - now(made)).total_seconds() + 60 * minutes)
+        place.sync()
+    made.clock.sleep((midnight + DAY - now(made)).total_seconds() + 60 * 75)
+    assert not noted(place.sync(), "open")
+    made.clock.sleep(3600)
+    assert place.sync().closed == 1
+
+
 @pytest.mark.invariant("Staying current")
 def test_only_changed_days_are_written(kind: Kind, tmp_path: Path) -> None:
     """Of a day of which the same comes again, only what it records of its hours is renewed."""

@@ -32,6 +32,7 @@ class Version:
     has_attributes: bool = True
     coverage: str = "complete"
     finality: str = "final"
+    open: int | None = None
 
 
 def at(hours: float) -> datetime:
@@ -132,6 +133,12 @@ OPEN = {"open": {START.date(): at(50)}}
             {"jobs": 50, "policy": Policy(**OPEN)},
             [(0, 24, "open")],
             id="ended",
+        ),
+        pytest.param(
+            [job(0, 23, 26, open=1, finality="provisional"), job(23, 24, 25, open=0)],
+            {"jobs": 50, "policy": Policy(**OPEN)},
+            [(0, 23, "open")],
+            id="ended, and other hours had none",
         ),
         pytest.param(
             [job(0, 24, 40, finality="provisional")],

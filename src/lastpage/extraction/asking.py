@@ -103,8 +103,8 @@ class Asking:
 
     def _has_open(self, ranges: Sequence[Range]) -> bool:
         """Whether a job may know more of conversations that were open by now."""
-        is_open = any(each.open != 0 for each in ranges)
-        return is_open and min(each.as_of for each in ranges) + ASK_AGAIN <= self.jobs
+        as_of = [each.as_of for each in ranges if each.open != 0]
+        return bool(as_of) and max(as_of) + ASK_AGAIN <= self.jobs
 
     def _open_in(self, day: date) -> Iterator[str]:
         """The ids of a day's conversations that have no end; none where ends are not kept."""

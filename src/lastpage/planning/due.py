@@ -23,8 +23,8 @@ fresh the version is that is held.
     is by page numbers, or older than its day's end       when jobs reach that end,    provisional
                                                           and what page numbers read
     by job, was not proved complete                       a day later                  provisional
-    is of a day whose open conversations have ended       when its route reaches that  open
-    since                                                 end, at most once a day
+    had open conversations, and some of its day have      when its route reaches that  open
+    ended since                                           end, at most once a day
     by job, is older than N days after its day's end      when jobs reach that moment  settling +N
 
 So a day is read once by job, whole, when jobs have passed its end; then once for each N of the
@@ -64,6 +64,10 @@ class Held(Protocol):
     @property
     def finality(self) -> str:
         """`final` or `provisional`."""
+
+    @property
+    def open(self) -> int | None:
+        """How many of its conversations had no end; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,7 @@ def _rules(
     elif held.coverage != "complete":
         yield _Rule("provisional", jobs, held.as_of + DAY)
     ended = policy.open.get(midnight.date(), held.as_of)
-    if held.as_of < ended and (by_job or is_recent):
+    if held.open != 0 and held.as_of < ended and (by_job or is_recent):
         yield _Rule("open", jobs if by_job else until, max(ended, held.as_of + DAY))
     for days in sorted(policy.settle, reverse=True) if by_job else ():
         if held.as_of < end + days * DAY:
