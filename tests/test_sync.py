@@ -134,6 +134,30 @@ def test_an_open_conversation_ends(kind: Kind, tmp_path: Path) -> None:
     assert not noted(place.sync(**settle), "2023-10-16")
 
 
+@pytest.mark.invariant("Staying current")
+@pytest.mark.parametrize("hours", [-24, 24, -96])
+def test_a_start_that_moves_to_a_day_that_was_read(kind: Kind, tmp_path: Path, hours: int) -> None:
+    """A start that moved to a day that is not due: the next sync reads both days, and it is in the new one, once; nothing is due after that."""
+    day = START + 5 * DAY
+    others = [talk(number, START + number * DAY / 4) for number in range(28)]
+    place = quiet(tmp_path, kind, *others, watermark_lag_s=3600)
+    later(place, 6)
+    place.sync(settle=())
+    moved = next(each for each in others if each.start_ms == day.timestamp() * 1000)
+    place.made.sandbox.world.add(replace(moved, start_ms=moved.start_ms + hours * 3_600_000))
+    # Of its old day something is due, and nothing of the new one.
+    place.fetch(f"{day:%Y-%m-%d}")
+    assert place.ids() == {each.id for each in others}
+    summary = place.sync(settle=())
+    assert noted(summary, "changed (2 days")
+    assert summary.moved == 1
+    assert place.ids() == {each.id for each in others}
+    counts = {each.day: each.conversations for each in place.ranges()}
+    assert (counts[day.date()], counts[(day + timedelta(hours=hours)).date()]) == (3, 5)
+    later(place, 1)
+    assert not noted(place.sync(settle=()), "changed")
+
+
 def test_hours_of_a_day_that_were_read_one_after_the_other(tmp_path: Path) -> None:
     """Hours without open conversations are not read for those of other hours, nor asked about before these can be read again."""
     midnight = START + DAY

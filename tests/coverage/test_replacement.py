@@ -67,6 +67,8 @@ def test_what_leaves(
         ("gone", NOW - 60),
         ("unmatched", NOW),
         ("moving", NOW),
+        ("awaited", NOW),
+        ("stranded", None),
         ("there", None),
         ("unanswered", NOW - 60),
     ],

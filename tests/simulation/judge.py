@@ -159,9 +159,9 @@ class Judge:
             len(stray) > 10 and len(stray) * 100 > len(held.records)
         )
         for name in stray:
-            gone = self._left_ms(name)
-            if many:
-                continue  # so many that nobody believes it
+            gone, seen = self._left_ms(name), self.life.seen(name, self.life.now_ms)
+            if many or (seen and seen.start_ms < midnight_ms(self.since)):
+                continue  # so many that nobody believes it; or it went to a day that is not wanted
             seen_by = next((reach for known, reach in self._readings(day) if known >= gone), None)
             is_told = seen_by is not None and any(
                 jobs >= seen_by and self.life.now_ms - ended > APART_MS

@@ -22,14 +22,18 @@ come again, in the hours of a day that are written:
     it starts at another time, and is there      moved       leaves
     it starts at another time, and this run has  moving      stays until it is written there, and
     read it there                                            leaves by the same change
-    it starts at another time, and is not there  stranded    stays
+    it starts at another day, in hours that are  awaited     stays until it is written there, as
+    held, and is not there                                   if it were moving; a sync reads both
+                                                             days
+    … and was awaited before, or starts in       stranded    stays
+    hours that are not held
     it exists                                    there       stays
     nothing, or it was not asked                 unanswered  stays, as does what is remembered
 
-`gone` and `unmatched` are remembered, with the time of the first answer (`Absence`), and so is
-`moving`; any other answer, or the row itself when it comes again, forgets it. To lose that memory
-costs another hour. What this run has read of other days is not missing from one of them, when it is
-asked whether too much is.
+`gone` and `unmatched` are remembered, with the time of the first answer (`Absence`), and so are
+those that are moving; any other answer, or the row itself when it comes again, forgets it. To lose
+that memory costs another hour. What this run has read of other days is not missing from one of
+them, when it is asked whether too much is.
 
 A day of which a table or rows are missing in the destination is damaged. It is not patched: other
 rows would lack what belongs to them, and nobody could see it. It is written anew, in all of its
@@ -68,7 +72,9 @@ from lastpage.coverage.weighing import weigh
 from lastpage.ledger.records import Absence
 from lastpage.query.interval import minus
 
-Finding = Literal["gone", "unmatched", "moved", "moving", "stranded", "there", "unanswered"]
+Finding = Literal[
+    "gone", "unmatched", "moved", "moving", "awaited", "stranded", "there", "unanswered"
+]
 #: The findings that have to be made twice, so many seconds apart.
 REMEMBERED: frozenset[Finding] = frozenset({"gone", "unmatched"})
 APART_S = 3_600.0
@@ -139,8 +145,8 @@ def ruled(
     """
     if finding == "moved" or (at_once and finding in REMEMBERED):
         return True, None
-    if finding == "moving":
-        return False, Absence(finding, now)
+    if finding in ("moving", "awaited"):
+        return False, Absence("moving", now)
     if finding == "unanswered":
         return False, before
     if finding not in REMEMBERED:

@@ -12,6 +12,8 @@
     an hour ago, and stayed                                                since they may leave
     nothing; too many rows of a day were gone  once a day, and whenever    `changed`: that day
     (`spared.py`)                              removals are accepted
+    nothing; rows stayed in their day that     -                           `changed`: both days
+    start on another day that is held
 
 By id is a question, never a row: what it answers has no participant attributes. When something was
 asked last is remembered in the ledger; to lose that costs the question once more.
@@ -57,7 +59,7 @@ class Asking:
         doubt.
         """
         ledger, now = self.there.ledger, self.planner.client.server_now()
-        doubtful = ledger.days_with_absences(now - APART_S)
+        doubtful = ledger.days_with_absences(now - APART_S).union(self.there.awaited)
         doubtful |= spared.to_read(ledger, now, accepted=accept_removals)
         return (doubtful & self._settled.keys()) | self._counted_otherwise(sweep)
 

@@ -15,8 +15,9 @@ each night leave one every night.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Protocol, Self
 
 from lastpage.coverage.ranges import Range
@@ -71,6 +72,8 @@ class There:
     held: Sequence[Range]
     sink: TableReader
     ledger: Ledger
+    #: The days between which starts moved, and that have to be read for that.
+    awaited: Collection[date] = ()
 
 
 class Goal(Protocol):

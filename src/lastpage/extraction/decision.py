@@ -27,6 +27,7 @@ _AGAIN = "if a run in an hour or later finds the same, they leave"
 STAY: Mapping[Finding, str] = {
     "gone": f"asked for by id, they do not exist; {_AGAIN}",
     "unmatched": f"the filters do not match them any more; {_AGAIN}",
+    "awaited": "they start on another day by now, and are not there; the next sync reads it",
     "stranded": "they start at another time by now, and are not there",
     "there": "asked for by id, they exist",
     "unanswered": "they were not asked for by id, or the API did not answer",

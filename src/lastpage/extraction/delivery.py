@@ -117,7 +117,8 @@ class Extraction:
         self.goal.check(list(chain(*sink.committed().values())), self.destination.text)
         identity, shredder = self._claim(sink, ledger)
         place = self.destination.text
-        self.differences.moved += Moving(sink, ledger, self.client, self.meter, place).finish()
+        moving = Moving(sink, ledger, self.client, self.meter, place)
+        self.differences.moved += moving.finish()
         damaged = sink.damaged()
 
         def choose(planner: Planner, held: Iterable[Range]) -> Choice:
@@ -125,7 +126,7 @@ class Extraction:
             here = [
                 replace(each, coverage="short") if each.day in damaged else each for each in held
             ]
-            return self.goal.choose(planner, There(here, sink, ledger))
+            return self.goal.choose(planner, There(here, sink, ledger, moving.awaited))
 
         asked, main = self._begin(ledger, sink, self.query, choose, self.goal.name)
         runs = [*self._repairs(sink, ledger, damaged, asked, main)]

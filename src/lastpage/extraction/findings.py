@@ -9,8 +9,11 @@
                                                   is about to be written
                                                   a slice that is still to be      moving;
                                                   read has these hours             wait for it
-                                                  none of these                    stranded
-    exists, there or stranded                     the filters do not match it      unmatched
+                                                  none of these: it holds these    awaited
+                                                  hours
+                                                  … and it was awaited before, or  stranded
+                                                  it does not hold them
+    exists, there, awaited or stranded            the filters do not match it      unmatched
 
 A finding's consequence is in coverage/replacement.py.
 """
@@ -88,6 +91,9 @@ class Findings:
                     findings[text] = self._elsewhere(text, start, owner)
                 if findings[text] == "stranded":
                     standing[text] = start
+                    is_held = any(start in each.interval for each in self.sink.held(there))
+                    if there != day and is_held and text not in remembered:
+                        findings[text] = "awaited"
         return (findings if is_open else findings | self._filtered(standing)), is_open
 
     def _elsewhere(self, text: str, start: datetime, owner: Planned | None) -> Finding:

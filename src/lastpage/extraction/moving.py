@@ -6,6 +6,8 @@
                                                is remembered as `moving`
     of the day before or after, comes here     it is looked for before a day is written, asked for
                                                by id, and remembered, too
+    did not come there, and starts in hours    the same; the days are named to whoever chooses what
+    that were read before                      is read (`awaited`)
 
     remember ─▶ together: the new day is written, the row leaves the old one ─▶ forget
 
@@ -58,6 +60,8 @@ class Moving:
     client: Client
     meter: Meter
     place: str
+    #: The days between which starts moved, and which have to be read for that.
+    awaited: set[date] = field(default_factory=set)
     #: What days are once all that moves has left them.
     _afterwards: dict[date, Sequence[Range]] = field(default_factory=dict)
 
@@ -72,8 +76,11 @@ class Moving:
             leaving = []
             for some in pieces([text for text in remembered if text in there]):
                 for text, start in starts_by_id(self.client, some).items():
-                    if start and start.date() != day and text in self._rows(start.date()):
-                        leaving.append(text)
+                    if start and start.date() != day:
+                        if text in self._rows(start.date()):
+                            leaving.append(text)
+                        else:
+                            self.awaited |= {day, start.date()}
             with self.leaving({day: leaving} if leaving else {}):
                 pass
             self._forget(day, [text for text in remembered if text not in there])
