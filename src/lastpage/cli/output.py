@@ -314,7 +314,7 @@ def differences(summary: Summary) -> str:
     """What was found to be otherwise than it was held, for a line."""
     counts = ("new", "changed", "closed", "moved", "removed", "unchanged")
     told = [f"{getattr(summary, name):,} {name}" for name in counts if getattr(summary, name)]
-    return ", ".join(told) or "nothing was due"
+    return ", ".join(told) or ("none" if summary.slices else "nothing was due")
 
 
 def print_summary(summary: Summary, meter: Meter, out: TextIO, *, as_json: bool = False) -> None:
