@@ -177,6 +177,26 @@ def test_hours_of_a_day_that_were_read_one_after_the_other(tmp_path: Path) -> No
     assert place.sync().closed == 1
 
 
+def test_a_day_of_which_other_hours_are_due(tmp_path: Path) -> None:
+    """Open conversations are asked about although other hours of their day are read anyway."""
+    end = START + DAY
+    long = talk(1, START + DAY / 2, 22 * 60)
+    made = world(START + DAY / 10, per_day=0, watermark_lag_s=4 * 3600)
+    made.sandbox.world.add(long)
+    place = Place(made, SINKS["parquet"], tmp_path)
+    place.sync(since=START)
+    made.clock.sleep((end - now(made)).total_seconds() + 2 * 3600)
+    place.sync()
+    # The hours with it are read by job as of a moment after the day's end; the others are those of page numbers.
+    made.clock.sleep(4 * 3600)
+    place.fetch(f"{START:%Y-%m-%d}T03:00Z/{START:%Y-%m-%d}T22:00Z")
+    made.clock.sleep(DAY.total_seconds() + 3600)
+    summary = place.sync()
+    assert noted(summary, "provisional (")
+    assert noted(summary, "open (2023-10-16)")
+    assert summary.closed == 1
+
+
 @pytest.mark.invariant("Staying current")
 def test_only_changed_days_are_written(kind: Kind, tmp_path: Path) -> None:
     """Of a day of which the same comes again, only what it records of its hours is renewed."""

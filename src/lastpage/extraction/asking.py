@@ -22,7 +22,7 @@ asked last is remembered in the ledger; to lose that costs the question once mor
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -33,7 +33,7 @@ from lastpage.extraction import spared
 from lastpage.extraction.choosing import There
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import PROBE_DAYS_MAX, look_ahead
-from lastpage.query.interval import DAY, EARLIEST, Interval, from_unix, iso, parse_iso
+from lastpage.query.interval import DAY, EARLIEST, Interval, from_unix, iso, minus, parse_iso
 from lastpage.sinks.sink import by_day
 from lastpage.tables.schema import CONVERSATIONS, END, KEY
 
@@ -45,14 +45,14 @@ ASK_AGAIN = DAY
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """One run's questions. `due` are the days that are read anyway: nothing is asked about them."""
+    """One run's questions. `due` is what is read anyway: nothing is asked about that."""
 
     planner: Planner
     there: There
     wanted: Interval
     #: How far jobs reach.
     jobs: datetime
-    due: Collection[date]
+    due: Sequence[Interval]
 
     def changed(self, sweep: int, *, accept_removals: bool = False) -> frozenset[date]:
         """Days of which other numbers are counted, with at most so many requests; or that are in
@@ -70,7 +70,7 @@ class Asking:
         asked = _times(self.there.ledger.recall(ENDS_ASKED))
         days = [
             day
-            for day, ranges in self._settled.items()
+            for day, ranges in by_day(self._left).items()
             if self._has_open(ranges) and asked.get(str(day), EARLIEST) + ASK_AGAIN <= self._now
         ]
         if not days:
@@ -87,14 +87,24 @@ class Asking:
         }
 
     @property
+    def _left(self) -> list[Range]:
+        """What a job has read, and is not read anyway."""
+        return [
+            each
+            for each in self.there.held
+            if each.has_attributes
+            and each.interval.start >= self.wanted.start
+            and minus(each.interval, self.due)
+        ]
+
+    @property
     def _settled(self) -> dict[date, list[Range]]:
-        """The days that a job has read as they are held, and that are not read anyway."""
+        """The days that a job has read as they are held, and that are not read whole anyway."""
+        left = by_day(self._left)
         return {
             day: ranges
             for day, ranges in by_day(self.there.held).items()
-            if day not in self.due
-            and ranges[0].interval.start >= self.wanted.start
-            and all(each.has_attributes for each in ranges)
+            if day in left and all(each.has_attributes for each in ranges)
         }
 
     @property

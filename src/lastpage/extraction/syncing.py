@@ -13,16 +13,16 @@ within one, there is nothing new.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
 from lastpage.coverage.ranges import Range
 from lastpage.errors import UsageError
 from lastpage.extraction.asking import Asking
 from lastpage.extraction.choosing import Choice, There, joined
 from lastpage.ledger.memory import KEPT_SINCE
-from lastpage.planning.due import Due, Policy, due, told
+from lastpage.planning.due import Policy, due, told
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Horizon, jobs_reach
 from lastpage.query.interval import Interval, Relative, floor_day, floor_minute, iso
@@ -72,9 +72,7 @@ class Sync:
         jobs = jobs_reach(planner.query, horizon, planner.paginate)
         policy = Policy(self.settle, kept_since=wanted.start)
         surely = due(there.held, wanted, until=horizon.until, jobs=jobs, policy=policy).due
-        asking = Asking(
-            planner, there, wanted, jobs, {day for each in surely for day in _days(each)}
-        )
+        asking = Asking(planner, there, wanted, jobs, [each.interval for each in surely])
         changed = asking.changed(self.sweep, accept_removals=self.accept_removals)
         policy = replace(policy, changed=changed, open=asking.ended())
         found = due(there.held, wanted, until=horizon.until, jobs=jobs, policy=policy).due
@@ -103,7 +101,3 @@ class Sync:
             there.ledger.remember(KEPT_SINCE, iso(kept.since))
             start = min(kept.since, floor_day(until))
         return Interval(start, until)
-
-
-def _days(part: Due) -> Iterable[date]:
-    return (day for day, _ in part.interval.days())
