@@ -48,7 +48,7 @@ class Copy(Protocol):
 
 
 class Files:
-    """A folder of Parquet with the table `raw`, read by pyarrow alone; what did not change is not read again."""
+    """A folder, read file by file: Parquet with the table `raw` by pyarrow alone, or JSON lines; what did not change is not read again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -57,20 +57,19 @@ class Files:
 
     def look(self) -> set[date]:
         found = {
-            path.parent.name.removeprefix("day="): path
-            for path in self._folder.glob("conversations/day=*/part.parquet")
+            date.fromisoformat(path.name.removeprefix("day=")): path
+            for path in self._folder.glob("conversations/day=*")
         }
-        changed = self.days.keys() - set(map(date.fromisoformat, found))
+        changed = self.days.keys() - found.keys()
         for day in changed:
             del self.days[day], self._seen[day]
-        for text, path in found.items():
-            raw, day = (
-                self._folder / "raw" / f"day={text}" / "part.parquet",
-                date.fromisoformat(text),
-            )
-            mark = (_mark(path), _mark(raw))
-            if self._seen.get(day) != mark:
-                self.days[day], self._seen[day] = _read(path, raw), mark
+        for day, path in found.items():
+            raw = self._folder / "raw" / path.name / "part.parquet"
+            files = (path / "part.parquet", raw, path / "part.jsonl", path / "_lastpage.json")
+            marks = tuple(map(_mark, files))
+            if any(marks) and self._seen.get(day) != marks:
+                self.days[day] = _tables(files[0], raw) if marks[0] else _lines(*files[2:])
+                self._seen[day] = marks
                 changed.add(day)
         return changed
 
@@ -80,7 +79,7 @@ def _mark(path: Path) -> Any:
     return stat and (stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
 
-def _read(path: Path, raw: Path) -> Day:
+def _tables(path: Path, raw: Path) -> Day:
     table = pq.read_table(path, columns=["conversation_id"], partitioning=None)
     ids = table["conversation_id"].to_pylist()
     facts = json.loads(pq.read_metadata(path).metadata[b"lastpage"])
@@ -90,8 +89,24 @@ def _read(path: Path, raw: Path) -> Day:
         names, texts = (records[name].to_pylist() for name in records.column_names)
         day.records = {name: text.encode() for name, text in zip(names, texts, strict=True)}
     day.is_torn = day.records.keys() != {*ids}
-    day.doubled = {name for name, times in Counter(ids).items() if times > 1}
+    day.doubled = _twice(ids)
     return day
+
+
+def _lines(path: Path, beside: Path) -> Day:
+    if not (path.exists() and beside.exists()):
+        return Day(is_torn=True)
+    facts, lines = json.loads(beside.read_bytes()), path.read_bytes().splitlines()
+    ids = [json.loads(line)["conversationId"] for line in lines]
+    day = Day(dict(zip(ids, lines, strict=True)), [_claim(each) for each in facts["ranges"]])
+    # The two files are two steps of one change.
+    day.is_torn = len(ids) != sum(each["conversations"] for each in facts["ranges"])
+    day.doubled = _twice(ids)
+    return day
+
+
+def _twice(ids: list[str]) -> set[str]:
+    return {name for name, times in Counter(ids).items() if times > 1}
 
 
 def _claim(record: dict[str, Any]) -> Claim:
@@ -141,7 +156,7 @@ class Database:
             self.days[day].claims.append(Claim(Interval(start, stop), as_of, coverage))
         for day, held in self.days.items():
             held.is_torn = sorted(held.records) != sorted({*ids[day]})
-            held.doubled = {name for name, times in Counter(ids[day]).items() if times > 1}
+            held.doubled = _twice(ids[day])
 
 
 class Kept:

@@ -12,7 +12,8 @@ of the policy (3, 7 and 30):
     who is where he is since the day was known is there, in that day
     nobody is there twice
     who has ended is shown as he was when the day was known, or later; with attributes, if it is
-    who is shown as open has not ended, or not a day before the moment that jobs reach
+    who is shown as open has not ended, or not a day before the moment that jobs reach, or his day is not known yet: page numbers
+    may have read hours of it when others were over, and a job that reaches less far would bring older records
     who was deleted, or moved to another day, before the day was known is gone, an hour after a run that could see it
 
 Between `as he was when the day was known` and now any state will do: a copy may be fresher than its policy demands.
@@ -59,7 +60,7 @@ class Judge:
     attributes: bool = True
     #: When the last run ended that went on with one that had not; what was planned then may be read by page numbers now.
     _resumed_ms: int = 0
-    _is_unfinished: bool = False
+    is_unfinished: bool = False
     #: Of runs that ended well: when they ended, and how far jobs reached.
     _quiet: list[tuple[int, int]] = field(default_factory=list)
     #: Days as of when each was known when it was judged last.
@@ -69,9 +70,9 @@ class Judge:
 
     def end_of_run(self, said: Said | None, began_ms: int) -> None:
         """After any run, also one that crashed (`said` is None)."""
-        if said and self._is_unfinished:
+        if said and self.is_unfinished:
             self._resumed_ms = self.life.now_ms
-        self._is_unfinished = said is None
+        self.is_unfinished = said is None
         changed = self.copy.look()
         self._changed |= changed
         torn = [day for day, held in self.copy.days.items() if held.is_torn]
@@ -97,7 +98,8 @@ class Judge:
             self._who_is_gone(day, there)
             if everything or day in self._changed or known != self._known.get(day, 0):
                 self._as_they_are(day, known, there)
-            self._who_is_open(day, there, jobs_ms)
+            if known is not None:
+                self._who_is_open(day, there, jobs_ms)
             self._known[day] = known
         self._changed.clear()
         self._quiet.append((self.life.now_ms, jobs_ms))

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from lastpage import InUseError, LastpageError, UnavailableError
+from lastpage import InUseError, LastpageError, Summary, UnavailableError
 from lastpage.api.messages import Answer, Call
 from lastpage.files import Disk
 from tests.crash.steps import Crash, Stepping, Steps
@@ -68,7 +68,13 @@ CADENCES = {
 
 #: What organisations and their APIs are like.
 LAGS_S = (600.0, 4 * 3600.0, 7 * 3600.0, 20 * 3600.0)
-KINDS: dict[str, Callable[[Path], Copy]] = {"out": Files, "out.duckdb": Database}
+#: Destinations: what they are called, how they are asked for, and who looks at them.
+TABLES = {"keep_raw": True, "tables": ["oddities"]}
+KINDS: dict[str, tuple[str, dict[str, Any], Callable[[Path], Copy]]] = {
+    "parquet": ("out", TABLES, Files),
+    "duckdb": ("out.duckdb", TABLES, Database),
+    "lines": ("out", {"format": "jsonl"}, Files),
+}
 
 
 class Command(Protocol):
@@ -130,6 +136,7 @@ class Year:
             steps.at = self.rng.randrange(1, 400)
         at = self.rng.randrange(1, 12) if rough and chance() < cadence.second else 0
         transport = Meeting(self.life.box, steps, self._meet, at)
+        before, was_unfinished = self._ids(), self.judge.is_unfinished
         said: Said | None = None
         try:
             said = self.command(transport=transport, disk=steps.disk)
@@ -140,6 +147,8 @@ class Year:
             self.ends["failed"] += 1
         self.life.box.faults.clear()
         self.judge.end_of_run(said, began_ms)
+        if isinstance(said, Summary) and not was_unfinished:
+            self._check_counts(said, before, self._ids())
         if said and said.coverage == "complete":
             self.ends["quiet"] += 1
             self.judge.quiet(began_ms, everything=everything)
@@ -163,16 +172,26 @@ class Year:
         else:
             raise AssertionError("two processes wrote to one destination")
 
+    def _ids(self) -> set[str]:
+        return {name for day in self.copy.days.values() for name in day.records}
+
+    def _check_counts(self, said: Summary, before: set[str], after: set[str]) -> None:
+        """Who was not there before is new, and who is not there any more is removed."""
+        came, left = len(after - before), len(before - after)
+        # Who moved is new in his new day, too.
+        told = (said.new - said.moved, said.removed)
+        assert told == (came, left), f"{told} are told to be new and removed; {(came, left)} are"
+
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.life.world.clock.now(), UTC)
 
 
-def syncing(life: Life, place: Path, since: str) -> Command:
+def syncing(life: Life, place: Path, **asked: Any) -> Command:
     """`lastpage sync`, as a new process each time."""
 
     def command(*, transport: Any, disk: Disk) -> Said:
         cloud = life.world.cloud(transport=transport, disk=disk)
-        return cloud.sync(place, since=since, names=False, keep_raw=True, tables=["oddities"])
+        return cloud.sync(place, names=False, **asked)
 
     return command
 
@@ -190,9 +209,10 @@ def play(seed: int, folder: Path, cadence: Cadence) -> Year:
     }
     kind = rng.choice(tuple(KINDS))
     life = Life(seed, BEGIN, cadence.per_day, settings)
-    since = (BEGIN - cadence.before).date()
-    command = syncing(life, folder / kind, since.isoformat())
-    year = Year(life, cadence, command, KINDS[kind](folder / kind))
+    name, asked, copy = KINDS[kind]
+    since = (BEGIN - cadence.before).date().isoformat()
+    command = syncing(life, folder / name, since=since, **asked)
+    year = Year(life, cadence, command, copy(folder / name))
     try:
         year.play()
     except (AssertionError, LastpageError, Exception) as problem:
