@@ -6,8 +6,8 @@ At the end of any run:
     nobody is there who never was
 
 At a quiet point, after a run that ended well; jobs reached to some whole hour when it began. A day is *known* as of its end once they
-are a day past it (and past the last run that went on with another one), and as of N days after its end once they reach that, for each N
-of the policy (3, 7 and 30):
+are a day past it, and as of N days after its end once they reach that, for each N of the policy (3, 7 and 30); and in each case once
+they are past the last run that went on with another one:
     who was visible from the beginning, and began more than a minute before, is there
     who is where he is since the day was known is there, in that day
     nobody is there twice
@@ -208,8 +208,8 @@ class Judge:
         """The moments as of which a day is read by job, and when at the latest: once jobs reach so far."""
         end = midnight_ms(day) + DAY_MS
         later = [end + each * DAY_MS for each in self.settle]
-        first = max(end + DAY_MS, self._resumed_ms)
-        return [(end, first), *((each, each) for each in later)]
+        readings = [(end, end + DAY_MS), *((each, each) for each in later)]
+        return [(known, max(reach, self._resumed_ms)) for known, reach in readings]
 
     def _known_ms(self, day: date, jobs_ms: int) -> int | None:
         readings = self._readings(day)

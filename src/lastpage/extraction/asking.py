@@ -21,8 +21,7 @@ asked last is remembered in the ledger; to lose that costs the question once mor
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -33,14 +32,14 @@ from lastpage.extraction import spared
 from lastpage.extraction.choosing import There
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import PROBE_DAYS_MAX, look_ahead
-from lastpage.query.interval import DAY, EARLIEST, Interval, from_unix, iso, minus, parse_iso
+from lastpage.query.interval import DAY, EARLIEST, Interval, iso, minus
 from lastpage.sinks.sink import by_day
 from lastpage.tables.schema import CONVERSATIONS, END, KEY
 
 #: The names under which is remembered when something was asked last, by its day.
 ENDS_ASKED, COUNTED = "ends asked", "counted"
-#: An answer counts for so long.
-ASK_AGAIN = DAY
+#: An answer counts for so many seconds.
+ASK_AGAIN_S = DAY.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Asking:
         """Days of which other numbers are counted, with at most so many requests; or that are in
         doubt.
         """
-        ledger, now = self.there.ledger, self.planner.client.server_now()
+        ledger, now = self.there.ledger, self._now
         doubtful = ledger.days_with_absences(now - APART_S).union(self.there.awaited)
         doubtful |= spared.to_read(ledger, now, accepted=accept_removals)
         return (doubtful & self._settled.keys()) | self._counted_otherwise(sweep)
@@ -67,11 +66,11 @@ class Asking:
         """Of days with open conversations, when the last one ended that jobs reach; else the first
         one that has ended.
         """
-        asked = _times(self.there.ledger.recall(ENDS_ASKED))
+        asked = self.there.ledger.times(ENDS_ASKED)
         days = [
             day
             for day, ranges in by_day(self._left).items()
-            if self._has_open(ranges) and asked.get(str(day), EARLIEST) + ASK_AGAIN <= self._now
+            if self._has_open(ranges) and asked.get(str(day), 0) + ASK_AGAIN_S <= self._now
         ]
         if not days:
             return {}
@@ -79,8 +78,9 @@ class Asking:
         ends: dict[date, list[datetime]] = {}
         for text, end in self._ends(list(open_ids)):
             ends.setdefault(open_ids[text], []).append(end)
-        recent = {name: at for name, at in asked.items() if at + ASK_AGAIN > self._now}
-        self._remember(ENDS_ASKED, recent | dict.fromkeys(map(str, days), self._now))
+        recent = {name: at for name, at in asked.items() if at + ASK_AGAIN_S > self._now}
+        now = dict.fromkeys(map(str, days), self._now)
+        self.there.ledger.remember_times(ENDS_ASKED, recent | now)
         return {
             day: max((end for end in found if end <= self.jobs), default=min(found))
             for day, found in ends.items()
@@ -108,15 +108,15 @@ class Asking:
         }
 
     @property
-    def _now(self) -> datetime:
-        return from_unix(self.planner.client.server_now())
+    def _now(self) -> float:
+        return self.planner.client.server_now()
 
     # Open conversations ---------------------------------------------------------------------------
 
     def _has_open(self, ranges: Sequence[Range]) -> bool:
         """Whether a job may know more of conversations that were open by now."""
         as_of = [each.as_of for each in ranges if each.open != 0]
-        return bool(as_of) and max(as_of) + ASK_AGAIN <= self.jobs
+        return bool(as_of) and max(as_of) + DAY <= self.jobs
 
     def _open_in(self, day: date) -> Iterator[str]:
         """The ids of a day's conversations that have no end; none where ends are not kept."""
@@ -135,18 +135,19 @@ class Asking:
         """The days of weeks in which another number is counted than is held."""
         if not requests:
             return frozenset()
-        counted = _times(self.there.ledger.recall(COUNTED))
+        counted = self.there.ledger.times(COUNTED)
         weeks = dict(self._whole_weeks())
-        longest = sorted(weeks, key=lambda week: (counted.get(iso(week.start), EARLIEST), week))
+        longest = sorted(weeks, key=lambda week: (counted.get(iso(week.start), 0), week))
         beyond = look_ahead(self.planner.query)
-        changed, now = set[date](), dict[str, datetime]()
+        changed, now = set[date](), dict[str, float]()
         for week in longest[: requests // 2 if beyond else requests]:
             seen_to = min(week.end + beyond, self.wanted.end)
             if self.planner.count_matching(week, seen_to) != weeks[week]:
                 changed |= {day for day, _ in week.days()}
             now[iso(week.start)] = self._now
         starts = {iso(week.start) for week in weeks}
-        self._remember(COUNTED, {name: counted[name] for name in starts & counted.keys()} | now)
+        before = {name: counted[name] for name in starts & counted.keys()}
+        self.there.ledger.remember_times(COUNTED, before | now)
         return frozenset(changed)
 
     def _whole_weeks(self) -> Iterator[tuple[Interval, int]]:
@@ -165,16 +166,8 @@ class Asking:
                 yield week, sum(each.conversations for ranges in days for each in ranges)
             start += length
 
-    def _remember(self, name: str, times: Mapping[str, datetime]) -> None:
-        text = json.dumps({each: iso(at) for each, at in times.items()})
-        self.there.ledger.remember(name, text)
-
 
 def _is_whole(ranges: Sequence[Range]) -> bool:
     """Whether all of a day is held, and complete."""
     held = sum((each.interval.length for each in ranges), start=0 * DAY)
     return held == DAY and all(each.is_complete for each in ranges)
-
-
-def _times(text: str | None) -> dict[str, datetime]:
-    return {name: parse_iso(at) for name, at in json.loads(text or "{}").items()}

@@ -11,7 +11,6 @@ to lose that lets a sync read them when they settle.
 
 from __future__ import annotations
 
-import json
 from datetime import date
 
 from lastpage.ledger.memory import Memory
@@ -24,21 +23,13 @@ AGAIN_S = 86_400.0
 
 def remember(memory: Memory, day: date, at: float | None) -> None:
     """Too much of a day was missing at this moment (unix seconds); None: no more."""
-    known = _known(memory)
-    others = {name: since for name, since in known.items() if name != str(day)}
-    now = others if at is None else others | {str(day): at}
-    if now != known:
-        memory.remember(SPARED, json.dumps(now))
+    others = {name: since for name, since in memory.times(SPARED).items() if name != str(day)}
+    memory.remember_times(SPARED, others if at is None else others | {str(day): at})
 
 
 def to_read(memory: Memory, now: float, *, accepted: bool) -> frozenset[date]:
     """The days that a sync reads again at this moment (unix seconds)."""
-    known = _known(memory).items()
+    known = memory.times(SPARED).items()
     return frozenset(
         date.fromisoformat(name) for name, at in known if accepted or at + AGAIN_S <= now
     )
-
-
-def _known(memory: Memory) -> dict[str, float]:
-    found: dict[str, float] = json.loads(memory.recall(SPARED) or "{}")
-    return found

@@ -12,6 +12,7 @@ asked once more.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
@@ -70,3 +71,13 @@ class Memory(Transactions):
         """Put a fact in the place of what was remembered under this name."""
         with self._transaction("remember"):
             self._do("remember", name, value)
+
+    def times(self, name: str) -> dict[str, float]:
+        """When several things were, in unix seconds, that were remembered under this name."""
+        found: dict[str, float] = json.loads(self.recall(name) or "{}")
+        return found
+
+    def remember_times(self, name: str, times: Mapping[str, float]) -> None:
+        """Put these in the place of what was remembered under this name."""
+        if times != self.times(name):
+            self.remember(name, json.dumps(times))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -12,8 +12,21 @@ from lastpage.sinks.recorded import facts_file
 from lastpage.tables.schema import CONVERSATIONS
 
 
-def write_facts(path: Path, facts: dict[str, Any]) -> None:
-    """Record the facts beside a file that is closed: it is whole, so they tell of it as well."""
-    mine = facts["tables"][CONVERSATIONS]
-    mine |= footprint(path, mine["rows"])
-    facts_file(path).write_bytes(msgspec.json.encode(facts))
+class Beside:
+    """A file that is being written; what its day holds is recorded beside it."""
+
+    _path: Path
+    _file: Any
+
+    def describe(self, facts: dict[str, Any]) -> None:
+        """Close the file, so that it is whole, and record of it, too, what its day holds."""
+        self._file.close()
+        mine = facts["tables"][CONVERSATIONS]
+        mine |= footprint(self._path, mine["rows"])
+        facts_file(self._path).write_bytes(msgspec.json.encode(facts))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._file.close()

@@ -30,7 +30,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from lastpage.sinks import recorded
-from lastpage.sinks.beside import write_facts
+from lastpage.sinks.beside import Beside
 from lastpage.sinks.day import fitted
 from lastpage.sinks.folder import Folders
 from lastpage.sinks.recorded import METADATA_KEY
@@ -137,7 +137,7 @@ class Csv:
         return sum(len(table) for table in self.read(path, pa.schema([(KEY, pa.string())])))
 
 
-class CsvWriter:
+class CsvWriter(Beside):
     """A CSV file, and the facts beside it."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -152,16 +152,6 @@ class CsvWriter:
         # Before pyarrow 24, an empty chunk writes once more what was written last.
         if len(table):
             self._file.write_table(pa.table(columns, schema=self._schema).combine_chunks())
-
-    def describe(self, facts: dict[str, Any]) -> None:
-        self._file.close()
-        write_facts(self._path, facts)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._file.close()
 
 
 def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:

@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import pyarrow as pa
 
 from lastpage.api.records import Raw, on_one_line, read_head
 from lastpage.sinks import recorded
-from lastpage.sinks.beside import write_facts
+from lastpage.sinks.beside import Beside
 from lastpage.sinks.folder import Folders
 from lastpage.tables.build import Shredder, record_digest
 from lastpage.tables.parse import ARROW, HEADLESS, Tables
@@ -101,7 +101,7 @@ class Lines:
             return sum(line.endswith(b"\n") for line in file)
 
 
-class LinesWriter:
+class LinesWriter(Beside):
     """A file of lines."""
 
     def __init__(self, path: Path) -> None:
@@ -110,16 +110,6 @@ class LinesWriter:
 
     def write(self, table: pa.Table) -> None:
         self._file.writelines(line + b"\n" for line in table.column(RECORD).to_pylist())
-
-    def describe(self, facts: dict[str, Any]) -> None:
-        self._file.close()
-        write_facts(self._path, facts)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._file.close()
 
 
 #: The doors of such folders.
