@@ -135,7 +135,7 @@ def without_halves(text: bytes) -> bytes:
     return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
 
 
-#: U+F8FF, which belongs to nobody, as JSON spells it.
+#: U+F8FF, as JSON spells it: it is in Unicode's area for private use, so no text has it by itself.
 MARK = rb"\uf8ff"
 
 

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -100,10 +100,10 @@ def demo(*, output: OutputOptions = DEFAULT_OUTPUT, to: Path = Path("demo/conver
     from lastpage.progress import Meter
     from lastpage.query.environment import Credentials
     from lastpage_sandbox import Sandbox, Settings
-    from lastpage_sandbox.living import LIVING
 
-    size: dict[str, Any] = {"seed": 7, "per_day": 3000, "requests_per_minute": 6000, **LIVING}
-    settings = Settings(**size, profile="rough", job_polls=1)
+    settings = Settings(
+        seed=7, per_day=3000, requests_per_minute=6000, profile="rough", job_polls=1
+    )
     box = Sandbox(settings, now=time.time)
     with box.serve(port=0) as server:
         _print(

@@ -1,4 +1,4 @@
-"""`--changes`: what a run found to be otherwise, a JSON object a line, for whoever comes after it.
+"""`--changes`: what a run found to be otherwise, a JSON object a line, for the next program.
 
     {"change": "new", "conversation_id": "…", "record": {…}}     new, changed, closed: the API's own
                                                                  record, untouched
