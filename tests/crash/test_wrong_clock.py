@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lastpage.clock import Clock, SimClock
+from lastpage.ledger.glance import glance
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.crash.test_steps import PLACES, held
 from tests.crash.test_torn import _a_job_a_day, two_days  # noqa: F401 - a fixture
@@ -54,3 +55,15 @@ def test_half_of_a_run(tmp_path: Path, name: str, first: float) -> None:
             fetch(made, place, stopped, Wrong(made.clock, first))
         assert fetch(made, place, Steps(), Wrong(made.clock, -first)) == "complete"
         assert held(place) == wanted, (at, stopped.names[-1])
+
+
+@pytest.mark.parametrize("off_s", [TWO_DAYS_S, -TWO_DAYS_S], ids=["ahead", "behind"])
+def test_how_long_a_run_took(tmp_path: Path, off_s: float) -> None:
+    """A run begins and ends by one clock, the API's: what is recorded of it says how long it took."""
+    made, place = two_days(), tmp_path / "out"
+    before = made.clock.now()
+    assert fetch(made, place, Steps(), Wrong(made.clock, off_s)) == "complete"
+    run = glance(place / ".lastpage").last_run
+    assert run
+    assert run.ended
+    assert 0 <= (run.ended - run.began).total_seconds() <= made.clock.now() - before + 1

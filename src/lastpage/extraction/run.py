@@ -239,8 +239,8 @@ class Fetching:
 
     def finish(self) -> None:
         """End the run: the same command begins a new one from now on."""
-        now, verdict = self.client.clock.now(), worst_of(self.verdicts())
-        self.ledger.finish(self.run, now, verdict)
+        verdict = worst_of(self.verdicts())
+        self.ledger.finish(self.run, self.client.server_now(), verdict)
 
     def verdicts(self) -> list[Verdict]:
         """The verdicts of the slices that have one, in the order of the slices."""

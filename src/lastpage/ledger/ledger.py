@@ -144,7 +144,7 @@ class Ledger(Memory):
         return replace(run, horizon=horizon)
 
     def finish(self, run: Run, now: float, coverage: str) -> None:
-        """End a run at `now` (unix seconds) with its verdict; drop its evidence and pages."""
+        """End a run at `now` (unix seconds, by the API's clock); drop its evidence and pages."""
         with self._transaction("end"):
             self._do("end_run", now, coverage, run.id)
             for what in ("owned", "delivered", "sightings", "pages", "told"):
