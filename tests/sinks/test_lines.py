@@ -147,7 +147,8 @@ def test_read_by_others(tmp_path: Path) -> None:
     """DuckDB reads all days by a glob, with the day as a column; what a day holds is not among its rows."""
     made = filled(tmp_path)
     rows = duckdb.sql(
-        "select conversationId, conversationStart at time zone 'UTC', day, len(participants) "
+        "select conversationId, conversationStart::timestamptz at time zone 'UTC', day, "
+        "len(participants) "
         f"from read_json('{tmp_path}/conversations/*/*.jsonl', hive_partitioning = true)"
     )
     assert [str(each) for each in rows.types[1:3]] == ["TIMESTAMP", "DATE"]

@@ -1,5 +1,6 @@
 """What a folder has recorded is found in its files without Arrow, and is what Arrow would find."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def test_the_footer_of_a_file(
 
 
 def by_polars(path: Path, facts: dict[str, str]) -> None:
+    if "metadata" not in signature(pl.DataFrame.write_parquet).parameters:
+        pytest.skip("this version of Polars writes no facts beside the rows")
     pl.DataFrame({"a": [1]}).write_parquet(path, metadata=facts)
 
 
