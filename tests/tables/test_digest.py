@@ -5,11 +5,13 @@ import json
 import msgspec
 import pytest
 
-from lastpage.tables.build import Shredder
+from lastpage.tables.build import Shredder, record_digest
 from lastpage.tables.selection import Selection
 
 KEY = b"0123456789abcdef"
 OTHER_KEY = b"fedcba9876543210"
+#: The digest of a small record, as it has always been.
+GOLDEN = 6723131495253283223
 
 
 def record(number: int, **more: object) -> msgspec.Raw:
@@ -30,6 +32,15 @@ def test_another_record_has_another_digest() -> None:
     again = digests(Shredder(), record(2, nobodyKnows=1), record(1))
     assert first["c1"] == again["c1"]
     assert len({*first.values(), *again.values()}) == 3
+
+
+def test_digests_stay_what_they_are() -> None:
+    """Destinations hold them: a number of old is the number of today, with or without line breaks."""
+    text = b'{"conversationId":"c","a":[1,2]}'
+    assert {record_digest(each) for each in (text, text.replace(b",", b",\n"), b"\r\n" + text)} == {
+        GOLDEN
+    }
+    assert record_digest(text.replace(b",", b", ")) != GOLDEN
 
 
 def test_a_broken_record_beside_it() -> None:

@@ -14,7 +14,7 @@ Memory: the digests of what comes of one day, and the ids of what does not.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -66,10 +66,10 @@ class Coming:
             seen |= own
         return again
 
-    def starts(self, wanted: Container[bytes]) -> dict[str, list[datetime]]:
-        """When the conversations of these digests start, as they come."""
+    def starts(self, wanted: Collection[bytes]) -> dict[str, list[datetime]]:
+        """When the conversations of these digests start, as they come; mostly none is wanted."""
         found = defaultdict[str, list[datetime]](list)
-        for page in self.group.pages(self.day):
+        for page in self.group.pages(self.day) if wanted else ():
             for head in map(read_head, page):
                 if head and digest(head.id) in wanted:
                     found[head.id].append(head.start)
