@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from sqlite3 import Row
 from typing import Any
 
 import pytest
@@ -15,12 +16,17 @@ from lastpage.api.messages import Answer, Call
 from lastpage.clock import RealClock
 from lastpage.coverage.tally import LOST_MAX
 from lastpage.errors import Interrupted
+from lastpage.ledger.records import Planned
 from lastpage.ledger.spool import Frame, Spool
+from lastpage.planning.planner import Planner
+from lastpage.planning.slices import Slice
+from lastpage.query.interval import Interval
 from lastpage_sandbox import Skeleton
 from tests.inprocess import NOW, InProcess, World, talk, world
 from tests.readback import ids, lines
 
 TODAY = NOW.replace(hour=0, minute=0, second=0)
+HOUR = timedelta(hours=1)
 ACROSS = "2023-10-20T06:00Z/2023-10-20T14:00Z"
 #: Starts before the watermark (09:00) and lives past it, so both routes can see it.
 WITNESSED = talk(1, TODAY.replace(hour=8, minute=30), minutes=120)
@@ -390,3 +396,34 @@ def test_a_page_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Spool, "read", counted)
     assert world().cloud().fetch("2023-10-10", tmp_path).coverage == "complete"
     assert all(times == 1 for times in opened.values())
+
+
+def slices_read(days: int, place: Path, patch: pytest.MonkeyPatch) -> int:
+    """How many slices a fetch takes out of its ledger that has a slice of an hour in so many days."""
+    read: list[Planned] = []
+
+    def counted(row: Row) -> Planned:
+        read.append(planned := from_row(row))
+        return planned
+
+    def cut(self: Planner, interval: Interval, *_: object) -> list[Slice]:
+        parts = (Interval(at, at + HOUR) for at in steps(interval))
+        return [Slice(n, each, each, "pages", "test", 0) for n, each in enumerate(parts, 1)]
+
+    def steps(interval: Interval) -> Iterator[datetime]:
+        return (interval.start + number * HOUR for number in range(0, 24 * days, 24))
+
+    from_row = Planned.from_row
+    patch.setattr(Planned, "from_row", counted)
+    patch.setattr(Planner, "plan", cut)
+    span = f"{TODAY - timedelta(days=days):%Y-%m-%d}/{TODAY:%Y-%m-%d}"
+    world(per_day=4).cloud().fetch(span, place)
+    patch.undo()
+    assert len(read) > days
+    return len(read)
+
+
+def test_the_bookkeeping_of_many_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a slice costs in the ledger does not grow with the number of slices."""
+    few, many = (slices_read(days, tmp_path / f"{days}", monkeypatch) for days in (10, 40))
+    assert many < 5 * few

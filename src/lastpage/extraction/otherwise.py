@@ -18,7 +18,7 @@ crash at any point is gone on from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lastpage.coverage.tally import Verdict
@@ -50,15 +50,16 @@ class OtherWay:
                     continue
                 self.note(f"{whole.slice} is read by page numbers, too")
                 self.ledger.cut(self.run, whole, slices, keeps_verdict=True)
-        return any(True for _ in self._open())
+        return any(True for _ in _open(self.ledger.slices(self.run)))
 
     def is_open(self, planned: Planned) -> bool:
         """Whether it is not decided yet if what was read for this slice is used."""
-        return any(planned in parts for _, parts in self._open())
+        beside = self.ledger.slices_of(self.run, planned.part, planned.part)
+        return any(planned in parts for _, parts in _open(beside))
 
     def decide(self) -> None:
         """The table at the top of this file, once all that `begin` planned is settled."""
-        for whole, parts in list(self._open()):
+        for whole, parts in list(_open(self.ledger.slices(self.run))):
             had = frozenset(self.ledger.owned(self.run, whole.slice.number))
             came = frozenset(
                 each for part in parts for each in self.ledger.owned(self.run, part.slice.number)
@@ -84,20 +85,14 @@ class OtherWay:
                 verdict = replace(verdict, why=f"{verdict.why}; page numbers have no more")
             self.ledger.take_whole(self.run, whole, verdict.dump(), parts)
 
-    def _open(self) -> Iterator[tuple[Planned, list[Planned]]]:
-        """Each slice that is not decided, and those it is read by."""
-        slices = self.ledger.slices(self.run)
-        for whole in slices:
-            if whole.state == "cut" and whole.verdict is not None:
-                interval = whole.slice.interval
-                yield (
-                    whole,
-                    [
-                        each
-                        for each in slices
-                        if each.state != "cut" and interval.clip(each.slice.interval)
-                    ],
-                )
+
+def _open(slices: Sequence[Planned]) -> Iterator[tuple[Planned, list[Planned]]]:
+    """Each slice of these that is not decided, and those it is read by."""
+    for whole in slices:
+        if whole.state == "cut" and whole.verdict is not None:
+            interval = whole.slice.interval
+            others = (each for each in slices if each.state != "cut")
+            yield whole, [each for each in others if interval.clip(each.slice.interval)]
 
 
 def is_short(planned: Planned) -> bool:

@@ -170,8 +170,9 @@ class Fetching:
             self.meter.expected = sum(each.slice.expected or 0 for each in slices)
             self.meter.slices = len(slices)
             self.meter.slices_done = sum(each.state != "todo" for each in slices)
+            together = _together(slices)
             for planned in self._settle_all():
-                yield from self._ready_groups(planned.part)
+                yield from self._ready_groups(together[planned.part])
             self._read_again()
             self._read_the_other_way()
             self._all_decided = True
@@ -338,11 +339,10 @@ class Fetching:
     def _other_way(self) -> OtherWay:
         return OtherWay(self.ledger, self.run, self.planner, self.meter.note)
 
-    def _ready_groups(self, part: int | None = None) -> Iterator[Group]:
-        """Groups that are settled and not written yet; with `part`, only the one that has it."""
-        for members in grouped(self._slices()):
-            if part is not None and all(planned.part != part for planned in members):
-                continue
+    def _ready_groups(self, parts: tuple[int, int] | None = None) -> Iterator[Group]:
+        """Groups that are settled and not written yet; with `parts`, of these in the plan alone."""
+        slices = self.ledger.slices_of(self.run, *parts) if parts else self._slices()
+        for members in grouped(slices):
             states = {planned.state for planned in members}
             if "todo" not in states and "settled" in states:
                 ready = [planned for planned in members if planned.state == "settled"]
@@ -362,3 +362,15 @@ class Fetching:
             ids for part in parts if (ids := self.ledger.delivered(self.run, part)) is not None
         ]
         return Group(rows, frozenset().union(*known) if known else None)
+
+
+def _together(slices: Sequence[Planned]) -> dict[int, tuple[int, int]]:
+    """For each slice of the plan the first and the last that it shares days with.
+
+    A plan is numbered in the order of its slices, and cutting one changes no day.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    for members in grouped(slices):
+        parts = {planned.part for planned in members}
+        found |= dict.fromkeys(parts, (min(parts), max(parts)))
+    return found

@@ -196,7 +196,7 @@ class Settler:
         )
 
     def _cut(self, planned: Planned, current: OpenAttempt, reason: str) -> list[Planned]:
-        parts = sum(1 for other in self.ledger.slices(self.run) if other.part == planned.part)
+        parts = len(self.ledger.slices_of(self.run, planned.part, planned.part))
         halves = halves_of(planned.slice) if parts < CUTS_MAX else []
         if not halves:
             why = f"{reason}, and smaller slices do not help"

@@ -31,15 +31,15 @@ from lastpage.errors import DestinationError, UsageError
 from lastpage.files import make_private, named_statements
 
 #: The schema's version, and the mark that tells our file from other SQLite files ("lpag").
-VERSION = 6
+VERSION = 7
 APPLICATION = 0x6C706167
 #: What SQLite says of a file that is damaged, or that is none of its own.
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: Every statement of `ledger.sql`, by its name.
 SQL = named_statements("lastpage.ledger", "ledger.sql")
 #: What each version has that the one before had not: tables, and columns; and what it has no more.
-NEW = {2: set[str](), 3: {"told"}, 4: {"absence"}, 5: {"slice.held"}, 6: {"memory", "run.coverage"}}
-GONE = {2: {"slice.direction"}, 3: set[str](), 4: set[str](), 5: set[str](), 6: set[str]()}
+NEW = {3: {"told"}, 4: {"absence"}, 5: {"slice.held"}, 6: {"memory", "run.coverage"}}
+GONE = {2: {"slice.direction"}}
 
 
 def connect(path: Path) -> tuple[sqlite3.Connection, Path | None]:
@@ -140,8 +140,8 @@ def _columns_of(version: int) -> set[str]:
         db.executescript(SQL["schema"])
         columns = _columns(db)
     later = range(version + 1, VERSION + 1)
-    new = set().union(*(NEW[each] for each in later))
-    gone = set().union(*(GONE[each] for each in later))
+    new = set().union(*(NEW.get(each, ()) for each in later))
+    gone = set().union(*(GONE.get(each, ()) for each in later))
     return {each for each in columns if not {each, each.partition(".")[0]} & new} | gone
 
 

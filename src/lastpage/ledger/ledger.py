@@ -165,6 +165,10 @@ class Ledger(Memory):
         """The slices of a run by their numbers; those that were cut are among them."""
         return [Planned.from_row(row) for row in self._all("slices", run.id)]
 
+    def slices_of(self, run: Run, first: int, last: int) -> list[Planned]:
+        """The same of those slices of the plan that are numbered from `first` to `last`."""
+        return [Planned.from_row(row) for row in self._all("slices_of", run.id, first, last)]
+
     def cut(
         self, run: Run, whole: Planned, halves: Iterable[Slice], *, keeps_verdict: bool = False
     ) -> list[Planned]:

@@ -26,6 +26,7 @@ create table slice (
   held text,
   primary key (run, number)
 ) strict, without rowid;
+create index slice_of on slice (run, part);
 
 -- One walk of a slice from its first page. At most one of a slice is open.
 create table attempt (
@@ -121,6 +122,10 @@ alter table slice add column held text;
 create table memory (name text primary key, value text not null) strict;
 alter table run add column coverage text;
 
+-- Version 6 had to look at all slices of a run to find those of a part.
+-- name: upgrade_6
+create index slice_of on slice (run, part);
+
 -- name: all_meta
 select key, value from meta;
 
@@ -176,6 +181,9 @@ values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: slices
 select * from slice where run = ? order by number;
+
+-- name: slices_of
+select * from slice where run = ? and part between ? and ? order by number;
 
 -- name: last_number
 select max(number) from slice where run = ?;
