@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,11 +64,12 @@ def reading(
         yield Fetching.begin(str(query.interval), planner, ledger, options, choice, slices=slices)
 
 
-def raw_pages(run: Fetching) -> Iterator[Sequence[Raw]]:
+def raw_pages(run: Fetching) -> Iterator[Collection[Raw]]:
     """The raw records of each page; raises `ShortError` at the end where rows are missing."""
     for group in run.groups():
         for page in group.pages():
-            yield undelivered(group, page)
+            if records := undelivered(group, page):
+                yield records
         run.commit(group)
     _raise_if_short(run)
 
@@ -97,7 +98,7 @@ def batches(run: Fetching, shredder: Shredder) -> Iterator[tuple[str, pa.RecordB
     """
     odd: Counter[str] = Counter()
     for page in raw_pages(run):
-        for name, table in shredder(page).items():
+        for name, table in shredder(list(page)).items():
             if name == "oddities":
                 odd += oddities.by_kind(table["path"].to_pylist())
             for batch in table.to_batches():

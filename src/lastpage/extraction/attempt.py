@@ -81,6 +81,8 @@ class OpenAttempt:
     def abandon(self, reason: str, then: str = "reading it again") -> None:
         """Give the attempt up, and delete what it left at the API: a job."""
         settler = self._settler
+        if settler.ahead:
+            settler.ahead.forget(self.attempt.id)
         settler.meter.note(f"{self.account.slice}: {reason}; {then}")
         settler.ledger.end_attempt(self.attempt, "lost", reason)
         self.clean_up()
@@ -121,8 +123,11 @@ class OpenAttempt:
         self._enter(request, answer)
 
     def _enter(self, request: Request, answer: Answer) -> None:
-        before = len(self.account.log)
-        self.account.take(len(self.requests), request, answer)
+        before, number = len(self.account.log), len(self.requests)
+        self.account.take(number, request, answer)
         self.requests.append(request)
         if request.kind in READS:
             self._settler.meter.add_page(len(self.account.log) - before)
+            if self._settler.ahead and answer.status < 300:
+                interval = self.account.slice.interval
+                self._settler.ahead.add(self.attempt.id, number, interval, answer)

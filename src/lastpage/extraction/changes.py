@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal, Self
@@ -57,7 +57,7 @@ class Changes:
             _go_to_end(file, name)
             yield cls(name, file)
 
-    def passing(self, pages: Pages, found: Compared) -> Iterator[Sequence[Raw]]:
+    def passing(self, pages: Pages, found: Compared) -> Iterator[Collection[Raw]]:
         """The pages as they are, each once its changes are told; all are on disk at the end."""
         for page in pages:
             for raw in page:

@@ -114,6 +114,8 @@ class Extraction:
             return self._into_lines(sink, ledger)
 
     def _into_tables(self, sink: TableSink, ledger: Ledger) -> Summary:
+        from lastpage.extraction.ahead import Ahead  # noqa: PLC0415 - loads Arrow
+
         self.goal.check(list(chain(*sink.committed().values())), self.destination.text)
         identity, shredder = self._claim(sink, ledger)
         place = self.destination.text
@@ -144,7 +146,8 @@ class Extraction:
                 spares_same=self.goal.is_standing,
                 changes=self.changes,
             )
-            self._deliver(fetching, sink, replacing.write)
+            with closing(Ahead(sink.shredding, ledger.tables)) as fetching.ahead:
+                self._deliver(fetching, sink, replacing.write)
 
         runs.append(main)
         for each in runs:

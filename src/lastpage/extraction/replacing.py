@@ -32,7 +32,7 @@ from lastpage.extraction.rows import Group, Rows
 from lastpage.extraction.run import Fetching
 from lastpage.ledger.ids import digest
 from lastpage.query.interval import from_unix, iso
-from lastpage.sinks.sink import TableSink, Unread
+from lastpage.sinks.sink import Pages, TableSink, Unread
 
 if TYPE_CHECKING:  # it loads Arrow, which lines do without
     from lastpage.tables.build import Shredder
@@ -114,7 +114,7 @@ class Replacing:
             anew=bool(decision.damage),
         )
         self._tell_of_those(decision, leaving)
-        pages = coming.group.pages(day)
+        pages: Pages = coming.group.pages(day)
         if self.changes:
             pages = self.changes.passing(pages, found)
         with self._moving.leaving(leaving):

@@ -5,17 +5,20 @@
            over as one, so each day is written once
 
 Memory is one page. A slice of several days is read once for each day, but a page is opened only
-for the days it has rows of, and a page that is wanted whole is not searched.
+for the days it has rows of, and a page that is wanted whole is not searched. A page whose tables
+were made ahead is not opened at all by who wants tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from lastpage.api.messages import Answer, Page, split_records
-from lastpage.api.records import Raw, read_head
+from lastpage.api.records import Head, Raw, read_head
 from lastpage.coverage.account import POSITIONS
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.tally import Verdict
@@ -25,6 +28,34 @@ from lastpage.ledger.records import Attempt, Entry, Planned
 from lastpage.query.interval import MS, Interval
 from lastpage.walks.walk import READS, Request
 
+if TYPE_CHECKING:  # they load Arrow, which lines do without
+    from lastpage.extraction.ahead import Ahead
+    from lastpage.tables.parse import Tables
+
+
+class Leaf(Collection[Raw]):
+    """The records of a page that belong to a part of its slice; opened when they are looked at."""
+
+    def __init__(
+        self, open_: Callable[[], list[Raw]], tables: Callable[[], Tables | None] = lambda: None
+    ) -> None:
+        self._open = open_
+        #: The same as tables, if they were made ahead.
+        self.tables = tables
+
+    @cached_property
+    def _records(self) -> list[Raw]:
+        return self._open()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Raw]:
+        return iter(self._records)
+
+    def __contains__(self, raw: object) -> bool:
+        return raw in self._records
+
 
 @dataclass(slots=True)
 class Rows:
@@ -33,15 +64,19 @@ class Rows:
     ledger: Ledger
     planned: Planned
     verdict: Verdict
+    #: Has tables of pages.
+    ahead: Ahead | None = None
     #: Records of it that no table could take, so far.
     unread: int = 0
     _last: dict[str, int] | None = None
+    #: The pages with a copy of an id that a later one replaces.
+    _outdated: set[int] = field(default_factory=set)
 
     @classmethod
-    def of_slice(cls, ledger: Ledger, planned: Planned) -> Rows:
+    def of_slice(cls, ledger: Ledger, planned: Planned, ahead: Ahead | None = None) -> Rows:
         """The rows of a slice that has its verdict."""
         assert planned.verdict is not None
-        return cls(ledger, planned, Verdict.load(planned.verdict))
+        return cls(ledger, planned, Verdict.load(planned.verdict), ahead)
 
     @property
     def interval(self) -> Interval:
@@ -65,26 +100,18 @@ class Rows:
             conversations=self.verdict.days.get(day, 0),
         )
 
-    def of(self, part: Interval) -> Iterator[list[Raw]]:
-        """Pages of raw records of one day of the slice, or of all of it; none is empty.
+    def of(self, part: Interval) -> Iterator[Leaf]:
+        """Pages of raw records of one day of the slice, or of all of it; few are empty.
 
         Records without a start that can be read come with the slice's first day.
         """
         days = {day.isoformat() for day, _ in part.days()}
         unowned = {""} if part.start == self.interval.start else set()
-        last = self._last_copies()
         for number, entry, attempt in self._pages():
             # A page is unknown to the verdict if a crash came between the two.
             found = self.verdict.pages.get(str(number), {})
-            if not (days | unowned).intersection(found):
-                continue
-            answer = self.ledger.answer(attempt, entry)
-            records = split_records(answer.body)
-            # A page with rows of these days only, and none twice, need not be searched.
-            whole = last is None and days.issuperset(found)
-            chosen = records if whole else self._chosen(number, answer, records, part, last)
-            if chosen:
-                yield chosen
+            if (days | unowned).intersection(found):
+                yield self._leaf(number, entry, attempt, part, found)
 
     def views(self) -> Iterator[tuple[Request, Page, list[Raw]]]:
         """Every page: what asked for it, what came, and the rows of it that `of` would yield."""
@@ -95,6 +122,26 @@ class Rows:
             chosen = self._chosen(number, answer, records, self.interval, last)
             yield entry.request, answer.page, chosen
 
+    def _leaf(
+        self, number: int, entry: Entry, attempt: Attempt, part: Interval, found: Collection[str]
+    ) -> Leaf:
+        last = self._last_copies()
+        days = [day for day, _ in part.days()]
+        is_latest = number not in self._outdated
+
+        def opened() -> list[Raw]:
+            answer = self.ledger.answer(attempt, entry)
+            records = split_records(answer.body)
+            # A page with rows of these days only, and none twice, need not be searched.
+            if is_latest and {day.isoformat() for day in days}.issuperset(found):
+                return records
+            return self._chosen(number, answer, records, part, last)
+
+        ahead = self.ahead
+        if ahead and is_latest and len(days) == 1:
+            return Leaf(opened, lambda: ahead.take(attempt.id, number, days[0]))
+        return Leaf(opened)
+
     def _chosen(
         self,
         number: int,
@@ -104,23 +151,23 @@ class Rows:
         last: dict[str, int] | None,
     ) -> list[Raw]:
         """The last copies in a page that belong to a part of the slice."""
-        with_broken = part.start == self.interval.start
         return [
             raw
             for row, (raw, head) in enumerate(zip(records, answer.page.heads or (), strict=True))
-            if (with_broken if head is None else head.start in part)
+            if belongs(head, part, self.interval)
             and (head is None or last is None or last[head.id] == number * POSITIONS + row)
         ]
 
     def _last_copies(self) -> dict[str, int] | None:
         """Where each id stands for the last time; not needed where no id came twice."""
         if self._last is None and self.verdict.duplicates:
-            self._last = {
-                head.id: number * POSITIONS + row
-                for number, entry, attempt in self._pages()
-                for row, head in enumerate(self.ledger.answer(attempt, entry).page.heads or ())
-                if head is not None
-            }
+            self._last = {}
+            for number, entry, attempt in self._pages():
+                for row, head in enumerate(self.ledger.answer(attempt, entry).page.heads or ()):
+                    if head is not None:
+                        if head.id in self._last:
+                            self._outdated.add(self._last[head.id] // POSITIONS)
+                        self._last[head.id] = number * POSITIONS + row
         return self._last
 
     def _pages(self) -> Iterator[tuple[int, Entry, Attempt]]:
@@ -148,7 +195,7 @@ class Group:
         """What the destination should know of this day."""
         return [rows.range_of(part) for rows, part in self._parts(day)]
 
-    def pages(self, day: date | None = None) -> Iterator[Sequence[Raw]]:
+    def pages(self, day: date | None = None) -> Iterator[Leaf]:
         """A day's conversations, or all of them, each once, untouched, page by page."""
         for rows, part in self._parts(day):
             yield from rows.of(part)
@@ -162,7 +209,15 @@ class Group:
                     yield rows, part
 
 
-def undelivered(group: Group, page: Sequence[Raw]) -> Sequence[Raw]:
+def belongs(head: Head | None, part: Interval, interval: Interval) -> bool:
+    """Whether a record is of this part of its slice, which owns an interval.
+
+    A record without a start that can be read is of the slice's first part.
+    """
+    return part.start == interval.start if head is None else head.start in part
+
+
+def undelivered(group: Group, page: Collection[Raw]) -> Collection[Raw]:
     """The rows of a page that were not handed over before, for destinations that only grow."""
     if group.delivered is None:
         return page
@@ -186,3 +241,15 @@ def grouped(slices: Iterable[Planned]) -> list[list[Planned]]:
         groups[-1].append(planned)
         last = max(end, last or end)
     return groups
+
+
+def together(slices: Iterable[Planned]) -> dict[int, tuple[int, int]]:
+    """For each slice of the plan the first and the last that it shares days with.
+
+    A plan is numbered in the order of its slices, and cutting one changes no day.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    for members in grouped(slices):
+        parts = {planned.part for planned in members}
+        found |= dict.fromkeys(parts, (min(parts), max(parts)))
+    return found

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from lastpage.api.client import Client
 from lastpage.coverage.evidence import Evidence, Sighting
@@ -25,7 +26,7 @@ from lastpage.coverage.weighing import Coverage
 from lastpage.extraction.choosing import Choice
 from lastpage.extraction.otherwise import OtherWay, is_short, is_short_job
 from lastpage.extraction.resuming import HeldIds, Left, holding
-from lastpage.extraction.rows import Group, Rows, grouped
+from lastpage.extraction.rows import Group, Rows, grouped, together
 from lastpage.extraction.settling import Settler, in_threads
 from lastpage.extraction.summary import worst_of
 from lastpage.ledger.ledger import Ledger
@@ -36,6 +37,9 @@ from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso, minus
 from lastpage.query.query import Query
 from lastpage.tables import unknown
+
+if TYPE_CHECKING:  # it loads Arrow, which lines do without
+    from lastpage.extraction.ahead import Ahead
 
 #: Bytes of the spool above which fetching waits for the destination.
 SPOOL_BYTES_MAX = 20 * 1024**3
@@ -66,6 +70,8 @@ class Fetching:
     held_ids: HeldIds = lambda _interval: None
     #: Whether an earlier process began it.
     resumed: bool = False
+    #: Makes tables of pages while they are fetched.
+    ahead: Ahead | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
     #: Groups that the consumer has and did not commit yet.
     _handed_over: int = 0
@@ -170,9 +176,9 @@ class Fetching:
             self.meter.expected = sum(each.slice.expected or 0 for each in slices)
             self.meter.slices = len(slices)
             self.meter.slices_done = sum(each.state != "todo" for each in slices)
-            together = _together(slices)
+            beside = together(slices)
             for planned in self._settle_all():
-                yield from self._ready_groups(together[planned.part])
+                yield from self._ready_groups(beside[planned.part])
             self._read_again()
             self._read_the_other_way()
             self._all_decided = True
@@ -188,6 +194,9 @@ class Fetching:
         """
         self._handed_over -= 1
         slices = [rows.planned for rows in group.rows]
+        for planned in slices:
+            if self.ahead and planned.attempt is not None:
+                self.ahead.forget(planned.attempt)
         self.ledger.commit(self.run, [(planned, holding(held, planned)) for planned in slices])
 
     def check_written(self, held: Sequence[Range]) -> None:
@@ -269,6 +278,7 @@ class Fetching:
             self.planner.count,
             self.resumed or bool(missing),
             self._wait_for_room,
+            self.ahead,
         )
         todo = [planned for planned in self._slices() if planned.state == "todo"]
         if self.options.threads > 1:
@@ -283,7 +293,7 @@ class Fetching:
     def _wait_for_room(self) -> None:
         """The spool is bounded: while it is full, wait for groups that the consumer has."""
         while self._handed_over and not self._stopped.is_set():
-            if self.ledger.spool.size() <= SPOOL_BYTES_MAX:
+            if self.ledger.spooled() <= SPOOL_BYTES_MAX:
                 return
             self.client.clock.sleep(1.0)
 
@@ -348,7 +358,9 @@ class Fetching:
                 ready = [planned for planned in members if planned.state == "settled"]
                 if any(self._is_held_back(planned) for planned in ready):
                     continue
-                yield self._group([Rows.of_slice(self.ledger, planned) for planned in ready])
+                yield self._group(
+                    [Rows.of_slice(self.ledger, planned, self.ahead) for planned in ready]
+                )
 
     def _is_held_back(self, planned: Planned) -> bool:
         """Whether it may still be read by page numbers, or is and it is not decided yet."""
@@ -362,15 +374,3 @@ class Fetching:
             ids for part in parts if (ids := self.ledger.delivered(self.run, part)) is not None
         ]
         return Group(rows, frozenset().union(*known) if known else None)
-
-
-def _together(slices: Sequence[Planned]) -> dict[int, tuple[int, int]]:
-    """For each slice of the plan the first and the last that it shares days with.
-
-    A plan is numbered in the order of its slices, and cutting one changes no day.
-    """
-    found: dict[int, tuple[int, int]] = {}
-    for members in grouped(slices):
-        parts = {planned.part for planned in members}
-        found |= dict.fromkeys(parts, (min(parts), max(parts)))
-    return found

@@ -23,6 +23,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
@@ -53,6 +54,9 @@ from lastpage.walks.walk import (
     Stuck,
     Walk,
 )
+
+if TYPE_CHECKING:  # it loads Arrow, which lines do without
+    from lastpage.extraction.ahead import Ahead
 
 #: Jobs in flight; the API's own limit exists and is not known (docs/api.md, 2).
 JOBS_MAX = 6
@@ -85,6 +89,8 @@ class Settler:
     counted_anew: bool = False
     #: Returns once the spool has room for another slice.
     wait_for_room: Callable[[], None] = lambda: None
+    #: Makes tables of pages while the walk goes on.
+    ahead: Ahead | None = None
     turns: Turns = field(init=False)
     _jobs: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(JOBS_MAX))
 
@@ -237,6 +243,8 @@ class Settler:
     def _record(self, planned: Planned, current: OpenAttempt, verdict: Verdict) -> list[Planned]:
         """The slice has its verdict: nothing of it is left to fetch."""
         account, number = current.account, planned.slice.number
+        if self.ahead:
+            self.ahead.wait(current.attempt.id)
         if verdict.coverage == "short":
             self.meter.note(f"{planned.slice} is short: {verdict.why}")
         self.ledger.end_attempt(current.attempt, "ended", verdict.why)

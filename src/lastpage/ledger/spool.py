@@ -1,10 +1,14 @@
-"""Answers on disk, as received, until their slice is committed.
+"""Answers on disk, as received, until their slice is committed; and tables made of them.
 
-Each attempt has a segment, a file; each answer has a frame in it.
+Each attempt has a segment of each kind, a file; each answer, or its tables, has a frame in it. A
+frame is a mark, the length, a checksum and the bytes.
 
-A frame is a mark, the length, a checksum and the bytes. It is flushed to the disk before the ledger
-vouches for it, so after a crash there may be bytes that no row knows (cut off), never rows without
-their bytes (if the disk tells the truth about fsync; if it does not, the checksum tells).
+    kind     flushed   after a crash
+    -------  --------  -----------------------------------------------------------------------------
+    pages    yes,      there may be bytes that no row of the ledger knows (cut off), never rows
+             each      without their bytes (if the disk tells the truth about fsync; if it does not,
+                       the checksum tells)
+    tables   no        they are removed: the pages have everything that is in them
 """
 
 from __future__ import annotations
@@ -12,10 +16,11 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lastpage.errors import DestinationError
 from lastpage.files import Disk
@@ -38,16 +43,17 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """A folder of segments.
+    """A folder of segments of one kind.
 
     `seam` is called with a step's name before each step that a crash can separate from the next.
     """
 
     folder: Path
+    kind: Literal["pages", "tables"] = "pages"
     seam: Callable[[str], None] = lambda _name: None
 
-    def append(self, attempt: int, raw: bytes) -> Frame:
-        """Write one frame at the segment's end and wait until the disk has it."""
+    def append(self, attempt: int, raw: bytes | memoryview) -> Frame:
+        """Write one frame at the segment's end; of pages, wait until the disk has it."""
         path = self._path(attempt)
         is_new = not path.exists()
         try:
@@ -56,16 +62,17 @@ class Spool:
             try:
                 offset = os.fstat(descriptor).st_size
                 _write_all(descriptor, _HEADER.pack(_MARK, len(raw), zlib.crc32(raw)) + raw)
-                self.seam("spool fsync")
-                os.fsync(descriptor)
+                if self.kind == "pages":
+                    self.seam("spool fsync")
+                    os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            if is_new:
+            if is_new and self.kind == "pages":
                 Disk(self.seam).sync(self.folder)
         except OSError as problem:
             raise DestinationError(
-                f"cannot keep a page in {self.folder}: {problem.strerror}; make room or free it, "
-                "then run the same command again: it goes on where it stopped"
+                f"cannot keep {self.kind} in {self.folder}: {problem.strerror}; "
+                "make room or free it, then run the same command again: it goes on where it stopped"
             ) from None
         return Frame(offset, _HEADER.size + len(raw))
 
@@ -95,21 +102,24 @@ class Spool:
         self._path(attempt).unlink(missing_ok=True)
 
     def keep_only(self, attempts: set[int]) -> None:
-        """Delete other attempts' segments: a crash came between a commit and its clean-up."""
-        for path in self.folder.glob("*.pages"):
+        """Delete other attempts' segments, which a crash has left."""
+        for path in self._segments():
             if not path.stem.isdecimal() or int(path.stem) not in attempts:
                 path.unlink(missing_ok=True)
 
     def size(self) -> int:
         """Bytes on disk; a segment that is dropped meanwhile has none."""
         size = 0
-        for path in self.folder.glob("*.pages"):
+        for path in self._segments():
             with suppress(FileNotFoundError):
                 size += path.stat().st_size
         return size
 
+    def _segments(self) -> Iterator[Path]:
+        return self.folder.glob(f"*.{self.kind}")
+
     def _path(self, attempt: int) -> Path:
-        return self.folder / f"{attempt}.pages"
+        return self.folder / f"{attempt}.{self.kind}"
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -22,7 +22,7 @@ together to batches.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,7 +35,7 @@ from lastpage.api.records import Head, Raw, read_head
 from lastpage.coverage.ranges import Range, accepted, added, disproved, merged
 from lastpage.coverage.replacement import Ruling
 from lastpage.query.interval import Interval, minus
-from lastpage.sinks.sink import Pages, Unread, Written
+from lastpage.sinks.sink import MadeAhead, Pages, Unread, Written
 from lastpage.tables.parse import ARROW, Tables
 from lastpage.tables.schema import CONVERSATIONS, END, KEY, START
 
@@ -111,7 +111,7 @@ class Change:
 
     def tables(self, pages: Pages) -> Iterator[Tables]:
         """The rows that come, every table of them, page by page."""
-        for tables in map_ahead(self.shredder, map(self._chosen, pages)):
+        for tables in map_ahead(self._made, pages):
             for row in tables["broken"].to_pylist():
                 if row[START] is None:
                     self._without_start.add(row["record"])
@@ -181,11 +181,15 @@ class Change:
     def _is_in_parts(self, start: datetime) -> bool:
         return any(start in part for part in self.parts)
 
-    def _chosen(self, page: Sequence[Raw]) -> Sequence[Raw]:
-        """The records of a page that are written; mostly these are all, and none is looked at."""
-        if self._is_whole:
-            return page
-        return [raw for raw in page if self._is_written(read_head(raw))]
+    def _made(self, page: Collection[Raw]) -> Tables:
+        """The tables of the records that are written; mostly these are all, and none is looked at.
+
+        Called in threads, several at a time.
+        """
+        if not self._is_whole:
+            return self.shredder([raw for raw in page if self._is_written(read_head(raw))])
+        made = page.tables() if isinstance(page, MadeAhead) else None
+        return made or self.shredder(list(page))
 
     def _is_written(self, head: Head | None) -> bool:
         if head is None:

@@ -97,7 +97,7 @@ class DuckDB(DatabaseFile):
         try:
             sink._identify(READ_ONLY)
             if sink.known:
-                sink._shredder = Shredder.to_read(Selection.load(sink.known.selection))
+                sink.shredding = Shredder.to_read(Selection.load(sink.known.selection))
             yield sink
         finally:
             sink._leave()
@@ -106,7 +106,7 @@ class DuckDB(DatabaseFile):
         """Refuse another identity; make the file, and the tables and columns that are missing."""
         identity.check(self.known, self.path)
         _refuse_twins(shredder.schemas)
-        self._shredder = shredder
+        self.shredding = shredder
         with explained(self.path, pa.ArrowException):
             if self._connection is None:
                 self._create(identity)
@@ -150,12 +150,12 @@ class DuckDB(DatabaseFile):
         self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
     ) -> Written:
         """Replace exactly these start ranges of a day, in one transaction."""
-        return self._change(day, Change(self.held(day), ranges, self._shredder, ruling), pages)
+        return self._change(day, Change(self.held(day), ranges, self.shredding, ruling), pages)
 
     def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
         """Delete these from every table, in one transaction."""
         held = merged(self.held(day), ranges)
-        self._change(day, Change(held, [], self._shredder, Ruling(leaving=ids)), ())
+        self._change(day, Change(held, [], self.shredding, Ruling(leaving=ids)), ())
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -174,14 +174,14 @@ class DuckDB(DatabaseFile):
                 self._registered("staying", _ids(list(ruling.staying))),
             ):
                 self._run("create_arrived_broken")
-                for name in self._shredder.schemas if ruling.anew else ():
+                for name in self.shredding.schemas if ruling.anew else ():
                     self._run("delete_day", in_target(name), day=day)
                 if change.before:
                     self._let_leave(day, "leaving")
                 with self._registered("came", _ids(list(ruling.leaving))):
                     self._let_leave(day, "moved")
                 rows = self._counts(day)
-                for tables in batched(change.tables(pages), self._shredder.schemas, BATCH):
+                for tables in batched(change.tables(pages), self.shredding.schemas, BATCH):
                     self._disk.seam("database write")
                     if change.has_others:
                         with self._registered("came", _ids(ids_of(tables))):
@@ -203,7 +203,7 @@ class DuckDB(DatabaseFile):
     def renew(self, day: date, ranges: Sequence[Range]) -> None:
         """Record the day's ranges anew, in one transaction."""
         with explained(self.path, pa.ArrowException):
-            change = Change(self.held(day), ranges, self._shredder, NONE_STAYS)
+            change = Change(self.held(day), ranges, self.shredding, NONE_STAYS)
             with self._transaction():
                 self._record(day, change, self._counts(day))
 
@@ -216,7 +216,7 @@ class DuckDB(DatabaseFile):
 
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
         """A day of a table, a part at a time, with the columns of the selection."""
-        schema = self._shredder.schemas[table]
+        schema = self.shredding.schemas[table]
         there = self._columns().get(table, set())
         columns = ", ".join(quoted(name) for name in schema.names if name in there)
         if not columns:
@@ -284,19 +284,19 @@ class DuckDB(DatabaseFile):
 
     def _counted(self, day: date, interval: Interval) -> Count:
         ends: dict[str, Any] = {"day": day, "start": interval.start, "stop": interval.end}
-        has_ends = END in self._shredder.schemas[CONVERSATIONS].names
+        has_ends = END in self.shredding.schemas[CONVERSATIONS].names
         is_open = self._run("open_between", **ends) if has_ends else None
         return Count(self._run("conversations_between", **ends), is_open)
 
     def _let_leave(self, day: date, which: str) -> dict[str, int]:
         """Delete conversations that a statement names, but for `broken`: the rows of each table."""
-        tables = self._shredder.schemas.keys() - {"broken"} if self._run(which, day=day) else ()
+        tables = self.shredding.schemas.keys() - {"broken"} if self._run(which, day=day) else ()
         return {name: self._run("delete_leaving", in_target(name), day=day) for name in tables}
 
     def _counts(self, day: date) -> Counter[str]:
         """The rows of a day in each table."""
         return Counter(
-            {name: self._run("count", in_target(name), day=day) for name in self._shredder.schemas}
+            {name: self._run("count", in_target(name), day=day) for name in self.shredding.schemas}
         )
 
     def _recorded(self, day: date | None) -> list[dict[str, Any]]:

@@ -100,13 +100,13 @@ class Folder(RecordedFolder):
         sink._identify()
         if sink.known:
             chosen = Shredder.to_read(Selection.load(sink.known.selection))
-            sink._shredder = format_.tables(chosen)
+            sink.shredding = format_.tables(chosen)
         yield sink
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Refuse a folder of another organisation, other filters or another selection."""
         identity.check(self.known, self.folder)
-        self._identity, self._shredder = identity, self._format.tables(shredder)
+        self._identity, self.shredding = identity, self._format.tables(shredder)
 
     def changing(self) -> set[date]:
         """The days whose files are being moved into place."""
@@ -126,12 +126,12 @@ class Folder(RecordedFolder):
         self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
     ) -> Written:
         """Write all tables of the day anew: what comes, then what stays of them."""
-        return self._change(day, Change(self.held(day), ranges, self._shredder, ruling), pages)
+        return self._change(day, Change(self.held(day), ranges, self.shredding, ruling), pages)
 
     def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
         """Write all tables of the day anew, without these."""
         held = merged(self.held(day), ranges)
-        self._change(day, Change(held, [], self._shredder, Ruling(leaving=ids)), ())
+        self._change(day, Change(held, [], self.shredding, Ruling(leaving=ids)), ())
 
     def together(self) -> AbstractContextManager[None]:
         """Files of two days do not change together: each change stands alone."""
@@ -152,10 +152,10 @@ class Folder(RecordedFolder):
 
     def renew(self, day: date, ranges: Sequence[Range]) -> None:
         """Write the file of the day's conversations anew, since what it holds is recorded there."""
-        file, schema = self._file(CONVERSATIONS, day), self._shredder.schemas[CONVERSATIONS]
+        file, schema = self._file(CONVERSATIONS, day), self.shredding.schemas[CONVERSATIONS]
         tables = self._facts(self.folder / file).get("tables", {})
         with explained(self.folder, pa.ArrowException):
-            change = Change(self.held(day), ranges, self._shredder, NONE_STAYS)
+            change = Change(self.held(day), ranges, self.shredding, NONE_STAYS)
             counts = [Count.nothing(schema) for _ in change.after]
             with (
                 self._staging.change(f"{DAY}{day}") as staged,
@@ -182,11 +182,11 @@ class Folder(RecordedFolder):
         path = self.folder / self._file(table, day)
         if path.exists():
             with read_back(path, path.parent, pa.ArrowException):
-                yield from self._format.read(path, self._shredder.schemas[table])
+                yield from self._format.read(path, self.shredding.schemas[table])
 
     def _write(self, staged: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
         """Write every table of a day; how many conversations it has."""
-        schemas, rows = self._shredder.schemas, Counter[str]()
+        schemas, rows = self.shredding.schemas, Counter[str]()
         paths = {name: staged(self._file(name, day)) for name in schemas}
         counts = [Count.nothing(schemas[CONVERSATIONS]) for _ in change.after]
         with self._format.create(paths[CONVERSATIONS], schemas[CONVERSATIONS]) as conversations:
@@ -239,7 +239,7 @@ class Folder(RecordedFolder):
                 gone.append(batch.filter(pc.invert(stays)).column(KEY).combine_chunks())
                 yield {CONVERSATIONS: batch.filter(stays)}
             leaving = pa.chunked_array(gone, pa.string())
-            for name in self._shredder.schemas:
+            for name in self.shredding.schemas:
                 if name not in (CONVERSATIONS, "broken"):
                     for batch in self.read(name, day):
                         leaves = pc.is_in(batch.column(KEY), value_set=leaving)
@@ -258,7 +258,7 @@ class Folder(RecordedFolder):
                 lambda name: self.folder / self._file(name, day),
                 self._format,
                 look,
-                self._shredder.schemas,
+                self.shredding.schemas,
             )
 
 

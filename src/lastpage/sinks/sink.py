@@ -43,10 +43,11 @@ from lastpage.tables.selection import HASH_KEY
 if TYPE_CHECKING:  # JSON lines need no Arrow, so it is not loaded for them
     import pyarrow as pa
 
-    from lastpage.tables.build import Shredder
+    from lastpage.tables.build import Shredder, Shredding
     from lastpage.tables.derived import Names
+    from lastpage.tables.parse import Tables
 
-Pages = Iterable[Sequence[Raw]]
+Pages = Iterable[Collection[Raw]]
 #: Of the ranges that are written, no row stays that does not come.
 NONE_STAYS = Ruling()
 
@@ -107,6 +108,14 @@ class Written:
     unchanged: list[Interval]
 
 
+@runtime_checkable
+class MadeAhead(Protocol):
+    """A page that may have been made into tables while it was fetched."""
+
+    def tables(self) -> Tables | None:
+        """All of its records as tables; None where they were not made."""
+
+
 class Sink(Protocol):
     """What every sink has, by whichever door."""
 
@@ -146,6 +155,10 @@ class TableReader(Sink, Protocol):
 @runtime_checkable
 class TableSink(TableReader, Protocol):
     """A sink with tables, to be written: start ranges of a day are replaced in it."""
+
+    @property
+    def shredding(self) -> Shredding:
+        """What makes its tables of records, once it is claimed."""
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Prepare it for the tables of this identity; raise `UsageError` where it has another."""

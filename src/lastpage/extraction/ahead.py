@@ -1,0 +1,129 @@
+"""Tables of pages, made in threads while the walk goes on, into files that nobody sees.
+
+    a page is in the ledger ─▶ its records, day by day ─▶ tables ─▶ a frame beside the page
+                                                                        │
+    its slice has its verdict ─▶ the day is written ◀── as they are ────┘
+                                      ▲
+                                      └── made of the page, where they are not here, or not as they
+                                          are wanted
+
+Nothing is decided here: a destination gets tables from here only of what it would have been given
+as records, so they are as good as the page that they were made of, and go with it.
+
+    not taken from here                      because
+    ---------------------------------------  -----------------------------------------------------
+    a page with an earlier copy of an id     which copy counts is known at the end of the walk
+    a day of which not all is written        so is what a destination accepts of it
+    a page that an earlier process read      its tables are removed, since nothing vouches for them
+    a page whose tables found no room        the page has them all
+
+While too many pages wait for their tables, walks wait, too: so memory is bounded.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+
+from lastpage.api.messages import Answer, split_records
+from lastpage.errors import DestinationError
+from lastpage.extraction.rows import belongs
+from lastpage.ledger.spool import Frame, Spool
+from lastpage.query.interval import Interval
+from lastpage.tables.build import Shredding
+from lastpage.tables.parse import Tables
+
+#: Parsing lets other threads run; two keep two cores busy, and more would only hold more pages.
+THREADS = 2
+#: Pages that are in hand, or wait for it.
+PAGES_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The tables of a page's records of one day: where they are, and the names of those that have
+    rows.
+    """
+
+    frame: Frame
+    names: tuple[str, ...]
+
+
+class Ahead:
+    """Makes tables of pages with `tables`, and keeps them in `spool` until they are asked for."""
+
+    def __init__(self, tables: Shredding, spool: Spool) -> None:
+        self._tables = tables
+        self._spool = spool
+        self._pool = ThreadPoolExecutor(THREADS, "lastpage-ahead")
+        self._room = threading.Semaphore(PAGES_MAX)
+        #: By attempt and the number of the page in it.
+        self._made: dict[int, dict[int, Future[dict[date, Made]]]] = {}
+
+    def add(self, attempt: int, number: int, interval: Interval, answer: Answer) -> None:
+        """Begin to make the tables of a page, of what its slice owns; waits while too many wait."""
+        self._room.acquire()
+        try:
+            future = self._pool.submit(self._make, attempt, interval, answer)
+        except RuntimeError:  # the run has ended
+            self._room.release()
+            return
+        future.add_done_callback(lambda _: self._room.release())
+        self._made.setdefault(attempt, {})[number] = future
+
+    def wait(self, attempt: int) -> None:
+        """Return once nothing of an attempt is under way: then its files may go."""
+        for future in self._made.get(attempt, {}).values():
+            future.exception()
+
+    def forget(self, attempt: int) -> None:
+        """Nobody will ask for an attempt's tables any more."""
+        self.wait(attempt)
+        self._made.pop(attempt, None)
+
+    def take(self, attempt: int, number: int, day: date) -> Tables | None:
+        """The tables of a page's records of a day; None where they are not here."""
+        future = self._made.get(attempt, {}).get(number)
+        made = future.result().get(day) if future else None
+        raw = self._spool.read(attempt, made.frame) if made else None
+        if made is None or raw is None:
+            return None
+        tables = {name: schema.empty_table() for name, schema in self._tables.schemas.items()}
+        reader = pa.BufferReader(raw)
+        for name in made.names:
+            message = pa.ipc.read_message(reader)
+            batch = pa.ipc.read_record_batch(message, self._tables.schemas[name])
+            tables[name] = pa.Table.from_batches([batch])
+        return tables
+
+    def close(self) -> None:
+        """End the threads, and remove what was not asked for."""
+        self._pool.shutdown(cancel_futures=True)
+        self._spool.keep_only(set())
+
+    def _make(self, attempt: int, interval: Interval, answer: Answer) -> dict[date, Made]:
+        records, heads = split_records(answer.body), answer.page.heads or ()
+        made = {}
+        for day, part in interval.days():
+            own = [
+                raw
+                for raw, head in zip(records, heads, strict=True)
+                if belongs(head, part, interval)
+            ]
+            if own:
+                with suppress(DestinationError):  # the disk is full: who writes the day will see
+                    made[day] = self._keep(attempt, self._tables(own))
+        return made
+
+    def _keep(self, attempt: int, tables: Tables) -> Made:
+        filled = {name: table.combine_chunks() for name, table in tables.items() if len(table)}
+        stream = pa.BufferOutputStream()
+        for table in filled.values():
+            (batch,) = table.to_batches()
+            stream.write(batch.serialize())
+        return Made(self._spool.append(attempt, memoryview(stream.getvalue())), tuple(filled))
