@@ -1,6 +1,6 @@
 """Tables of pages, made in threads while the walk goes on, into files that nobody sees.
 
-    a page is in the ledger ─▶ its records, day by day ─▶ tables ─▶ a frame beside the page
+    a page is in the ledger ─▶ its records, day by day ─▶ tables ─▶ a file beside the page
                                                                         │
     its slice has its verdict ─▶ the day is written ◀── as they are ────┘
                                       ▲
@@ -22,18 +22,19 @@ While too many pages wait for their tables, walks wait, too: so memory is bounde
 
 from __future__ import annotations
 
+import shutil
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 
 from lastpage.api.messages import Answer, split_records
-from lastpage.errors import DestinationError
 from lastpage.extraction.rows import belongs
-from lastpage.ledger.spool import Frame, Spool
+from lastpage.files import make_private, make_private_folder
+from lastpage.ledger.spool import Spool
 from lastpage.query.interval import Interval
 from lastpage.tables.build import Shredding
 from lastpage.tables.parse import Tables
@@ -42,16 +43,8 @@ from lastpage.tables.parse import Tables
 THREADS = 2
 #: Pages that are in hand, or wait for it.
 PAGES_MAX = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The tables of a page's records of one day: where they are, and the names of those that have
-    rows.
-    """
-
-    frame: Frame
-    names: tuple[str, ...]
+#: The tables of a page that have rows.
+Names = tuple[str, ...]
 
 
 class Ahead:
@@ -63,13 +56,13 @@ class Ahead:
         self._pool = ThreadPoolExecutor(THREADS, "lastpage-ahead")
         self._room = threading.Semaphore(PAGES_MAX)
         #: By attempt and the number of the page in it.
-        self._made: dict[int, dict[int, Future[dict[date, Made]]]] = {}
+        self._made: dict[int, dict[int, Future[dict[date, Names]]]] = {}
 
     def add(self, attempt: int, number: int, interval: Interval, answer: Answer) -> None:
         """Begin to make the tables of a page, of what its slice owns; waits while too many wait."""
         self._room.acquire()
         try:
-            future = self._pool.submit(self._make, attempt, interval, answer)
+            future = self._pool.submit(self._make, attempt, number, interval, answer)
         except RuntimeError:  # the run has ended
             self._room.release()
             return
@@ -89,24 +82,25 @@ class Ahead:
     def take(self, attempt: int, number: int, day: date) -> Tables | None:
         """The tables of a page's records of a day; None where they are not here."""
         future = self._made.get(attempt, {}).get(number)
-        made = future.result().get(day) if future else None
-        raw = self._spool.read(attempt, made.frame) if made else None
-        if made is None or raw is None:
+        names = future.result().get(day) if future else None
+        if names is None:
             return None
         tables = {name: schema.empty_table() for name, schema in self._tables.schemas.items()}
-        reader = pa.BufferReader(raw)
-        for name in made.names:
-            message = pa.ipc.read_message(reader)
-            batch = pa.ipc.read_record_batch(message, self._tables.schemas[name])
-            tables[name] = pa.Table.from_batches([batch])
+        with pa.memory_map(str(self._path(attempt, number, day))) as file:
+            for name in names:
+                with pa.ipc.open_stream(file) as stream:
+                    tables[name] = stream.read_all()
         return tables
 
     def close(self) -> None:
         """End the threads, and remove what was not asked for."""
         self._pool.shutdown(cancel_futures=True)
-        self._spool.keep_only(set())
+        for attempt in self._made:
+            shutil.rmtree(self._spool.tables(attempt), ignore_errors=True)
 
-    def _make(self, attempt: int, interval: Interval, answer: Answer) -> dict[date, Made]:
+    def _make(
+        self, attempt: int, number: int, interval: Interval, answer: Answer
+    ) -> dict[date, Names]:
         records, heads = split_records(answer.body), answer.page.heads or ()
         made = {}
         for day, part in interval.days():
@@ -116,14 +110,22 @@ class Ahead:
                 if belongs(head, part, interval)
             ]
             if own:
-                with suppress(DestinationError):  # the disk is full: who writes the day will see
-                    made[day] = self._keep(attempt, self._tables(own))
+                with suppress(OSError):  # the disk is full: who writes the day will see
+                    path = self._path(attempt, number, day)
+                    made[day] = _keep(path, self._tables(own))
         return made
 
-    def _keep(self, attempt: int, tables: Tables) -> Made:
-        filled = {name: table.combine_chunks() for name, table in tables.items() if len(table)}
-        stream = pa.BufferOutputStream()
+    def _path(self, attempt: int, number: int, day: date) -> Path:
+        return self._spool.tables(attempt) / f"{number} {day}"
+
+
+def _keep(path: Path, tables: Tables) -> Names:
+    """Write the tables that have rows into a file, one after the other; their names."""
+    make_private_folder(path.parent)
+    make_private(path)
+    filled = {name: table for name, table in tables.items() if len(table)}
+    with pa.OSFile(str(path), "wb") as file:
         for table in filled.values():
-            (batch,) = table.to_batches()
-            stream.write(batch.serialize())
-        return Made(self._spool.append(attempt, memoryview(stream.getvalue())), tuple(filled))
+            with pa.ipc.new_stream(file, table.schema) as stream:
+                stream.write_table(table)
+    return tuple(filled)

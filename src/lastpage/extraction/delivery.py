@@ -146,7 +146,7 @@ class Extraction:
                 spares_same=self.goal.is_standing,
                 changes=self.changes,
             )
-            with closing(Ahead(sink.shredding, ledger.tables)) as fetching.ahead:
+            with closing(Ahead(sink.shredding, ledger.spool)) as fetching.ahead:
                 self._deliver(fetching, sink, replacing.write)
 
         runs.append(main)

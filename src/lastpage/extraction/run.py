@@ -293,7 +293,7 @@ class Fetching:
     def _wait_for_room(self) -> None:
         """The spool is bounded: while it is full, wait for groups that the consumer has."""
         while self._handed_over and not self._stopped.is_set():
-            if self.ledger.spooled() <= SPOOL_BYTES_MAX:
+            if self.ledger.spool.size() <= SPOOL_BYTES_MAX:
                 return
             self.client.clock.sleep(1.0)
 

@@ -25,9 +25,7 @@ class Attempts(Memory):
     def __init__(self, path: Path, seam: Callable[[str], None]) -> None:
         super().__init__(path, seam)
         self.folder = path.parent
-        self.spool = Spool(self.folder / "spool", seam=seam)
-        #: Tables that are made of pages before their slice has its verdict.
-        self.tables = Spool(self.folder / "spool", "tables")
+        self.spool = Spool(self.folder / "spool", seam)
 
     def open_attempt(self, run: Run, slice_: Slice) -> Attempt | None:
         """The attempt that an earlier process began and did not end, if there is one."""
@@ -54,7 +52,7 @@ class Attempts(Memory):
         with self._transaction("attempt end"):
             self._do("end_attempt", state, reason, attempt.id)
         if state == "lost":
-            self._drop(attempt.id)
+            self.spool.drop(attempt.id)
 
     def add(self, attempt: Attempt, ordinal: int, request: Request, answer: Answer) -> None:
         """Store an answer: its bytes first, then the row that vouches for them."""
@@ -79,10 +77,6 @@ class Attempts(Memory):
             )
         return Answer(entry.status, {"content-encoding": entry.encoding}, raw)
 
-    def spooled(self) -> int:
-        """Bytes that pages, and tables made of them, have on disk."""
-        return self.spool.size() + self.tables.size()
-
     def is_intact(self, planned: Planned) -> bool:
         """Whether the spool still has every answer of a settled slice."""
         assert planned.attempt is not None
@@ -101,12 +95,3 @@ class Attempts(Memory):
                 self._do("drop_pages", attempt.id, good)
         self.spool.truncate(attempt.id, rows[good - 1].frame.end if good else 0)
         return rows[:good]
-
-    def keep_only_live(self) -> None:
-        """Delete what a crash has left in the spool and nobody asks for."""
-        self.spool.keep_only({row["id"] for row in self._all("live_attempts")})
-        self.tables.keep_only(set())
-
-    def _drop(self, attempt: int) -> None:
-        for spool in (self.spool, self.tables):
-            spool.drop(attempt)

@@ -59,7 +59,7 @@ class Ledger(Attempts):
                 f"cannot keep the ledger in {folder}: {problem}; "
                 "correct that, or give another destination"
             ) from None
-        self.keep_only_live()
+        self.spool.keep_only({row["id"] for row in self._all("live_attempts")})
 
     def close(self) -> None:
         """Close the file. A new ledger in which nothing was planned is removed."""
@@ -294,7 +294,7 @@ class Ledger(Attempts):
         """A crash in between leaves segments without use; the next start deletes them."""
         for planned in slices:
             for row in self._all("attempts", run.id, planned.slice.number):
-                self._drop(row["id"])
+                self.spool.drop(row["id"])
 
 
 def _ends_of(day: date) -> Iterator[str]:

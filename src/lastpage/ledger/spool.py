@@ -1,26 +1,24 @@
 """Answers on disk, as received, until their slice is committed; and tables made of them.
 
-Each attempt has a segment of each kind, a file; each answer, or its tables, has a frame in it. A
-frame is a mark, the length, a checksum and the bytes.
+Each attempt has a segment, a file; each answer has a frame in it. Tables lie beside it, in a folder
+of the attempt. They are not flushed, nothing vouches for them, and no other process reads them: the
+pages have everything that is in them.
 
-    kind     flushed   after a crash
-    -------  --------  -----------------------------------------------------------------------------
-    pages    yes,      there may be bytes that no row of the ledger knows (cut off), never rows
-             each      without their bytes (if the disk tells the truth about fsync; if it does not,
-                       the checksum tells)
-    tables   no        they are removed: the pages have everything that is in them
+A frame is a mark, the length, a checksum and the bytes. It is flushed to the disk before the ledger
+vouches for it, so after a crash there may be bytes that no row knows (cut off), never rows without
+their bytes (if the disk tells the truth about fsync; if it does not, the checksum tells).
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from lastpage.errors import DestinationError
 from lastpage.files import Disk
@@ -43,17 +41,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """A folder of segments of one kind.
+    """A folder of segments.
 
     `seam` is called with a step's name before each step that a crash can separate from the next.
     """
 
     folder: Path
-    kind: Literal["pages", "tables"] = "pages"
     seam: Callable[[str], None] = lambda _name: None
 
-    def append(self, attempt: int, raw: bytes | memoryview) -> Frame:
-        """Write one frame at the segment's end; of pages, wait until the disk has it."""
+    def append(self, attempt: int, raw: bytes) -> Frame:
+        """Write one frame at the segment's end and wait until the disk has it."""
         path = self._path(attempt)
         is_new = not path.exists()
         try:
@@ -62,17 +59,16 @@ class Spool:
             try:
                 offset = os.fstat(descriptor).st_size
                 _write_all(descriptor, _HEADER.pack(_MARK, len(raw), zlib.crc32(raw)) + raw)
-                if self.kind == "pages":
-                    self.seam("spool fsync")
-                    os.fsync(descriptor)
+                self.seam("spool fsync")
+                os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            if is_new and self.kind == "pages":
+            if is_new:
                 Disk(self.seam).sync(self.folder)
         except OSError as problem:
             raise DestinationError(
-                f"cannot keep {self.kind} in {self.folder}: {problem.strerror}; "
-                "make room or free it, then run the same command again: it goes on where it stopped"
+                f"cannot keep a page in {self.folder}: {problem.strerror}; make room or free it, "
+                "then run the same command again: it goes on where it stopped"
             ) from None
         return Frame(offset, _HEADER.size + len(raw))
 
@@ -97,29 +93,33 @@ class Spool:
         if path.exists() and path.stat().st_size > end:
             os.truncate(path, end)
 
+    def tables(self, attempt: int) -> Path:
+        """The folder for tables that are made of an attempt's pages; its owner's alone."""
+        return self.folder / f"{attempt}.tables"
+
     def drop(self, attempt: int) -> None:
-        """Delete an attempt's segment; it may be gone already."""
+        """Delete an attempt's segment and tables; they may be gone already."""
         self._path(attempt).unlink(missing_ok=True)
+        shutil.rmtree(self.tables(attempt), ignore_errors=True)
 
     def keep_only(self, attempts: set[int]) -> None:
-        """Delete other attempts' segments, which a crash has left."""
-        for path in self._segments():
+        """Delete other attempts' segments, which a crash has left, and all tables."""
+        for path in self.folder.glob("*.pages"):
             if not path.stem.isdecimal() or int(path.stem) not in attempts:
                 path.unlink(missing_ok=True)
+        for path in self.folder.glob("*.tables"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def size(self) -> int:
-        """Bytes on disk; a segment that is dropped meanwhile has none."""
+        """Bytes on disk; what is dropped meanwhile has none."""
         size = 0
-        for path in self._segments():
+        for path in self.folder.rglob("*"):
             with suppress(FileNotFoundError):
-                size += path.stat().st_size
+                size += path.stat().st_size if path.is_file() else 0
         return size
 
-    def _segments(self) -> Iterator[Path]:
-        return self.folder.glob(f"*.{self.kind}")
-
     def _path(self, attempt: int) -> Path:
-        return self.folder / f"{attempt}.{self.kind}"
+        return self.folder / f"{attempt}.pages"
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -75,6 +75,9 @@ VIEWS = {
 class DuckDB(DatabaseFile):
     """A `TableSink` in one database file."""
 
+    #: Of everything, until it is claimed.
+    shredding = Shredder()
+
     @classmethod
     @contextmanager
     def open(cls, path: Path, state: Path, disk: Disk) -> Iterator[Self]:

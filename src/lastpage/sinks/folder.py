@@ -80,6 +80,8 @@ class Folder(RecordedFolder):
     def __init__(self, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> None:
         super().__init__(folder, state, format_.recorded)
         self._format = format_
+        #: Of everything, until it is claimed.
+        self.shredding = format_.tables(Shredder())
         self._staging = Staging(folder, state / "staging", disk)
 
     @classmethod

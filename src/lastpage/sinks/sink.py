@@ -158,7 +158,7 @@ class TableSink(TableReader, Protocol):
 
     @property
     def shredding(self) -> Shredding:
-        """What makes its tables of records, once it is claimed."""
+        """What makes its tables of records: of everything, until it is claimed."""
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Prepare it for the tables of this identity; raise `UsageError` where it has another."""
