@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -22,7 +23,7 @@ from lastpage.coverage.ranges import Range, merged
 from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError
 from lastpage.files import Disk
-from lastpage.sinks.day import Change, Count, batched
+from lastpage.sinks.day import THREADS, Change, Count, batched
 from lastpage.sinks.intact import Footprint, Look, damage, footprint
 from lastpage.sinks.recorded import DAY, VERSION, Recorded, RecordedFolder, day_of
 from lastpage.sinks.sink import (
@@ -198,11 +199,13 @@ class Folder(RecordedFolder):
                     for name, schema in schemas.items()
                     if name != CONVERSATIONS
                 }
+                threads = files.enter_context(ThreadPoolExecutor(THREADS, "lastpage-write"))
                 for tables in batched(self._rows(day, change, pages), schemas):
-                    for name, table in tables.items():
-                        rows[name] += len(table)
-                        if len(table):
-                            writers[name].write(table)
+                    filled = {name: table for name, table in tables.items() if len(table)}
+                    rows.update({name: len(table) for name, table in filled.items()})
+                    written = [threads.submit(writers[name].write, filled[name]) for name in filled]
+                    for each in written:
+                        each.result()
                     for count, range_ in zip(counts, change.after, strict=True):
                         count.add(tables[CONVERSATIONS], range_.interval)
             # The other files are whole by now.
