@@ -1,7 +1,6 @@
 """The run as a whole: what evidence does to a verdict, and what is left behind when it ends early."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,6 @@ from lastpage.clock import RealClock
 from lastpage.coverage.tally import LOST_MAX
 from lastpage.errors import Interrupted
 from lastpage.ledger.records import Planned
-from lastpage.ledger.spool import Frame, Spool
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import Interval
@@ -383,19 +381,6 @@ def test_a_repair_that_has_to_be_cut(tmp_path: Path) -> None:
 
 
 # Work that is done once ---------------------------------------------------------------------------
-
-
-def test_a_page_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that was judged is taken out of the spool at most once more: to be written."""
-    opened, read = Counter[tuple[int, Frame]](), Spool.read
-
-    def counted(spool: Spool, attempt: int, frame: Frame) -> bytes | None:
-        opened[attempt, frame] += 1
-        return read(spool, attempt, frame)
-
-    monkeypatch.setattr(Spool, "read", counted)
-    assert world().cloud().fetch("2023-10-10", tmp_path).coverage == "complete"
-    assert all(times == 1 for times in opened.values())
 
 
 def slices_read(days: int, place: Path, patch: pytest.MonkeyPatch) -> int:
