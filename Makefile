@@ -54,9 +54,9 @@ sim: $(READY) ## seeds of the simulation: make sim SEED=1 RUNS=500; of a year th
 lint: $(READY) ## style, types, structure
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: $(READY) ## the benchmarks; prints tables
+bench: $(READY) ## the benchmarks; prints tables; beside another build: AGAINST=a.whl, or a checkout
 	@$(call install,'.[bench]') || echo "what is compared with could not be installed; its rows are left out"
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(if $(AGAINST),--against $(AGAINST))
 
 docs: $(READY) ## rewrite the generated parts of docs/
 	@$(BIN)/python -m docs.generate

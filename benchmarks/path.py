@@ -11,7 +11,6 @@ resuming a generator is a call too. Only public names are used, so this measures
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from benchmarks.builds import ROOT, Build, builds, parser
+from benchmarks.builds import Build, builds, parser
 
 NOW = datetime(2023, 10, 20, 15, 30, 20, tzinfo=UTC)
 DAY = "2023-10-10"
@@ -95,8 +94,8 @@ def _module(frame: FrameType | None) -> str | None:
 
 def measure() -> dict[str, Any]:
     """Fetch twice from a sandbox on loopback; what the second fetch did."""
-    import lastpage  # noqa: PLC0415 - in the process of the build that is measured
-    from lastpage_sandbox import Sandbox, Settings  # noqa: PLC0415 - the same
+    import lastpage
+    from lastpage_sandbox import Sandbox, Settings
 
     world = {"seed": 7, "per_day": PER_DAY, "job_polls": 1, "orphans": 0.0}
     settings = Settings(requests_per_minute=1_000_000, **world)
@@ -126,9 +125,7 @@ def measure() -> dict[str, Any]:
 
 def measured(build: Build) -> dict[str, Any]:
     """The same in a process of this build."""
-    command = [build.python, "-m", "benchmarks.path", "--measure"]
-    output = subprocess.check_output(command, cwd=ROOT, env=build.environment())
-    found: dict[str, Any] = json.loads(output)
+    found: dict[str, Any] = build.told("benchmarks.path", "--measure")
     assert found["source"] == str(build.source), "another build was imported"
     return found
 

@@ -2,8 +2,10 @@
 and ids, over loopback.
 
 So a benchmark measures who reads, not who renders. Every conversation has an id of its own, counts
-agree, and a job's results come in pages of 1,000, compressed once; a client that does not ask for
-gzip gets the same bytes inflated.
+agree, and a job's results come in pages of 1,000, compressed once and kept in files: a million
+conversations are 1.2 GB. A client that does not ask for gzip gets the same bytes inflated.
+
+Nobody waits here for an allowance or a job, unless the server is told to have them: `Rules`.
 """
 
 from __future__ import annotations
@@ -12,55 +14,118 @@ import gzip
 import json
 import multiprocessing
 import re
+import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from benchmarks.pages import DETAILS, FEW, FIRST, PAGE, PAGES, PER_DAY, conversations_of, pages_of
 from lastpage_sandbox import Sandbox, Settings
+from lastpage_sandbox.limiter import Limiter
 
-DETAILS = "/api/v2/analytics/conversations/details"
-FIRST = datetime(2023, 1, 1, tzinfo=UTC)
 #: The day that is repeated.
 DAY = datetime(2023, 10, 10, tzinfo=UTC)
 #: How far its lake reaches.
 REACHES = "2023-12-31T00:00:00.000Z"
-PER_DAY, PAGE = 10_000, 1_000
-#: Requests a minute: nobody waits for the pace here.
-ALLOWED = 1_000_000_000
 #: Of gzip: what costs least to make; a page becomes a sixth of its size.
 LEVEL = 1
 ORGANIZATION = {"id": "00000000-0000-4000-8000-000000000001", "name": "Replay"}
 
 
-def interval(days: int) -> str:
-    """So many days of it, as a verb takes them."""
-    return f"{FIRST.date()}/{(FIRST + timedelta(days=days)).date()}"
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What makes a client wait: requests a minute, counted as the sandbox counts them, and the
+    seconds that a job takes.
+    """
+
+    per_minute: int = 1_000_000_000
+    job_s: float = 0.0
 
 
-def template() -> list[bytes]:
-    """The pages of one day, as the sandbox's job gives them."""
+#: Nobody waits.
+FREE = Rules()
+
+
+def template(size: int = PER_DAY) -> list[bytes]:
+    """The pages of one day, or of so many of its conversations, as the sandbox's job gives them;
+    before them the page with the few.
+    """
     box = Sandbox(
         Settings(seed=1, per_day=PER_DAY, orphans=0.0), now=(DAY + timedelta(days=9)).timestamp
     )
-    records = list(box.truth(DAY, DAY + timedelta(days=1)).values())[:PER_DAY]
-    assert len(records) == PER_DAY
+    until = DAY + timedelta(days=1 if size > PAGE else 1 / 3)
+    records = list(box.truth(DAY, until).values())[:size]
+    assert len(records) == size
     encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-    return [encode(records[at : at + PAGE]).encode() for at in range(0, PER_DAY, PAGE)]
+    few = encode(records[:FEW]).encode()
+    return [few, *(encode(records[at : at + PAGE]).encode() for at in range(0, size, PAGE))]
+
+
+def moved(page: bytes, number: int) -> bytes:
+    """A page of the template as page `number`: under the dates of another day, with other ids,
+    compressed.
+    """
+    day = (number + PAGES - 1) // PAGES
+    shift = FIRST + timedelta(days=day - 1) - DAY.date()
+
+    @cache
+    def date(text: bytes) -> bytes:
+        return (datetime.fromisoformat(text.decode()) + shift).date().isoformat().encode()
+
+    page = re.sub(rb'(?<=")\d{4}-\d\d-\d\d(?=T)', lambda found: date(found[0]), page)
+    page = re.sub(rb'("conversationId":"[0-9a-f-]{32})[0-9a-f]{4}', rb"\g<1>%04x" % day, page)
+    tail = f',"cursor":"{number + 1}","dataAvailabilityDate":"{REACHES}"}}'
+    return gzip.compress(b'{"conversations":' + page + tail.encode(), LEVEL, mtime=0)
+
+
+def render(days: int, folder: Path) -> int:
+    """Write the pages of so many days, a file each; how many there are."""
+    few, *pages = template()
+    count = 1 + days * PAGES
+    numbered = ((number, pages[(number - 1) % PAGES] if number else few) for number in range(count))
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for _ in pool.imap_unordered(_rendered, zip(numbered, repeat(folder), strict=False), 4):
+            pass
+    return count
+
+
+def _rendered(work: tuple[tuple[int, bytes], Path]) -> None:
+    (number, page), folder = work
+    (folder / str(number)).write_bytes(moved(page, number))
 
 
 class Replay:
-    """So many days, each page compressed."""
+    """So many pages, each compressed, in the files of a folder."""
 
-    def __init__(self, days: int) -> None:
-        pages = template()
-        with multiprocessing.get_context("fork").Pool(2) as pool:
-            work = ((pages[number % len(pages)], number) for number in range(days * len(pages)))
-            self._pages = pool.starmap(moved, work, chunksize=8)
+    def __init__(self, folder: Path, pages: int, rules: Rules) -> None:
+        self._folder = folder
+        self._count = pages
+        self._rules = rules
+        self._submitted: dict[str, float] = {}
+        self._limiter = Limiter(rules.per_minute)
+        #: Requests, and those that were over the allowance.
+        self.requests = self.refused = 0
+
+    def over(self) -> int | None:
+        """Count a request to the API: None, or the seconds to wait when it is over the allowance."""
+        wait_s = self._limiter.count(time.time())
+        self.requests += 1
+        self.refused += wait_s is not None
+        return wait_s
+
+    def headers(self) -> dict[str, str]:
+        """What the API says of the allowance."""
+        return self._limiter.headers(time.time())
 
     def answer(
         self, method: str, path: str, query: dict[str, list[str]], body: Any
@@ -74,58 +139,46 @@ class Replay:
             case "GET", ["jobs", "availability"]:
                 return 200, {"dataAvailabilityDate": REACHES}
             case "POST", ["query"]:
-                return 200, {"totalHits": len(self._of(body["interval"])) * PAGE}
+                return 200, {"totalHits": conversations_of(self._of(body["interval"]))}
             case "POST", ["jobs"]:
                 pages = self._of(body["interval"])
-                return 202, {"jobId": f"{pages.start}-{pages.stop}"}
+                job = f"{pages.start}-{pages.stop}"
+                self._submitted[job] = time.monotonic()
+                return 202, {"jobId": job}
             case "GET", ["jobs", job, "results"]:
                 first, stop = map(int, job.split("-"))
                 return 200, self._page(int(query.get("cursor", [str(first)])[0]), stop)
-            case "GET", ["jobs", _]:
-                return 200, {"state": "FULFILLED"}
+            case "GET", ["jobs", job]:
+                ready = time.monotonic() - self._submitted.get(job, 0.0) >= self._rules.job_s
+                return (200, {"state": "FULFILLED"}) if ready else (202, {"state": "PENDING"})
             case "DELETE", _:
                 return 204, None
         return 404, {"code": "not.found", "message": path, "status": 404}
 
     def _of(self, asked: str) -> range:
         """The pages of an interval of whole days."""
-        start, end = ((datetime.fromisoformat(text) - FIRST).days for text in asked.split("/"))
-        days = PER_DAY // PAGE
-        return range(max(start, 0) * days, min(end * days, len(self._pages)))
+        start, stop = pages_of(asked)
+        return range(start, min(stop, self._count))
 
     def _page(self, number: int, stop: int) -> bytes:
-        return self._pages[number] if number + 1 < stop else self._last(number)
+        return (
+            (self._folder / str(number)).read_bytes() if number + 1 < stop else self._last(number)
+        )
 
     @lru_cache(maxsize=64)  # noqa: B019 - it lives as long as the server
     def _last(self, number: int) -> bytes:
         """The same page without a cursor."""
-        page = gzip.decompress(self._pages[number])
+        page = gzip.decompress((self._folder / str(number)).read_bytes())
         return gzip.compress(
             page.replace(f'"cursor":"{number + 1}",'.encode(), b""), LEVEL, mtime=0
         )
-
-
-def moved(page: bytes, number: int) -> bytes:
-    """A page of the template as page `number`: under the dates of another day, with other ids,
-    compressed.
-    """
-    day = number // (PER_DAY // PAGE)
-    shift = FIRST + timedelta(days=day) - DAY
-
-    @cache
-    def date(text: bytes) -> bytes:
-        return (datetime.fromisoformat(text.decode()) + shift).date().isoformat().encode()
-
-    page = re.sub(rb'(?<=")\d{4}-\d\d-\d\d(?=T)', lambda found: date(found[0]), page)
-    page = re.sub(rb'("conversationId":"[0-9a-f-]{32})[0-9a-f]{4}', rb"\g<1>%04x" % day, page)
-    tail = f',"cursor":"{number + 1}","dataAvailabilityDate":"{REACHES}"}}'
-    return gzip.compress(b'{"conversations":' + page + tail.encode(), LEVEL, mtime=0)
 
 
 class Handler(BaseHTTPRequestHandler):
     """HTTP/1.1 around `Replay.answer`."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     replay: Replay
 
     def do_GET(self) -> None:
@@ -140,7 +193,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: Any) -> None:
         url = urlsplit(self.path)
-        status, answer = self.replay.answer(self.command, url.path, parse_qs(url.query), body)
+        wait_s = self.replay.over() if url.path.startswith("/api/") else None
+        if wait_s is None:
+            status, answer = self.replay.answer(self.command, url.path, parse_qs(url.query), body)
+        else:
+            status, answer = 429, {"code": "too.many.requests", "status": 429}
         packed = isinstance(answer, bytes) and "gzip" in self.headers.get("Accept-Encoding", "")
         if isinstance(answer, bytes):
             data = answer if packed else gzip.decompress(answer)
@@ -149,7 +206,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
-        self.send_header("inin-ratelimit-allowed", str(ALLOWED))
+        for name, value in self.replay.headers().items():
+            self.send_header(name, value)
+        if wait_s is not None:
+            self.send_header("Retry-After", str(wait_s))
         if packed:
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
@@ -159,22 +219,52 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def serve(days: int, pipe: Connection) -> None:
-    handler = type("Serving", (Handler,), {"replay": Replay(days)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+class Server:
+    """A server in a process of its own, as whoever starts it sees it."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self.url: str = pipe.recv()
+
+    def counted(self) -> tuple[int, int]:
+        """Requests so far, and how many of them were over the allowance."""
+        self._pipe.send(None)
+        return self._pipe.recv()  # type: ignore[no-any-return]
+
+
+def serve(folder: Path, pages: int, rules: Rules, pipe: Connection) -> None:
+    replay = Replay(folder, pages, rules)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (Handler,), {"replay": replay}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     pipe.send(f"http://127.0.0.1:{server.server_port}")
-    server.serve_forever()
+    while True:
+        pipe.recv()
+        pipe.send((replay.requests, replay.refused))
+
+
+@contextmanager
+def rendered(days: int) -> Iterator[tuple[Path, int]]:
+    """A folder with the pages of so many days, and how many these are; it goes in the end."""
+    with tempfile.TemporaryDirectory(prefix="lastpage-pages-") as folder:
+        yield Path(folder), render(days, Path(folder))
+
+
+@contextmanager
+def replaying(folder: Path, pages: int, rules: Rules = FREE) -> Iterator[Server]:
+    """A server of these pages, in a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=serve, args=(folder, pages, rules, theirs))
+    process.start()
+    try:
+        yield Server(ours)
+    finally:
+        process.terminate()
+        process.join()
 
 
 @contextmanager
 def serving(days: int) -> Iterator[str]:
-    """The URL of a server of so many days, in a process of its own."""
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    server = spawn.Process(target=serve, args=(days, theirs))
-    server.start()
-    try:
-        yield ours.recv()
-    finally:
-        server.terminate()
-        server.join()
+    """The URL of a server of so many days, where nobody waits."""
+    with rendered(days) as (folder, pages), replaying(folder, pages) as server:
+        yield server.url

@@ -1,5 +1,8 @@
-"""Where the time of a fetch goes: processor seconds of each stage for ten rendered pages, on one
-core, nothing overlapping.
+"""Where the time of a fetch goes: processor time of each stage for a conversation, one after the
+other on one core, beside that of a whole fetch.
+
+The stages are called as a fetch calls them, on ten pages that are in memory. What a fetch takes
+more is the rest: requests, the ledger, the spool, files, threads that wait for each other.
 """
 
 from __future__ import annotations
@@ -13,7 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.replay import PAGE, moved, template
+from benchmarks.builds import ROOT, Build
+from benchmarks.measured import measured, median
+from benchmarks.pages import PAGE, PER_DAY, Extract
+from benchmarks.replay import moved, serving, template
 from lastpage.api.messages import decompress, read_page, split_records
 from lastpage.api.records import Raw
 from lastpage.ledger.ids import digest
@@ -24,39 +30,94 @@ from lastpage.tables.parse import parse, shred, take_apart
 
 REPEATED = 3
 ODD_EVERY = 100
+#: Conversations of the whole fetch.
+WHOLE = 50_000
 
 
 def main() -> None:
-    pages = [moved(page, number) for number, page in enumerate(template())]
-    rows = len(pages) * PAGE
     print(
-        f"Where the time goes: processor seconds for {rows:,} conversations, the least of "
-        f"{REPEATED} readings"
+        f"Where the time goes: processor µs for a conversation, the least of {REPEATED} readings\n"
+        f"of {PER_DAY:,}; of a whole fetch, the median"
     )
-    bodies = _told(
-        "inflate (once to judge, once to write)",
-        lambda page: decompress(page, "gzip"),
-        pages,
-        times=2,
+    stages(told := Told())
+    told.sum()
+    told.rest(fetched())
+    print()
+
+
+def fetched() -> float:
+    """Processor µs for a conversation of a whole fetch into Parquet."""
+    with serving(WHOLE // PER_DAY) as url:
+        build = Build.at(ROOT)
+        runs = [measured(build, "lastpage", url, Extract(WHOLE)) for _ in range(REPEATED)]
+        return median([run for run in runs if run]).processor_us
+
+
+class Told:
+    """Measures stages, prints them, and adds them up."""
+
+    def __init__(self) -> None:
+        self.total_us = 0.0
+
+    def stage(
+        self,
+        name: str,
+        work: Callable[[Any], Any],
+        items: Iterable[Any],
+        times: int = 1,
+        *,
+        counts: bool = True,
+    ) -> list[Any]:
+        """One stage, done so many times in a fetch; what it made. Not all count for the sum."""
+        items, least = list(items), float("inf")
+        for _ in range(REPEATED):
+            begun = time.process_time()
+            done = [work(item) for item in items]
+            least = min(least, time.process_time() - begun)
+        each_us = least * times / PER_DAY * 1e6
+        self.total_us += each_us * counts
+        _line(name, each_us)
+        return done
+
+    def sum(self) -> None:
+        """All that counts."""
+        _line("all of these", self.total_us)
+
+    def rest(self, whole_us: float) -> None:
+        """What a whole fetch takes, and how much of it is in no stage."""
+        _line("a whole fetch, by job into Parquet", whole_us)
+        _line("  of which in none of the stages", whole_us - self.total_us)
+
+
+def stages(told: Told) -> None:
+    """Every stage on a day's pages."""
+    pages = [moved(page, number) for number, page in enumerate(template()) if number]
+    assert len(pages) * PAGE == PER_DAY
+    bodies = told.stage(
+        "inflate (once to judge, once to write)", lambda page: decompress(page, "gzip"), pages, 2
     )
-    seen = _told("ids, starts and ends of every record", read_page, bodies)
-    _told(
+    seen = told.stage("ids, starts and ends of every record", read_page, bodies)
+    told.stage(
         "the account: a digest of every id",
         lambda page: [digest(head.id) for head in page.known],
         seen,
     )
-    records = _told("slice the records out of a page", split_records, bodies)
-    arrays = _told("parse (arrow-rs)", parse, records)
-    tables = _told("take apart into tables", take_apart, arrays)
-    spoilt = [spoiled(page) for page in records]
-    _told(f"both, where one record in {ODD_EVERY} is odd", shred, spoilt)
-    _told("the overview", overview, tables)
-    _told(
+    records = told.stage("slice the records out of a page", split_records, bodies)
+    arrays = told.stage("parse (arrow-rs)", parse, records)
+    tables = told.stage("take apart into tables", take_apart, arrays)
+    told.stage("the overview", overview, tables)
+    told.stage(
         "write all tables as Parquet, zstd",
         _written,
         _pairs([Shredder()(page) for page in records]),
     )
-    print()
+    spoilt = [spoiled(page) for page in records]
+    told.stage(
+        f"  (instead of parse and take apart, where one in {ODD_EVERY} is odd)",
+        shred,
+        spoilt,
+        counts=False,
+    )
 
 
 def spoiled(page: list[Raw]) -> list[Raw]:
@@ -69,16 +130,8 @@ def spoiled(page: list[Raw]) -> list[Raw]:
     ]
 
 
-def _told(
-    stage: str, work: Callable[[Any], Any], items: Iterable[Any], times: int = 1
-) -> list[Any]:
-    items, least = list(items), float("inf")
-    for _ in range(REPEATED):
-        begun = time.process_time()
-        done = [work(item) for item in items]
-        least = min(least, time.process_time() - begun)
-    print(f"  {stage:<40} {least * times:>6.2f}")
-    return done
+def _line(name: str, each_us: float) -> None:
+    print(f"  {name:<62}{each_us:>7.1f}")
 
 
 def _pairs(pages: list[dict[str, pa.Table]]) -> list[dict[str, pa.Table]]:
