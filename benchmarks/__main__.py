@@ -6,6 +6,7 @@
 import sys
 
 from benchmarks import (
+    bookkeeping,
     checkpoints,
     crowd,
     growth,
@@ -26,6 +27,7 @@ builds(
 speed.main(GIVEN)
 stages.main()
 growth.main(GIVEN)
+bookkeeping.main()
 path.main(GIVEN)
 startup.main(GIVEN)
 status.main()

@@ -182,8 +182,9 @@ values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 -- name: slices
 select * from slice where run = ? order by number;
 
+-- By the index: `+` keeps SQLite from reading the run in the order of its numbers.
 -- name: slices_of
-select * from slice where run = ? and part between ? and ? order by number;
+select * from slice where run = ? and part between ? and ? order by +number;
 
 -- name: last_number
 select max(number) from slice where run = ?;
