@@ -10,6 +10,7 @@ from benchmarks import (
     checkpoints,
     crowd,
     growth,
+    pace,
     path,
     sandbox,
     speed,
@@ -29,6 +30,7 @@ stages.main()
 growth.main(GIVEN)
 bookkeeping.main()
 path.main(GIVEN)
+pace.main(GIVEN)
 startup.main(GIVEN)
 status.main()
 sandbox.main()

@@ -87,7 +87,7 @@ class Sandbox:
         self._oauth = OAuth(settings)
         self._handlers = Handlers(self.library, self._oauth, self.turn)
         self.jobs, self.details = self._handlers.jobs, self._handlers.details
-        self._limiter = Limiter(settings.requests_per_minute)
+        self._limiter = Limiter(settings.requests_per_minute, settings.rate_window_s)
         self._victim: tuple[int, int] | None = None
         self._ids = random.Random(f"correlation {settings.seed}")
 

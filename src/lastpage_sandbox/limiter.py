@@ -1,18 +1,17 @@
-"""The allowance: fixed windows of 60 seconds, told in three headers (docs/api.md, 1.2, 2, 8)."""
+"""The allowance: fixed windows, told in three headers (docs/api.md, 1.2, 2, 8)."""
 
 from __future__ import annotations
 
 import math
 import threading
 
-WINDOW_S = 60.0
-
 
 class Limiter:
-    """Counts the requests of one client."""
+    """Counts the requests of one client, who may send so many a minute."""
 
-    def __init__(self, allowed: int) -> None:
-        self._allowed = allowed
+    def __init__(self, per_minute: int, window_s: float = 60.0) -> None:
+        self._window_s = window_s
+        self._allowed = max(round(per_minute * window_s / 60), 1)
         self._lock = threading.Lock()
         self._began = 0.0
         self._count = 0
@@ -40,8 +39,8 @@ class Limiter:
             self._count += requests
 
     def _roll(self, now: float) -> None:
-        if now - self._began >= WINDOW_S:
+        if now - self._began >= self._window_s:
             self._began, self._count = now, 0
 
     def _left_s(self, now: float) -> int:
-        return max(math.ceil(self._began + WINDOW_S - now), 1)
+        return max(math.ceil(self._began + self._window_s - now), 1)

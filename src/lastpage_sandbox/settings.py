@@ -49,6 +49,9 @@ class Settings:
     #: by the second or of the whole organisation is known, so there is none (row 16).
     requests_per_minute: Positive = 300
     rate_headers: bool = True
+    #: Seconds of the window in which they are counted; each begins with the first request after the
+    #: last one's end (8).
+    rate_window_s: Positive = 60
     #: Seconds that a token lives (1.1).
     token_lifetime_s: Positive = 86_399
 

@@ -52,6 +52,16 @@ def test_the_allowance() -> None:
     assert client.ask("GET", "/api/v2/organizations/me")[0] == 200
 
 
+def test_windows_of_the_allowance() -> None:
+    """8: a window may be of any length; it has its share of what is allowed a minute, and a new one is whole."""
+    client = Client(requests_per_minute=60, rate_window_s=30)
+    for _ in range(2):
+        headers = client.ask("GET", "/api/v2/organizations/me")[2]
+        told = [headers[f"inin-ratelimit-{name}"] for name in ("count", "allowed", "reset")]
+        assert told == ["1", "30", "30"]
+        client.clock.sleep(30)
+
+
 def test_pages_and_their_end() -> None:
     """1.3: pages of at most 100; the page past the end has no `conversations` key at all, and totalHits."""
     client = Client()

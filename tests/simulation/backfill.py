@@ -19,10 +19,12 @@ import msgspec
 from lastpage.api.messages import Answer
 from lastpage.api.pace import Pace, Turns
 from lastpage.extraction.settling import JOBS_MAX
+from lastpage.planning.planner import requests_of
 from lastpage.planning.slices import Horizon, Slice, plan
 from lastpage.query.interval import DAY, Interval
 from lastpage.query.query import Query
 from lastpage.walks.cursor import CursorWalk
+from lastpage.walks.polls import Jobs
 from lastpage.walks.walk import Done, Request
 
 NOW = datetime(2023, 10, 20, tzinfo=UTC)
@@ -39,16 +41,15 @@ RECORDS = msgspec.Raw(
 
 @dataclass
 class Moment:
-    """A clock that does not sleep but tells how long it was asked to."""
+    """A clock that does not sleep."""
 
     at: float = 0.0
-    asked_s: float = 0.0
 
     def now(self) -> float:
         return self.at
 
     def sleep(self, seconds: float) -> None:
-        self.asked_s = seconds
+        raise AssertionError("what sleeps has a moment of its own in the queue")
 
     def stop(self) -> None:
         pass
@@ -90,21 +91,25 @@ class Backfill:
         self._read: Counter[str] = Counter()
         self._asked_at: dict[str, float] = {}
         self._rows: dict[str, int] = {}
+        self._jobs = Jobs()
+        self._walks: dict[int, CursorWalk] = {}
+        self._made: dict[int, list[Request]] = {}
 
     def run(self) -> Backfill:
         query = Query(Interval(NOW - self.days * DAY, NOW))
         slices = self._plan(query)
         self._todo: Iterator[Slice] = iter(slices)
-        self._walk = CursorWalk(query, ROWS)
-        for _ in range(JOBS_MAX):
-            self._take()
-        if self.others:
-            self._at(0.0, self._other)
-        if self.burst:
-            self._at(300.0, self._burst)
-        while self._events and not self._idle():
-            self.clock.at, _, happens = heapq.heappop(self._events)
-            happens()
+        self._query = query
+        with self._turns.planned({each.position: requests_of(each) for each in slices}):
+            for _ in range(JOBS_MAX):
+                self._take()
+            if self.others:
+                self._at(0.0, self._other)
+            if self.burst:
+                self._at(300.0, self._burst)
+            while self._events and not self._idle():
+                self.clock.at, _, happens = heapq.heappop(self._events)
+                happens()
         return self
 
     @property
@@ -125,10 +130,10 @@ class Backfill:
         try:
             probe = next(planner)
             while True:
-                self.pace.wait()
-                self.clock.at += self.clock.asked_s + self.latency_s
-                self.clock.asked_s = 0.0
-                self.pace.learn(self._serve("probe"))
+                self.clock.at += self.pace.take()
+                number = self.pace.go()
+                self.clock.at += self.latency_s
+                self.pace.learn(self._serve("probe"), number)
                 probe = planner.send(int(PER_DAY * (probe.interval.length / DAY)))
         except StopIteration as end:
             slices: list[Slice] = end.value
@@ -141,7 +146,9 @@ class Backfill:
             return
         self._under_way[piece.number] = self._turns.walking(piece.position)
         self._under_way[piece.number].__enter__()
-        self._ask(self._walk.first(piece))
+        walk = CursorWalk(self._query, ROWS, self._jobs.quiet_s(piece.expected))
+        self._walks[piece.number], self._made[piece.number] = walk, []
+        self._ask(walk.first(piece))
 
     def _ask(self, request: Request) -> None:
         if request.wait_s:
@@ -154,27 +161,29 @@ class Backfill:
         if request.kind == "results" and not self._turns.has_turn(request.slice.position, since):
             self._at(self.clock.at + self.pace.distance_s, lambda: self._queue(request, since))
             return
-        self.clock.asked_s = 0.0
-        self.pace.wait()
-        self._at(self.clock.at + self.clock.asked_s, lambda: self._send(request))
+        self._at(self.clock.at + self.pace.take(), lambda: self._send(request))
 
     def _send(self, request: Request) -> None:
+        number = self.pace.go()
         headers = self._serve(request.kind)
         if request.kind == "results":
             before = self._asked_at.get(request.job, self.clock.at)
             self.longest_gap_s = max(self.longest_gap_s, self.clock.at - before)
             self._asked_at[request.job] = self.clock.at
-        self._at(self.clock.at + self.latency_s, lambda: self._hear(request, headers))
+        self._at(self.clock.at + self.latency_s, lambda: self._hear(request, headers, number))
 
-    def _hear(self, request: Request, headers: dict[str, str]) -> None:
-        self.pace.learn(headers)
-        step = self._walk.after(request, self._answer(request))
+    def _hear(self, request: Request, headers: dict[str, str], number: int) -> None:
+        self.pace.learn(headers, number)
+        self._turns.asked(request.slice.position)
+        self._made[request.slice.number].append(request)
+        step = self._walks[request.slice.number].after(request, self._answer(request))
         if isinstance(step, Request):
             self._ask(step)
         else:
             assert isinstance(step, Done)
             self.ends[request.slice.number] = self.clock.at
             self._under_way.pop(request.slice.number).__exit__(None, None, None)
+            self._jobs.add(self._made.pop(request.slice.number))
             self._take()
 
     def _serve(self, kind: str) -> dict[str, str]:

@@ -10,7 +10,8 @@ from lastpage.api.messages import JOBS, Answer
 from lastpage.planning.slices import Slice
 from lastpage.query.interval import DAY, Interval
 from lastpage.query.query import Query
-from lastpage.walks.cursor import POLL_S_MAX, POLL_WAITS_S, CursorWalk
+from lastpage.walks.cursor import POLL_S_MAX, CursorWalk
+from lastpage.walks.polls import WAITS_S
 from lastpage.walks.walk import Again, Done, Narrow, Request
 
 WEEKS = Interval(datetime(2023, 9, 1, tzinfo=UTC), datetime(2023, 9, 11, tzinfo=UTC))
@@ -108,7 +109,7 @@ def test_polling_is_bounded_and_slows_down() -> None:
         waits.append(step.wait_s)
         step = walk.after(step, answer(state="PENDING"))
     assert isinstance(step, Again)
-    assert tuple(waits[: len(POLL_WAITS_S)]) == POLL_WAITS_S
+    assert tuple(waits[: len(WAITS_S)]) == WAITS_S
     assert POLL_S_MAX <= sum(waits) <= POLL_S_MAX + 30
 
 

@@ -86,4 +86,4 @@ def test_only_the_last_poll_is_kept() -> None:
     )
     assert end == Done("read")
     assert kept == ["poll", "results", "delete", "recount"]
-    assert [pause for pause in slept if pause] == [2.0, 3.0, 5.0]
+    assert [pause for pause in slept if pause] == [0.5, 0.5, 1.0]

@@ -24,7 +24,7 @@ from typing import Any
 
 from lastpage.api.auth import Auth, Grant, Steps
 from lastpage.api.messages import Answer, Call, Transport, TransportError
-from lastpage.api.pace import RATE, Pace, number
+from lastpage.api.pace import RATE, Pace, figure
 from lastpage.api.patience import Patience, Trouble, retry_after_s
 from lastpage.api.responses import correlation_id, error_for, rule_for
 from lastpage.api.shapes import BLANKS, flaw, is_blank
@@ -113,10 +113,12 @@ class Client:
         refreshed = False
         trouble, blanks = Trouble(call), 0
         while True:
-            self.pace.wait()
+            number = self.pace.wait()
             # The token is taken after the wait, since it may end during the wait.
             token = "" if headers is not None else self._auth.token(self._log_in)
-            outcome = self._send(base, call, headers or _bearer(token, call), trouble.tries + 1)
+            outcome = self._send(
+                base, call, headers or _bearer(token, call), trouble.tries + 1, number
+            )
             if isinstance(outcome, Answer):
                 if _is_wanted(call, outcome):
                     return outcome
@@ -136,7 +138,7 @@ class Client:
                 raise error_for(call, outcome, trouble.tries, where, too_large=too_large)
 
     def _send(
-        self, base: str, call: Call, headers: Mapping[str, str], tries: int
+        self, base: str, call: Call, headers: Mapping[str, str], tries: int, number: int
     ) -> Answer | TransportError:
         """Send once, and take in what the headers tell."""
         self.counts.add(call, tries)
@@ -144,7 +146,7 @@ class Client:
         outcome: Answer | TransportError
         try:
             outcome = self._transport.send(base, call, {**_HEADERS, **headers})
-            self._learn(outcome)
+            self._learn(outcome, number)
             # What a 400 means is in its body: too many rows, or a wrong query.
             if 200 <= outcome.status < 300 or outcome.status == 400:
                 with self._inflating:
@@ -154,8 +156,8 @@ class Client:
         _trace(call, outcome, tries, self.clock.now() - began)
         return outcome
 
-    def _learn(self, answer: Answer) -> None:
-        self.pace.learn(answer.headers)
+    def _learn(self, answer: Answer, number: int) -> None:
+        self.pace.learn(answer.headers, number)
         if answer.status == 429:
             self.counts.add_throttled()
         if date := answer.headers.get("date"):
@@ -220,7 +222,7 @@ def _trace(call: Call, outcome: Answer | TransportError, tries: int, seconds: fl
     }
     if isinstance(outcome, Answer):
         facts |= {
-            f"rate_{name}": number(outcome.headers.get(f"inin-ratelimit-{name}")) for name in RATE
+            f"rate_{name}": figure(outcome.headers.get(f"inin-ratelimit-{name}")) for name in RATE
         }
         is_flawed = 200 <= outcome.status < 300 and flaw(call, outcome)
         facts |= {"status": "unreadable" if is_flawed else outcome.status}

@@ -1,17 +1,34 @@
 """When the next request goes out: one pace for all threads, and whose turn it is.
 
-The pace. Every request takes the next free moment of a shared timeline and sleeps until then,
-outside the lock. The distance between two moments follows from what the API says with every answer
-(`inin-ratelimit-count`, `-allowed`, `-reset`; docs/api.md, 1.2):
+The pace. A window of the API has so many requests, and every answer tells of it: how many were
+counted, how many are allowed, when it ends (`inin-ratelimit-count`, `-allowed`, `-reset`;
+docs/api.md, 1.2). A program that keeps to it can spend it in two ways:
 
-    what is known                   the distance
-    ------------------------------  ----------------------------------------------------------------
-    nothing yet, or no headers      300 requests a minute, less a margin (docs/api.md, 2)
-    the window                      what is left of it, spread over what is left of its time
-    others use the same client      what they will take until its end is left to them
-    nothing is left                 until the next window begins
-    a 429                           as long as it says, for all threads (`hold`)
-    `requests_per_minute`           never more than this
+    what is known                                the next request     reason
+    -------------------------------------------  -------------------  ------------------------------
+    no answer yet that tells of a window         evenly, but for the  nobody knows what is left;
+                                                 first two            the first two are a login, and
+                                                                      what it is for
+    `requests_per_minute`                        evenly, no faster    the rest is for others
+    what is planned fits: it is no more than     at once              nothing is saved by waiting:
+    the window has left, less what is under                           what is left is lost when the
+    way, what others will take until its end,                         window ends
+    and RESERVE
+    nothing is planned yet, less than OPENING    at once, and the     what a command asks first is
+    was sent so, and there is room               timeline moves on    little, one after the other
+    it does not fit, or nobody said how much     evenly: what is left the same is done in the end,
+    is planned                                   over what is left    and nobody is shut out for
+                                                 of its time          most of a minute
+    nothing is left                              when the next        it would be a 429
+                                                 window begins
+    a 429                                        as long as it says,  the API knows best
+                                                 for all threads
+
+Evenly is never faster than the allowance over a whole window. So whoever draws all they can sends
+no more than that in any stretch as long as a window, wherever the API's windows begin. At once is
+only ever as much as an answer of this very window has said to be left.
+
+What others take with the same client is what is counted beyond our own, from the first answer on.
 
 The turn. Of the walks under way, the earliest slice asks first; later ones take what it leaves. If
 all shared the pace alike, all would end at once and nothing could be written before. In this order
@@ -30,21 +47,29 @@ from datetime import datetime
 
 from lastpage.clock import Clock
 
-#: docs/api.md, 2.
+#: docs/api.md, 2; the window until answers tell of another.
 PER_MINUTE = 300.0
 WINDOW_S = 60.0
 #: The headers `inin-ratelimit-…`.
 RATE = ("count", "allowed", "reset")
-#: Evenly spaced requests drift against the server's window; this factor keeps one window from
-#: holding one request too many.
+#: Without headers, evenly spaced requests drift against the server's window; this factor keeps one
+#: window from holding one request too many.
 MARGIN = 0.985
-#: Requests of a window that are kept back, for those under way when it was last heard of.
+#: Requests of a window that are kept back: they may arrive in another order than they were sent in.
 RESERVE = 2
+#: The share of the allowance that goes out at once before anything is planned: login, whose data,
+#: how far jobs reach, the counts of a plan.
+OPENING = 0.1
 #: How long a window is watched before it says how fast others are: answers come out of order, which
 #: matters while the numbers are small.
 WATCH_S = 10.0
 #: How far what a window says of others lags behind what they do.
-LAG_S = 4.0
+LAG_S = 2.0
+#: Ends are told in whole seconds: the true one may be so much earlier, and ends that differ by no
+#: more are the same.
+SAME_S = 1.0
+#: An answer so soon after the end of a window tells how long the next one is.
+SOON_S = 2.0
 #: A line of this many distances is slack. Fewer leave some of the allowance unused, more leave the
 #: earliest slice no head start.
 SLACK = 1.5
@@ -56,59 +81,88 @@ Position = tuple[datetime, int]
 
 
 class Pace:
-    """`wait()` before every request, `learn(headers)` after every answer, `hold(s)` on a 429."""
+    """`wait()` before every request, `learn(headers, number)` after its answer, `hold(s)` on a 429.
+
+    `plan(n)` tells that so many more requests are needed than it was told before; or fewer, by
+    `plan(-n)`.
+    """
 
     def __init__(self, clock: Clock, requests_per_minute: float | None = None) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._share = requests_per_minute
-        self._allowed = PER_MINUTE
+        self._allowed, self._length_s = PER_MINUTE, WINDOW_S
+        #: Requests so far; those that wait for their moment; those that are known to be needed;
+        #: those that went out at once without a plan.
+        self._sent = 0
+        self._waiting = 0
+        self._planned = 0
+        self._opening = 0
         #: The next free moment of the timeline, and the one before which nothing is sent.
         self._next = 0.0
         self._held_until = 0.0
-        #: The window as last heard of: its end, and what was left in it then, less ours since.
+        #: The window as last heard of: its end; what is counted in it beyond our requests so far,
+        #: which is below zero by those before it; and the same when it was first heard of, and when
+        #: that was.
         self._window_end = 0.0
-        self._left = 0.0
-        #: The window's count when it was first heard of, and when that was; and answers since then.
-        self._first: tuple[float, float] | None = None
-        self._answers = 0
+        self._beyond = 0.0
+        self._first = (0.0, 0.0)
         #: Requests a second that others with the same client take.
         self._others = 0.0
 
     @property
     def per_minute(self) -> float:
         """Requests a minute, as far as is known."""
-        return min(self._allowed, self._share or self._allowed)
+        allowed = self._allowed * 60 / self._length_s
+        return min(allowed, self._share or allowed)
 
     @property
     def distance_s(self) -> float:
-        """Seconds between two requests, as of now."""
-        return self._distance_s(self._clock.now())
+        """Seconds between two requests that go out evenly, as of now."""
+        now = self._clock.now()
+        return self._distance_s(now, now)
 
     @property
     def slack(self) -> bool:
         """Whether the line is so short that a request now delays no later one by much."""
         now = self._clock.now()
-        return max(self._next, self._held_until) - now <= SLACK * self._distance_s(now)
+        if self._held_until <= now and self._fits(now, now):
+            return True
+        return max(self._next, self._held_until) - now <= SLACK * self._distance_s(now, now)
 
-    def wait(self) -> None:
-        """Take the next moment of the timeline and sleep until it has come."""
+    def plan(self, requests: int) -> None:
+        """So many more requests are needed than was told before; below zero, fewer."""
+        with self._lock:
+            self._planned += requests
+
+    def wait(self) -> int:
+        """Take the next moment and sleep until it has come; returns the request's number."""
+        pause_s = self.take()
+        try:
+            if pause_s > 0:
+                self._clock.sleep(pause_s)
+        finally:
+            number = self.go()
+        return number
+
+    def take(self) -> float:
+        """Take the next moment: so many seconds from now. `go` has to follow."""
         with self._lock:
             now = self._clock.now()
-            at = max(now, self._next, self._held_until)
-            if at < self._window_end and self._left <= 0:
-                at = self._window_end
-            if self._window_end and at >= self._window_end:
-                # The next window is assumed to be whole until an answer says otherwise.
-                self._begin_window(at + WINDOW_S)
-            self._next = at + self._distance_s(at)
-            self._left -= 1
-        if at > now:
-            self._clock.sleep(at - now)
+            at = self._moment(now)
+            self._waiting += 1
+            return at - now
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Take in an answer's headers; answers without them teach nothing."""
-        count, allowed, reset = (number(headers.get(f"inin-ratelimit-{name}")) for name in RATE)
+    def go(self) -> int:
+        """The moment has come, and the request goes out; returns its number."""
+        with self._lock:
+            self._waiting -= 1
+            self._sent += 1
+            return self._sent
+
+    def learn(self, headers: Mapping[str, str], number: int) -> None:
+        """Take in the headers of the answer to a request; answers without them teach nothing."""
+        count, allowed, reset = (figure(headers.get(f"inin-ratelimit-{name}")) for name in RATE)
         if allowed is None or allowed <= 0:
             return
         with self._lock:
@@ -116,47 +170,87 @@ class Pace:
             faster = allowed > self._allowed
             self._allowed = allowed
             if count is not None and reset is not None:
-                self._learn_window(count, now, now + reset)
+                self._learn_window(count - number, now, reset)
             if faster:
                 # The next moment was taken for a slower pace; it would be waited for in vain.
-                self._next = min(self._next, now + self._distance_s(now))
+                self._next = min(self._next, now + self._distance_s(now, now))
 
     def hold(self, seconds: float) -> None:
         """Let no thread send before so many seconds have passed."""
         with self._lock:
             self._held_until = max(self._held_until, self._clock.now() + seconds)
 
-    def _learn_window(self, count: float, now: float, end: float) -> None:
-        if end < self._window_end - 1.0:
+    def _moment(self, now: float) -> float:
+        """When the next request goes out; the timeline goes on behind it."""
+        at = max(now, self._held_until)
+        is_first = not self._window_end and self._sent + self._waiting < 2
+        if is_first or self._fits(now, at):
+            if not self._planned:
+                self._opening += 1
+                self._next = max(self._next, at) + self._distance_s(now, at)
+            return at
+        at = max(at, self._next)
+        if at < self._window_end and self._left <= 0:
+            at = self._window_end
+        self._next = at + self._distance_s(now, at)
+        return at
+
+    def _fits(self, now: float, at: float) -> bool:
+        """Whether the window of which was heard has room for all that is planned."""
+        if self._share or at >= self._window_end:
+            return False
+        if not self._planned and self._opening >= OPENING * self._allowed:
+            return False
+        return max(self._planned, 1) <= self._room(now)
+
+    @property
+    def _left(self) -> float:
+        """What the window has left once all our requests so far are counted."""
+        return self._allowed - self._beyond - self._sent - self._waiting
+
+    def _room(self, now: float) -> float:
+        """What it has left for us, by what is known now of others."""
+        return self._left - RESERVE - self._others * (self._window_end - now + LAG_S)
+
+    def _learn_window(self, beyond: float, now: float, reset: float) -> None:
+        end = now + reset
+        if end < self._window_end - SAME_S:
             return  # a late answer, about a window that is over
-        if end > self._window_end + 1.0:
-            self._begin_window(end)
-        self._left = min(self._left, self._allowed - count)
-        if self._first is None:
-            self._first, self._answers = (count, now), 0
-            return
-        self._answers += 1
-        first_count, first_at = self._first
+        if end > self._window_end + SAME_S:
+            self._begin_window(beyond, now, reset)
+        self._window_end = max(self._window_end, end)
+        # Requests arrive in another order than they were sent in. The largest is never too small.
+        self._beyond = max(self._beyond, beyond)
+        first, first_at = self._first
         if now - first_at >= WATCH_S:
-            self._others = max(count - first_count - self._answers, 0.0) / (now - first_at)
+            self._others = max(beyond - first, 0.0) / (now - first_at)
 
-    def _begin_window(self, end: float) -> None:
-        self._window_end, self._left, self._first = end, self._allowed, None
-        # What others did is half forgotten with every window; else one burst of theirs would slow
-        # us down for ever.
-        self._others /= 2
+    def _begin_window(self, beyond: float, now: float, reset: float) -> None:
+        # Counted anew, and so soon: this is how long it is, not a late answer about the one before.
+        is_whole = self._beyond - beyond > self._allowed / 4 and now - self._window_end <= SOON_S
+        if reset > self._length_s + SAME_S or (is_whole and reset < self._length_s - SOON_S):
+            self._length_s = reset
+        if self._window_end:
+            # What others did is half forgotten with every window; else one burst of theirs would
+            # slow us down for ever.
+            self._others /= 2
+        else:
+            self._others = max(beyond, 0.0) / max(self._length_s - reset, WATCH_S)
+        self._beyond, self._first = beyond, (beyond, now)
 
-    def _distance_s(self, at: float) -> float:
-        even = WINDOW_S / (self.per_minute * MARGIN)
-        time_left = self._window_end - at
-        if time_left <= 0:
-            return even
-        left = self._left - RESERVE - self._others * (time_left + LAG_S)
+    def _distance_s(self, now: float, at: float) -> float:
+        is_heard = at < self._window_end
+        per_window = max(self._allowed - RESERVE, 1.0) if is_heard else self._allowed * MARGIN
+        share = 60 / (self._share * MARGIN) if self._share else 0.0
         # Never faster than evenly over a whole window.
-        return max(even, time_left / max(left, 1.0))
+        even = max(self._length_s / per_window, share)
+        if not is_heard:
+            return even
+        time_left = max(self._window_end - SAME_S - at, 0.0)
+        return max(even, time_left / max(self._room(now), 1.0))
 
 
-def number(text: str | None) -> float | None:
+def figure(text: str | None) -> float | None:
     """A header's number; None where it is missing, not a number, or not finite."""
     try:
         value = float(text) if text else math.nan
@@ -166,17 +260,30 @@ def number(text: str | None) -> float | None:
 
 
 class Turns:
-    """Whose turn it is among the walks under way; see the top of this file."""
+    """Whose turn it is among the walks under way, and what they and later ones still need."""
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self._pace = pace
         self._clock = clock
         self._walking: set[Position] = set()
+        #: The requests that slices still need, as far as is known.
+        self._needs: dict[Position, int] = {}
         self._lock = threading.Lock()
 
     @contextmanager
+    def planned(self, needs: Mapping[Position, int]) -> Iterator[None]:
+        """While slices need so many requests, those of each until it was walked."""
+        for position, requests in needs.items():
+            self.needs(position, requests)
+        try:
+            yield
+        finally:
+            for position in list(self._needs):
+                self.needs(position, 0)
+
+    @contextmanager
     def walking(self, position: Position) -> Iterator[None]:
-        """While the slice at this position is under way."""
+        """While the slice at this position is under way; it needs nothing afterwards."""
         with self._lock:
             self._walking.add(position)
         try:
@@ -184,6 +291,21 @@ class Turns:
         finally:
             with self._lock:
                 self._walking.discard(position)
+            self.needs(position, 0)
+
+    def needs(self, position: Position, requests: int) -> None:
+        """A slice still needs so many requests."""
+        with self._lock:
+            self._pace.plan(requests - self._needs.pop(position, 0))
+            if requests:
+                self._needs[position] = requests
+
+    def asked(self, position: Position) -> None:
+        """A slice has sent a request. While it goes on, it needs one more at least."""
+        with self._lock:
+            if self._needs.get(position, 0) > 1:
+                self._needs[position] -= 1
+                self._pace.plan(-1)
 
     def has_turn(self, position: Position, since: float) -> bool:
         """Whether a slice that has waited since then may ask for a page now."""

@@ -115,7 +115,9 @@ class OpenAttempt:
             client.clock.sleep(client.pace.distance_s)
         if settler.stopped():
             raise Interrupted("the run was stopped")
-        return client.send(self.walk.call(request))
+        answer = client.send(self.walk.call(request))
+        settler.turns.asked(position)
+        return answer
 
     def _store(self, request: Request, answer: Answer) -> None:
         """Keep an answer in the ledger, and enter it into the account."""

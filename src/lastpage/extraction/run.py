@@ -31,7 +31,7 @@ from lastpage.extraction.settling import Settler, in_threads
 from lastpage.extraction.summary import worst_of
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Planned, Run
-from lastpage.planning.planner import Planner, log_plan
+from lastpage.planning.planner import Planner, log_plan, requests_of
 from lastpage.planning.slices import Paginate, Slice
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, from_unix, iso, minus
@@ -281,6 +281,10 @@ class Fetching:
             self.ahead,
         )
         todo = [planned for planned in self._slices() if planned.state == "todo"]
+        with settler.turns.planned({each.slice.position: requests_of(each.slice) for each in todo}):
+            yield from self._settled(settler, todo)
+
+    def _settled(self, settler: Settler, todo: list[Planned]) -> Iterator[Planned]:
         if self.options.threads > 1:
             yield from in_threads(todo, settler.settle, self.options.threads)
             return

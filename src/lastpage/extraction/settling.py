@@ -36,12 +36,15 @@ from lastpage.errors import RefusedError, RejectedError
 from lastpage.extraction.attempt import OpenAttempt
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Entry, Planned, Run
+from lastpage.planning.planner import requests_of
 from lastpage.planning.slices import Slice, halves_of, look_ahead
 from lastpage.progress import Meter
 from lastpage.query.interval import MS, Interval, floor_day, iso
 from lastpage.query.query import Query
 from lastpage.trace import log_event
 from lastpage.walks import ROUTES
+from lastpage.walks.cursor import CursorWalk
+from lastpage.walks.polls import Jobs
 from lastpage.walks.sizes import rows_taught, was_asked_for
 from lastpage.walks.walk import (
     Again,
@@ -92,6 +95,8 @@ class Settler:
     #: Makes tables of pages while the walk goes on.
     ahead: Ahead | None = None
     turns: Turns = field(init=False)
+    #: How long its jobs took.
+    took: Jobs = field(default_factory=Jobs)
     _jobs: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(JOBS_MAX))
 
     def __post_init__(self) -> None:
@@ -109,7 +114,10 @@ class Settler:
         with in_flight, self.turns.walking(slice_.position):
             while True:
                 current = self._resume_or_begin(slice_, rows)
+                still = max(requests_of(slice_) - len(current.requests), 1)
+                self.turns.needs(slice_.position, still)
                 end = current.walk_on()
+                self.took.add(current.requests)
                 rows = rows_taught(current.requests) or rows
                 log_event("walk", slice=slice_.number, route=slice_.route, end=type(end).__name__)
                 match end:
@@ -298,7 +306,10 @@ class Settler:
                 f"a page size of {rows:,} is more than the API gives; "
                 f"{most:,} is used where that is the most"
             )
-        return route(self.query, min(rows, most))
+        walk = route(self.query, min(rows, most))
+        if isinstance(walk, CursorWalk):
+            return replace(walk, quiet_s=self.took.quiet_s(slice_.expected))
+        return walk
 
 
 def in_threads(

@@ -36,14 +36,14 @@ from lastpage.planning.slices import (
 )
 from lastpage.query.interval import floor_day, iso
 from lastpage.query.query import Query
+from lastpage.walks.polls import wait_s
 from lastpage.walks.sizes import fewer_rows, next_page
 from lastpage.walks.walk import Again, Count, Counted, Done, Narrow, Request, Sign, Step, next_count
 
 #: A page's body, decoded; pages grow or shrink towards it.
 PAGE_BYTES = 16 * 1024 * 1024
 JOB_PAGE_ROWS_MIN = 50
-#: Seconds before each poll, the last one for ever; seconds after which a job is given up.
-POLL_WAITS_S = (2.0, 3.0, 5.0, 8.0, 10.0, 10.0, 12.0, 15.0, 20.0, 30.0)
+#: Seconds after which a job is given up.
 POLL_S_MAX = 2 * 3600.0
 #: A submission whose answer is lost may have made a job that is never read; so it is repeated less
 #: often than a read.
@@ -56,10 +56,14 @@ FAILED = frozenset({"FAILED", "CANCELLED", "EXPIRED"})
 
 @dataclass(frozen=True, slots=True)
 class CursorWalk:
-    """Walk a slice by an asynchronous job; `page_size` rows a page at most."""
+    """Walk a slice by an asynchronous job; `page_size` rows a page at most.
+
+    For `quiet_s` seconds it need not be asked about (`polls.py`).
+    """
 
     query: Query
     page_size: int = JOB_PAGE_ROWS
+    quiet_s: float = 0.0
 
     page_size_usual: ClassVar[int] = JOB_PAGE_ROWS
     page_size_max: ClassVar[int] = JOB_PAGE_ROWS_MAX
@@ -79,9 +83,9 @@ class CursorWalk:
             case "count" | "recount":
                 return _after_count(request)
             case "submit":
-                return _poll(replace(request, job=read_job(answer.body).id), 0.0)
+                return self._poll(replace(request, job=read_job(answer.body).id), 0.0)
             case "poll":
-                return _after_poll(request, answer)
+                return self._after_poll(request, answer)
             case "results":
                 return self._after_results(request, answer)
             case _:
@@ -156,6 +160,26 @@ class CursorWalk:
             return None
         return Request(made[-1].slice, "delete", job=made[-1].job)
 
+    def _poll(self, request: Request, waited_s: float) -> Request:
+        polls = request.ordinal if request.kind == "poll" else 0
+        pause_s = wait_s(polls, self.quiet_s)
+        waited_s += pause_s
+        return replace(request, kind="poll", ordinal=polls + 1, wait_s=pause_s, waited_s=waited_s)
+
+    def _after_poll(self, request: Request, answer: Answer) -> Step:
+        if answer.status in VANISHED:
+            return Again(f"job {request.job} vanished before it was done")
+        status = read_status(answer.body)
+        if status.state in FAILED:
+            error = f": {status.error}" if status.error else ""
+            return Again(f"job {request.job} ended as {status.state}{error}")
+        if status.state == "FULFILLED":
+            return replace(request, kind="results", ordinal=0, cursor="", wait_s=0.0)
+        if request.waited_s >= POLL_S_MAX:
+            state = status.state or "running"
+            return Again(f"job {request.job} was still {state} after {POLL_S_MAX / 3600:.0f} hours")
+        return self._poll(request, request.waited_s)
+
     def _after_results(self, request: Request, answer: Answer) -> Step:
         if answer.status in VANISHED:
             return Again(f"job {request.job} vanished while it was read")
@@ -203,29 +227,6 @@ def _after_count(request: Request) -> Step:
     if request.kind == "count":
         return replace(request, kind="submit", ordinal=0)
     return Done("read")
-
-
-def _poll(request: Request, waited_s: float) -> Request:
-    """The next poll, after a wait that grows with the number of polls."""
-    ordinal = request.ordinal if request.kind == "poll" else 0
-    wait_s = POLL_WAITS_S[min(ordinal, len(POLL_WAITS_S) - 1)]
-    waited_s += wait_s
-    return replace(request, kind="poll", ordinal=ordinal + 1, wait_s=wait_s, waited_s=waited_s)
-
-
-def _after_poll(request: Request, answer: Answer) -> Step:
-    if answer.status in VANISHED:
-        return Again(f"job {request.job} vanished before it was done")
-    status = read_status(answer.body)
-    if status.state in FAILED:
-        error = f": {status.error}" if status.error else ""
-        return Again(f"job {request.job} ended as {status.state}{error}")
-    if status.state == "FULFILLED":
-        return replace(request, kind="results", ordinal=0, cursor="", wait_s=0.0)
-    if request.waited_s >= POLL_S_MAX:
-        state = status.state or "running"
-        return Again(f"job {request.job} was still {state} after {POLL_S_MAX / 3600:.0f} hours")
-    return _poll(request, request.waited_s)
 
 
 def _results(request: Request) -> Call:
