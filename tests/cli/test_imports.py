@@ -15,7 +15,8 @@ from lastpage_sandbox import Sandbox
 #: Packages that take long to import, and that some verb needs.
 HEAVY = frozenset(
     {
-        *("pyarrow", "arro3", "pandas", "duckdb", "zstandard"),  # tables and destinations
+        *("pyarrow", "arro3", "duckdb", "zstandard"),  # tables and destinations
+        *("pandas", "pyarrow.dataset"),  # what Arrow asks where it is given lists or groups
         *("urllib3", "truststore", "msgspec", "isal"),  # the network
         *("lastpage_sandbox", "werkzeug", "cheroot"),  # the sandbox
         *("cyclopts", "rich", "importlib.metadata"),  # the command line
@@ -74,6 +75,31 @@ def test_status(name: str, tmp_path: Path) -> None:
     world(per_day=5).cloud().fetch("2023-10-10", place, format=form, names=False)
     found = imported(command("status", str(place)))
     assert found <= HELP | {"msgspec", "isal"} | NEEDED.get(place.suffix, set())
+
+
+#: Everything that is done with a destination: written, held against what is there, written anew.
+LIFE = """
+import sys
+from pathlib import Path
+from tests.inprocess import world
+cloud, place, form = world(per_day=40).cloud(), Path(sys.argv[1]), sys.argv[2] or None
+chosen = {} if form == "jsonl" else {"attributes": ("skill", "language")}
+cloud.fetch("2023-10-10/2023-10-12", place, format=form, **chosen)
+cloud.verify(place, content=True)
+cloud.fetch("2023-10-10/2023-10-13", place, format=form, refresh=True, **chosen)
+cloud.sync(place, since="2023-10-09", **chosen)
+print(*{"pyarrow", "pandas", "pyarrow.dataset"} & sys.modules.keys())
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("x", ""), ("x", "csv"), ("x", "jsonl"), ("x.duckdb", "")]
+)
+def test_no_pandas_by_accident(name: str, form: str, tmp_path: Path) -> None:
+    """Nothing that tables go through imports pandas, which Arrow does at the first list it is given."""
+    command = [sys.executable, "-c", LIFE, str(tmp_path / name), form]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["pyarrow"]), done.stderr
 
 
 def test_the_version_both_ways(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

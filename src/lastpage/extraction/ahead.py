@@ -38,6 +38,7 @@ from lastpage.ledger.spool import Spool
 from lastpage.query.interval import Interval
 from lastpage.tables.build import Shredding
 from lastpage.tables.parse import Tables
+from lastpage.tables.values import empty
 
 #: Parsing lets other threads run; two keep two cores busy, and more would only hold more pages.
 THREADS = 2
@@ -85,8 +86,9 @@ class Ahead:
         names = future.result().get(day) if future else None
         if names is None:
             return None
-        tables = {name: schema.empty_table() for name, schema in self._tables.schemas.items()}
-        with pa.memory_map(str(self._path(attempt, number, day))) as file:
+        tables = {name: empty(schema) for name, schema in self._tables.schemas.items()}
+        # Mapped, the whole file would stay in memory as long as one small table of it does.
+        with pa.OSFile(str(self._path(attempt, number, day))) as file:
             for name in names:
                 with pa.ipc.open_stream(file) as stream:
                     tables[name] = stream.read_all()

@@ -34,6 +34,7 @@ from lastpage.planning.planner import Planner
 from lastpage.planning.slices import PROBE_DAYS_MAX, look_ahead
 from lastpage.query.interval import DAY, EARLIEST, Interval, iso, minus
 from lastpage.sinks.sink import by_day
+from lastpage.tables.moments import moments
 from lastpage.tables.schema import CONVERSATIONS, END, KEY
 
 #: The names under which is remembered when something was asked last, by its day.
@@ -122,7 +123,7 @@ class Asking:
         """The ids of a day's conversations that have no end; none where ends are not kept."""
         for table in self.there.sink.read(CONVERSATIONS, day):
             if END in table.column_names:
-                ids, ends = (table.column(name).to_pylist() for name in (KEY, END))
+                ids, ends = table.column(KEY).to_pylist(), moments(table.column(END))
                 yield from (text for text, end in zip(ids, ends, strict=True) if end is None)
 
     def _ends(self, ids: Sequence[str]) -> Iterator[tuple[str, datetime]]:

@@ -32,6 +32,7 @@ from lastpage.coverage.ranges import Range, accepted, added, outcome
 from lastpage.extraction.rows import Group
 from lastpage.ledger.ids import digest
 from lastpage.sinks.sink import TableReader
+from lastpage.tables.moments import moments
 from lastpage.tables.schema import CONVERSATIONS, DIGEST, END, KEY, START
 
 if TYPE_CHECKING:  # it loads Arrow, which lines do without
@@ -131,11 +132,12 @@ def _kind(there: _Held | None, head: Head, now: int | None) -> Kind:
 def _rows(sink: TableReader, day: date) -> Iterator[tuple[bytes, _Held]]:
     """The conversations that a day has, by digests of their ids."""
     for table in sink.read(CONVERSATIONS, day):
-        ids, starts, digests = (table.column(name).to_pylist() for name in (KEY, START, DIGEST))
-        has_ends = END in table.column_names
-        ends = table.column(END).to_pylist() if has_ends else starts
+        ids, digests = (table.column(name).to_pylist() for name in (KEY, DIGEST))
+        starts = moments(table.column(START))
+        ends = moments(table.column(END)) if END in table.column_names else starts
         for text, start, end, known in zip(ids, starts, ends, digests, strict=True):
-            yield digest(text), _Held(start, end is None, known)
+            if start is not None:
+                yield digest(text), _Held(start, end is None, known)
 
 
 def _overlapping(held: Sequence[Range], new: Sequence[Range]) -> Iterator[tuple[Range, Range]]:

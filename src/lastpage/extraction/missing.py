@@ -27,6 +27,7 @@ from lastpage.ledger.ids import Digests, digest
 from lastpage.ledger.records import Planned, Run
 from lastpage.query.interval import Interval
 from lastpage.sinks.sink import TableReader
+from lastpage.tables.moments import moments
 from lastpage.tables.schema import CONVERSATIONS, KEY, START
 
 #: The starts of conversations, by their ids.
@@ -154,8 +155,8 @@ def rows_of(sink: TableReader, day: date) -> Iterator[tuple[str, str, datetime]]
     """
     for name in (CONVERSATIONS, "broken"):
         for table in sink.read(name, day):
-            columns = (table.column(each).to_pylist() for each in (KEY, START))
-            for text, start in zip(*columns, strict=True):
+            ids, starts = table.column(KEY).to_pylist(), moments(table.column(START))
+            for text, start in zip(ids, starts, strict=True):
                 if text and start:
                     yield name, text, start
 

@@ -23,6 +23,7 @@ from lastpage.coverage.weighing import WORST, Coverage
 from lastpage.query.interval import Interval
 from lastpage.sinks.sink import LineSink, TableSink
 from lastpage.tables import unknown
+from lastpage.tables.moments import moments
 from lastpage.tables.schema import CONVERSATIONS, START
 
 
@@ -88,9 +89,9 @@ def odd_paths_in(sink: TableSink, intervals: Iterable[Interval]) -> Iterator[str
     """
     for day, part in chain.from_iterable(each.days() for each in intervals):
         for table in sink.read("oddities", day):
-            for row in table.select([START, "path"]).to_pylist():
-                if row[START] in part:
-                    yield row["path"]
+            for start, path in zip(moments(table[START]), table["path"].to_pylist(), strict=True):
+                if start and start in part:
+                    yield path
 
 
 def worst_of(found: Iterable[Verdict | Range]) -> Coverage:
@@ -109,7 +110,8 @@ def conversations_in(sink: TableSink | LineSink, held: Iterable[Range], interval
             count += each.conversations
         elif clip and isinstance(sink, TableSink):
             tables = sink.read(CONVERSATIONS, each.day)
-            count += sum(start in clip for table in tables for start in table[START].to_pylist())
+            starts = chain.from_iterable(moments(table[START]) for table in tables)
+            count += sum(start is not None and start in clip for start in starts)
     return count
 
 

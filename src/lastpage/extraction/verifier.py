@@ -47,6 +47,7 @@ from lastpage.query.interval import Interval
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.sink import Identity, Sink, TableReader
+from lastpage.tables.moments import moments
 from lastpage.tables.schema import CONVERSATIONS, DIGEST, KEY, RECORD, START, TABLES
 from lastpage.tables.selection import HASH_KEY, Selection
 from lastpage.trace import log_event
@@ -249,9 +250,8 @@ def _tables(destination: Destination) -> Iterator[TableReader]:
 
 def _with_unread(sink: TableReader, day: HeldDay) -> HeldDay:
     """With the number of its records in `broken`."""
-    starts = chain.from_iterable(
-        part.column(START).to_pylist() for part in sink.read("broken", day.day)
-    )
+    parts = sink.read("broken", day.day)
+    starts = chain.from_iterable(moments(part.column(START)) for part in parts)
     unread = sum(
         start is None or any(start in each.interval for each in day.ranges) for start in starts
     )
@@ -274,6 +274,8 @@ def _same(one: TableReader, other: TableReader, name: str, day: date) -> bool:
 def _sorted(sink: TableReader, name: str, day: date) -> pa.Table | None:
     import pyarrow as pa  # noqa: PLC0415 - only a second reading needs it
 
+    from lastpage.tables.values import array  # noqa: PLC0415 - the same
+
     parts = list(sink.read(name, day))
     if not parts:
         return None
@@ -282,7 +284,7 @@ def _sorted(sink: TableReader, name: str, day: date) -> pa.Table | None:
         # It tells of the order of a record's fields, too, which means nothing; as a line does.
         table = table.drop_columns([DIGEST])
         if RECORD in table.column_names:
-            lines = pa.array(map(_ordered, table[RECORD].to_pylist()), pa.string())
+            lines = array(map(_ordered, table[RECORD].to_pylist()), pa.string())
             table = table.drop_columns([RECORD]).append_column(RECORD, lines)
     keys = [each for each in table.column_names if each in (KEY, "name") or each.endswith("_no")]
     return table.sort_by([(key, "ascending") for key in keys]).combine_chunks()

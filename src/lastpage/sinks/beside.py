@@ -18,6 +18,9 @@ class Beside:
     _path: Path
     _file: Any
 
+    def end(self) -> None:
+        """Nothing is held back."""
+
     def describe(self, facts: dict[str, Any]) -> None:
         """Close the file, so that it is whole, and record of it, too, what its day holds."""
         self._file.close()

@@ -36,8 +36,10 @@ from lastpage.coverage.ranges import Range, accepted, added, disproved, merged
 from lastpage.coverage.replacement import Ruling
 from lastpage.query.interval import Interval, minus
 from lastpage.sinks.sink import MadeAhead, Pages, Unread, Written
+from lastpage.tables.moments import moments
 from lastpage.tables.parse import ARROW, Tables
 from lastpage.tables.schema import CONVERSATIONS, END, KEY, START
+from lastpage.tables.values import array, empty, scalar
 
 #: Conversations handed over at once: small enough for flat memory, large enough for scans.
 BATCH = 3_000
@@ -100,7 +102,7 @@ class Change:
         self.added = added(self.before, self.ranges)
         self.after = merged(self.before, self.ranges)
         if self.ruling.leaving:
-            self._came = [pa.array(list(self.ruling.leaving), pa.string())]
+            self._came = [array(self.ruling.leaving, pa.string())]
         self.has_others = any(minus(each.interval, self.parts) for each in self.before)
         self._is_whole = not (
             self.added
@@ -112,10 +114,13 @@ class Change:
     def tables(self, pages: Pages) -> Iterator[Tables]:
         """The rows that come, every table of them, page by page."""
         for tables in map_ahead(self._made, pages):
-            for row in tables["broken"].to_pylist():
-                if row[START] is None:
-                    self._without_start.add(row["record"])
-                self._unread.append(Unread(row[KEY], row[START], row["error"] or ""))
+            broken = tables["broken"]
+            ids, errors, records = (broken[name].to_pylist() for name in (KEY, "error", "record"))
+            starts = moments(broken[START])
+            for text, start, error, record in zip(ids, starts, errors, records, strict=True):
+                if start is None:
+                    self._without_start.add(record)
+                self._unread.append(Unread(text, start, error or ""))
             if self.has_others:
                 self._came += ids_of(tables).chunks
             yield tables
@@ -128,14 +133,14 @@ class Change:
     def stays(self, conversations: pa.Table) -> pa.ChunkedArray:
         """Which conversations that are there stay; to be asked once all the rows have come."""
         ids, starts = conversations.column(KEY), conversations.column(START)
-        staying = pa.array(list(self.ruling.staying), pa.string())
+        staying = array(self.ruling.staying, pa.string())
         others = pc.and_not(self._outside(starts), pc.is_in(ids, value_set=self.came))
         return pc.or_(others, pc.is_in(ids, value_set=staying))
 
     def broken_stays(self, broken: pa.Table) -> pa.ChunkedArray:
         """Which records in `broken` stay; to be asked once all the rows have come."""
         records = broken.column("record")
-        came_again = pc.is_in(records, value_set=pa.array(self._without_start, records.type))
+        came_again = pc.is_in(records, value_set=array(self._without_start, records.type))
         without_start = pc.is_null(broken.column(START))
         return pc.if_else(without_start, pc.invert(came_again), self.stays(broken))
 
@@ -211,13 +216,16 @@ def ids_of(tables: Tables) -> pa.ChunkedArray:
     """The ids of conversations that come, also in `broken`, if they say there when they start."""
     broken = tables["broken"]
     ids = broken.column(KEY).filter(pc.is_valid(broken.column(START)))
-    chunks = [*tables[CONVERSATIONS].column(KEY).chunks, *ids.filter(pc.not_equal(ids, "")).chunks]
+    chunks = [
+        *tables[CONVERSATIONS].column(KEY).chunks,
+        *ids.filter(pc.not_equal(ids, scalar("", pa.string()))).chunks,
+    ]
     return pa.chunked_array(chunks, pa.string())
 
 
 def within(starts: pa.ChunkedArray, interval: Interval) -> pa.ChunkedArray:
     """Which starts lie in an interval."""
-    first, end = (pa.scalar(each, ARROW["time"]) for each in (interval.start, interval.end))
+    first, end = (scalar(each, ARROW["time"]) for each in (interval.start, interval.end))
     return pc.and_(pc.greater_equal(starts, first), pc.less(starts, end))
 
 
@@ -239,7 +247,7 @@ def batched(
 
     def joined() -> Tables:
         whole = {
-            name: pa.concat_tables(parts) if parts else schemas[name].empty_table()
+            name: pa.concat_tables(parts) if parts else empty(schemas[name])
             for name, parts in waiting.items()
         }
         for parts in waiting.values():

@@ -48,9 +48,10 @@ from lastpage.sinks.intact import lacking
 from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
-from lastpage.tables.parse import arrow_schema
+from lastpage.tables.parse import ARROW
 from lastpage.tables.schema import CONVERSATIONS, END, KEY, Columns, Type
 from lastpage.tables.selection import Selection
+from lastpage.tables.values import array
 
 #: Every DuckDB since 1.0 reads files of this shape.
 STORAGE = "v1.0.0"
@@ -275,7 +276,9 @@ class DuckDB(DatabaseFile):
     def _record(self, day: date, change: Change, rows: Mapping[str, int]) -> None:
         """Record what the day holds now, with conversations as counted in the table."""
         self._run("delete_tables", day=day)
-        counted = pa.table({"name": list(rows), "rows": list(rows.values())})
+        counted = pa.table(
+            {"name": array(rows, pa.string()), "rows": array(rows.values(), pa.int64())}
+        )
         with self._registered("counted", counted):
             self._run("insert_tables", day=day)
         counts = [self._counted(day, each.interval) for each in change.after]
@@ -322,10 +325,11 @@ def _refuse_twins(schemas: Mapping[str, pa.Schema]) -> None:
 
 def _parts(change: Change) -> pa.Table:
     """The parts that are written, for a statement to read."""
-    rows = [{"start": part.start, "stop": part.end} for part in change.parts]
-    return pa.Table.from_pylist(rows, arrow_schema({"start": "time", "stop": "time"}))
+    starts, ends = [part.start for part in change.parts], [part.end for part in change.parts]
+    time = ARROW["time"]
+    return pa.table({"start": array(starts, time), "stop": array(ends, time)})
 
 
 def _ids(ids: Sequence[str] | pa.ChunkedArray) -> pa.Table:
     """Ids, for a statement to read."""
-    return pa.table({KEY: ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string())})
+    return pa.table({KEY: ids if isinstance(ids, pa.ChunkedArray) else array(ids, pa.string())})

@@ -48,8 +48,11 @@ class Writer(Protocol):
     def write(self, table: pa.Table) -> None:
         """Add the rows of a table."""
 
+    def end(self) -> None:
+        """Write what is held back: no row comes after that."""
+
     def describe(self, facts: dict[str, Any]) -> None:
-        """Record what the file's day holds, with the file or beside it; no row comes after that."""
+        """Record what the file's day holds, with the file or beside it, once it has ended."""
 
     def __enter__(self) -> Self: ...
 
@@ -208,6 +211,8 @@ class Folder(RecordedFolder):
                         each.result()
                     for count, range_ in zip(counts, change.after, strict=True):
                         count.add(tables[CONVERSATIONS], range_.interval)
+                for each in [threads.submit(writer.end) for writer in writers.values()]:
+                    each.result()
             # The other files are whole by now.
             whole = {
                 name: footprint(paths[name], rows[name])

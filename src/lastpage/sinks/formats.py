@@ -3,7 +3,7 @@
               Parquet                                       CSV
     file      part.parquet, zstd                            part.csv, UTF-8, a header line
     facts     in the footer of the file                     in a file beside it
-    a part    a row group                                   a block of text
+    a part    a row group; 8 MiB of rows are one            a block of text
     missing   a column that an older version did not have is read as nulls
 
 What a day holds, the facts, is recorded with its conversations; `recorded.py` reads them. How CSV
@@ -36,9 +36,15 @@ from lastpage.sinks.folder import Folders
 from lastpage.sinks.recorded import METADATA_KEY
 from lastpage.tables.build import Shredder
 from lastpage.tables.schema import KEY
+from lastpage.tables.values import array, scalar
 
 #: Text of a CSV file that is parsed at once. A line that is longer makes it grow.
 BLOCK_BYTES = 8 * 1024**2
+#: Bytes that rows have in memory until they are a row group: of large tables some thousands of
+#: conversations; of the others all that a day has, mostly. More would only hold more.
+ROW_GROUP_BYTES = 8 * 1024**2
+#: Ids that hardly ever repeat within a row group: a dictionary of them costs time and space.
+UNREPEATED = {KEY, "participant_id", "session_id", "peer_id", "protocol_call_id"}
 #: What stands for NUL while a CSV file is parsed: no text in UTF-8 has this byte.
 FOR_NUL = b"\xff"
 
@@ -68,26 +74,34 @@ class Parquet:
 
 
 class ParquetWriter:
-    """A Parquet file; each table that is written is a row group."""
+    """A Parquet file. Tables are held back until they are worth a row group."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        # Ids of conversations hardly repeat within a row group, so a dictionary of them costs time
-        # and space. Statistics say which row groups a time lies in; of texts they say nothing, and
-        # take the longest to find.
-        texts = [field.name for field in schema if field.type == pa.string()]
-        lists = [field.name for field in schema if pa.types.is_list(field.type)]
+        # Statistics say which row groups a time lies in; of texts they say nothing, and take the
+        # longest to find.
+        texts = {field.name for field in schema if field.type == pa.string()}
+        lists = {field.name for field in schema if pa.types.is_list(field.type)}
         self._file: Any = pq.ParquetWriter(
             path,
             schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=[name for name in texts if name != KEY] or False,
-            write_statistics=[name for name in schema.names if name not in {*texts, *lists}]
-            or False,
+            use_dictionary=sorted(texts - UNREPEATED) or False,
+            write_statistics=[name for name in schema.names if name not in texts | lists] or False,
         )
+        self._held: list[pa.Table] = []
+        self._bytes = 0
 
     def write(self, table: pa.Table) -> None:
-        self._file.write_table(table)
+        self._held.append(table)
+        self._bytes += _weight(table)
+        if self._bytes >= ROW_GROUP_BYTES:
+            self.end()
+
+    def end(self) -> None:
+        if self._held:
+            self._file.write_table(pa.concat_tables(self._held))
+        self._held, self._bytes = [], 0
 
     def describe(self, facts: dict[str, Any]) -> None:
         self._file.add_key_value_metadata({METADATA_KEY: msgspec.json.encode(facts)})
@@ -96,7 +110,14 @@ class ParquetWriter:
         return self
 
     def __exit__(self, *problem: object) -> None:
+        if not any(problem):
+            self.end()
         self._file.close()
+
+
+def _weight(table: pa.Table) -> int:
+    """Bytes that a table has in memory; a column that is null has as good as none."""
+    return sum(column.nbytes for column in table.columns if column.null_count < len(table))
 
 
 # CSV --------------------------------------------------------------------------------------------
@@ -233,14 +254,18 @@ def _spelt(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_timestamp(values.type):
         # Without its zone a moment becomes text ten times faster; all of them are UTC.
         texts = values.cast(pa.timestamp("ms")).cast(pa.string())
-        return pc.binary_join_element_wise(pc.utf8_replace_slice(texts, 10, 11, "T"), "Z", "")
+        return pc.binary_join_element_wise(
+            pc.utf8_replace_slice(texts, 10, 11, "T"),
+            scalar("Z", pa.string()),
+            scalar("", pa.string()),
+        )
     if pa.types.is_list(values.type):
         # Most lists are null, and those are not touched.
         lists = values.drop_null().to_pylist()
-        texts = pa.array([msgspec.json.encode(each).decode() for each in lists], pa.string())
+        texts = array([msgspec.json.encode(each).decode() for each in lists], pa.string())
         there = pc.is_valid(values)
-        numbers = pc.subtract(pc.cumulative_sum(there.cast(pa.int64())), 1)
-        return texts.take(pc.if_else(there, numbers, None))
+        numbers = pc.subtract(pc.cumulative_sum(there.cast(pa.int64())), scalar(1, pa.int64()))
+        return texts.take(pc.if_else(there, numbers, scalar(None, pa.int64())))
     return values
 
 
@@ -248,7 +273,7 @@ def _lists(texts: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Lists, of their texts; texts repeat, so each is read once."""
     coded = texts.dictionary_encode()
     lists = [msgspec.json.decode(text) for text in coded.dictionary.to_pylist()]
-    return pa.array(lists, wanted).take(coded.indices)
+    return array(lists, wanted).take(coded.indices)
 
 
 #: The doors of each.

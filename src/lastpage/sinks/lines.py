@@ -28,6 +28,7 @@ from lastpage.sinks.folder import Folders
 from lastpage.tables.build import Shredder, record_digest
 from lastpage.tables.parse import ARROW, HEADLESS, Tables
 from lastpage.tables.schema import CONVERSATIONS, DIGEST, END, KEY, RECORD, START
+from lastpage.tables.values import array
 
 #: Lines that are read back at once.
 LINES_AT_ONCE = 500
@@ -71,7 +72,7 @@ class Records:
 
 def _table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    arrays = [array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)
 
 

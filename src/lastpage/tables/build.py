@@ -17,7 +17,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +29,7 @@ from lastpage.tables.derived import FROM, NO_NAMES, Names, overview, pivoted
 from lastpage.tables.parse import Tables, arrow_schema, shred
 from lastpage.tables.schema import CONVERSATIONS, DIGEST, KEY, OVERVIEW, TABLES
 from lastpage.tables.selection import EVERYTHING, HASH_KEY, PIVOT, Selection, attribute_names
+from lastpage.tables.values import array, one_piece
 
 #: A key that is shorter can be guessed.
 KEY_CHARS_MIN = 16
@@ -119,7 +120,7 @@ class Shredder:
         if len(conversations) < len(page):  # some are broken
             by_id = {head.id: raw for raw in page if (head := read_head(raw))}
             records = map(by_id.__getitem__, conversations.column(KEY).to_pylist())
-        digests = pa.array(map(self.digest, records), pa.int64())
+        digests = array(map(self.digest, records), pa.int64())
         return conversations.append_column(DIGEST, digests)
 
     def _private(self, tables: Tables) -> Tables:
@@ -145,10 +146,10 @@ class Shredder:
         return private
 
     def _private_attributes(self, table: pa.Table) -> pa.Table:
-        dropped = pa.array(attribute_names(self.selection.drop), pa.string())
-        hashed = pa.array(attribute_names(self.selection.hash), pa.string())
+        dropped = array(attribute_names(self.selection.drop), pa.string())
+        hashed = array(attribute_names(self.selection.hash), pa.string())
         table = table.filter(pc.invert(pc.is_in(table.column("name"), value_set=dropped)))
-        chosen = pc.is_in(table.column("name"), value_set=hashed).combine_chunks()
+        chosen = one_piece(pc.is_in(table.column("name"), value_set=hashed))
         return _changed(
             table, "value", lambda values: pc.if_else(chosen, self._hashed(values), values)
         )
@@ -159,7 +160,7 @@ class Shredder:
             hashes = self._hashed(values.values)
             return pa.ListArray.from_arrays(values.offsets, hashes, mask=values.is_null())
         coded = values.dictionary_encode()
-        hashes = pa.array([self._hash(text) for text in coded.dictionary.to_pylist()], pa.string())
+        hashes = array([self._hash(text) for text in coded.dictionary.to_pylist()], pa.string())
         return hashes.take(coded.indices)
 
     def _hash(self, text: str) -> str:
@@ -176,19 +177,19 @@ def record_digest(raw: Raw | bytes, key: bytes = b"") -> int:
 def _raw_table(page: Sequence[Raw], schema: pa.Schema) -> pa.Table:
     """The records themselves; those without a readable id or start are in `broken`."""
     rows = [(head, raw) for raw in page if (head := read_head(raw)) is not None]
-    columns = [
+    columns: list[list[Any]] = [
         [head.id for head, _ in rows],
         [head.start for head, _ in rows],
         [str(raw, "utf-8", "backslashreplace") for _, raw in rows],
     ]
-    arrays = [pa.array(values, each.type) for values, each in zip(columns, schema, strict=True)]
+    arrays = [array(values, each.type) for values, each in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)
 
 
 def _changed(table: pa.Table, column: str, change: Callable[[pa.Array], pa.Array]) -> pa.Table:
     """A table in which one column is another one of the same name and type."""
     position = table.column_names.index(column)
-    values = change(table.column(position).combine_chunks())
+    values = change(one_piece(table.column(position)))
     return table.set_column(position, table.schema.field(position), values)
 
 
@@ -203,6 +204,4 @@ def _nameless(paths: pa.Array) -> pa.Array:
 
 def _digests(records: pa.Array) -> pa.Array:
     """What stands for records that may not be kept as they came: enough to know each again."""
-    return pa.array(
-        [f"not kept: {digest(each).hex()}" for each in records.to_pylist()], pa.string()
-    )
+    return array([f"not kept: {digest(each).hex()}" for each in records.to_pylist()], pa.string())

@@ -16,9 +16,10 @@ from functools import cache, reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lastpage.tables.parse import Tables, arrow_schema, numbers
+from lastpage.tables.parse import Tables, arrow_schema
 from lastpage.tables.schema import KEY, OVERVIEW, OVERVIEW_COLUMNS, START
 from lastpage.tables.selection import ALL, PIVOT, PIVOT_COLUMNS, attribute_column
+from lastpage.tables.values import array, numbers, one_piece, scalar
 
 #: The tables that each of them follows from.
 FROM = {
@@ -32,6 +33,8 @@ IN_QUEUES = ("acd", "agent")
 AGENTS = ("agent", "user")
 #: What the overview takes over from `conversations`, or derives from it alone.
 OWN = (KEY, START, "conversation_end", "originating_direction")
+#: The metrics that columns of the overview follow from.
+METRICS = sorted({metric for column in OVERVIEW_COLUMNS for metric in column.metrics})
 #: More than a conversation has participants: so a conversation and a participant are one number.
 PARTICIPANTS_MAX = 1_000_000
 
@@ -62,8 +65,12 @@ def names_of(lists: Mapping[str, Mapping[str, str | None]]) -> Names:
     schema = arrow_schema({"id": "str", "name": "str"})
     return Names(
         {
-            kind: pa.Table.from_pydict(
-                {"id": sorted(names), "name": [names[each] for each in sorted(names)]}, schema
+            kind: pa.table(
+                [
+                    array(sorted(names), pa.string()),
+                    array([names[each] for each in sorted(names)], pa.string()),
+                ],
+                schema=schema,
             )
             for kind, names in lists.items()
         }
@@ -98,7 +105,7 @@ def pivoted(tables: Tables, attributes: Sequence[str]) -> pa.Table:
     people, pairs = tables["participants"], tables["participant_attributes"]
     columns = {name: people.column(name) for name in PIVOT_COLUMNS}
     for attribute in attributes:
-        chosen = pairs.filter(pc.equal(pairs.column("name"), attribute))
+        chosen = pairs.filter(pc.equal(pairs.column("name"), scalar(attribute, pa.string())))
         chosen = chosen.take(_last_first(len(chosen)))
         found = pc.index_in(_participant_key(people), value_set=_participant_key(chosen))
         columns[attribute_column(attribute)] = chosen.column("value").take(found)
@@ -123,17 +130,33 @@ class _Rows:
         """Of each conversation the first of its values, null where it has none."""
         return values.take(pc.index_in(self._all, value_set=owner))
 
+    def totals(self, metrics: pa.Table, wanted: Sequence[str]) -> dict[str, pa.Array]:
+        """Of each of these metrics its sum in each conversation, null where it has none."""
+        metric = pc.index_in(_column(metrics, "name"), value_set=array(wanted, pa.string()))
+        metrics = metrics.select([KEY, "value"]).append_column("metric", metric)
+        metrics = metrics.filter(pc.is_valid(metric))
+        # A place for each metric and conversation, all those of a metric in a row.
+        count = scalar(len(self._ids), pa.int32())
+        place = pc.add(pc.multiply(_column(metrics, "metric"), count), self.owner(metrics))
+        places, sums = _sums(place, _column(metrics, "value"))
+        everywhere = numbers(len(wanted) * len(self._ids))
+        found = sums.take(pc.index_in(everywhere, value_set=places))
+        return {
+            name: found.slice(number * len(self._ids), len(self._ids))
+            for number, name in enumerate(wanted)
+        }
+
     def distinct(self, owner: pa.Array, values: pa.Array) -> pa.Array:
         """Of each conversation a list of its values, each once, as they come, none of them null."""
         there = pc.is_valid(values)
-        owner, values = owner.filter(there), values.filter(there)
-        pairs = pa.table({"owner": owner, "value": values, "row": numbers(len(owner))})
-        groups = pairs.group_by(["owner", "value"], use_threads=False).aggregate([("row", "min")])
-        rows = _column(groups, "row_min")
-        rows = rows.take(pc.sort_indices(rows))
-        owner, values = owner.take(rows), values.take(rows)
-        lengths = pc.fill_null(self.first(*pc.value_counts(owner).flatten()), 0)
-        offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+        owner, coded = owner.filter(there), values.filter(there).dictionary_encode()
+        # An owner and a value are one number; of equal ones the first stays, where it was.
+        different = scalar(len(coded.dictionary), pa.int64())
+        pairs = pc.unique(pc.add(pc.multiply(owner, different), coded.indices))
+        owner = pc.divide(pairs, different).cast(pa.int32())
+        values = coded.dictionary.take(pc.subtract(pairs, pc.multiply(owner, different)))
+        lengths = pc.coalesce(self.first(*pc.value_counts(owner).flatten()), scalar(0, pa.int64()))
+        offsets = pa.concat_arrays([array([0], pa.int64()), pc.cumulative_sum(lengths)])
         return pa.ListArray.from_arrays(offsets.cast(pa.int32()), values)
 
 
@@ -148,15 +171,7 @@ def _media(rows: _Rows, sessions: pa.Table) -> dict[str, pa.Array]:
 
 def _metrics(rows: _Rows, metrics: pa.Table) -> dict[str, pa.Array]:
     """The columns that follow from metrics alone, each from its row in `OVERVIEW_COLUMNS`."""
-    values = pa.table(
-        [rows.owner(metrics), metrics["name"], metrics["value"]], ["owner", "name", "value"]
-    )
-    sums = values.group_by(["owner", "name"], use_threads=False).aggregate([("value", "sum")])
-    owner, name, value = (_column(sums, each) for each in ("owner", "name", "value_sum"))
-    totals = {}
-    for metric in sorted({metric for column in OVERVIEW_COLUMNS for metric in column.metrics}):
-        chosen = pc.equal(name, metric)
-        totals[metric] = rows.first(owner.filter(chosen), value.filter(chosen))
+    totals = rows.totals(metrics, METRICS)
     columns = {}
     for column in OVERVIEW_COLUMNS:
         if column.metrics:
@@ -164,7 +179,7 @@ def _metrics(rows: _Rows, metrics: pa.Table) -> dict[str, pa.Array]:
             if column.type == "bool":
                 total = pc.is_valid(total)
             elif column.default is not None:
-                total = pc.fill_null(total, column.default)
+                total = pc.coalesce(total, scalar(column.default, pa.int64()))
             columns[column.name] = total
     return columns
 
@@ -178,10 +193,10 @@ def _segments(
         _participant(owner, segments), value_set=_participant(rows.owner(people), people)
     )
     purpose = _column(people, "purpose").take(person)
-    in_queue = pc.is_in(purpose, value_set=pa.array(IN_QUEUES))
+    in_queue = pc.is_in(purpose, value_set=array(IN_QUEUES, pa.string()))
     talking = pc.and_(
-        pc.is_in(purpose, value_set=pa.array(AGENTS)),
-        pc.equal(_column(segments, "segment_type"), "interact"),
+        pc.is_in(purpose, value_set=array(AGENTS, pa.string())),
+        pc.equal(_column(segments, "segment_type"), scalar("interact", pa.string())),
     )
     queues = _in_order(owner, start, _column(segments, "queue_id"), in_queue)
     codes = _in_order(owner, start, _column(segments, "wrap_up_code"))
@@ -223,20 +238,31 @@ def _reversed(pair: tuple[pa.Array, pa.Array]) -> tuple[pa.Array, pa.Array]:
 
 def _last_first(count: int) -> pa.Array:
     """The rows of a table, the last one first."""
-    return pc.subtract(pa.scalar(count - 1, pa.int32()), numbers(count))
+    return pc.subtract(scalar(count - 1, pa.int32()), numbers(count))
 
 
 def _participant(owner: pa.Array, table: pa.Table) -> pa.Array:
     """Of each row its participant within the page, as one number."""
-    first = pc.multiply(owner.cast(pa.int64()), PARTICIPANTS_MAX)
+    first = pc.multiply(owner.cast(pa.int64()), scalar(PARTICIPANTS_MAX, pa.int64()))
     return pc.add(first, _column(table, "participant_no"))
 
 
 def _participant_key(table: pa.Table) -> pa.Array:
     """Of each row its participant, as one text."""
     number = table.column("participant_no").cast(pa.string())
-    joined = pc.binary_join_element_wise(table.column(KEY), number, " ")
-    return joined.combine_chunks()
+    joined = pc.binary_join_element_wise(table.column(KEY), number, scalar(" ", pa.string()))
+    return one_piece(joined)
+
+
+def _sums(groups: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Groups, and of each the sum of its values; those without a value are left out."""
+    there = pc.is_valid(values)
+    groups, values = groups.filter(there), values.filter(there)
+    order = pc.sort_indices(groups)
+    runs = pc.run_end_encode(groups.take(order))
+    last = pc.subtract(runs.run_ends, scalar(1, pa.int32()))
+    up_to = pc.cumulative_sum(values.take(order)).take(last)
+    return runs.values, pc.coalesce(pc.pairwise_diff(up_to), up_to)
 
 
 def _plus(one: pa.Array, other: pa.Array) -> pa.Array:
@@ -246,4 +272,4 @@ def _plus(one: pa.Array, other: pa.Array) -> pa.Array:
 
 def _column(table: pa.Table, name: str) -> pa.Array:
     """A column in one piece."""
-    return table.column(name).combine_chunks()
+    return one_piece(table.column(name))

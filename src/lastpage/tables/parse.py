@@ -33,11 +33,10 @@ import pyarrow.compute as pc
 from lastpage.api.records import Head, Raw, moment, read_head
 from lastpage.tables.oddities import EXACT, Oddity, mended
 from lastpage.tables.schema import CONVERSATION, KEY, TABLES, Level, Type
+from lastpage.tables.values import array, empty, nulls, numbers
 
 Tables = dict[str, pa.Table]
 
-# Only types stand at the top of a module, no arrays or scalars: at the first of those pyarrow
-# imports pandas, wherever it is installed.
 ARROW: dict[Type, pa.DataType] = {
     "str": pa.string(),
     "time": pa.timestamp("ms", tz="UTC"),
@@ -111,7 +110,7 @@ def shred(page: Sequence[Raw], wanted: Collection[str] = TABLES) -> Tables:
     tables = {}
     for name, schema in schemas().items():
         found = [part[name] for part in parts if name in part]
-        tables[name] = pa.concat_tables(found) if found else schema.empty_table()
+        tables[name] = pa.concat_tables(found) if found else empty(schema)
     return tables
 
 
@@ -140,12 +139,6 @@ def take_apart(conversations: pa.StructArray) -> Tables:
     if ids.null_count or starts.null_count:
         raise ValueError(f"a record has no {' or no '.join(HEAD)}")
     return dict(_level_tables(CONVERSATION, conversations, {KEY: ids}))
-
-
-def numbers(count: int) -> pa.Array:
-    """0, 1, 2 … so many of them, as int32."""
-    one = pa.scalar(1, pa.int32())
-    return pc.subtract(pc.cumulative_sum(pa.repeat(one, count)), one)
 
 
 @cache
@@ -220,7 +213,7 @@ def _table(name: str, rows: Sequence[tuple[object, ...]]) -> pa.Table:
     """A table of few rows."""
     schema = schemas()[name]
     columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    arrays = [array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)
 
 
@@ -264,7 +257,7 @@ def _pairs(level: Level, maps: pa.MapArray, keys: dict[str, pa.Array]) -> pa.Tab
 def _checked(values: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Values as their table has them; raises `ValueError` where one would be changed by that."""
     if values.null_count == len(values):
-        return pa.nulls(len(values), wanted)
+        return nulls(len(values), wanted)
     if values.type == wanted:
         if wanted == pa.float64() and pc.all(pc.is_finite(values)).as_py() is False:
             raise ValueError("a number is too large, or none")
@@ -287,7 +280,7 @@ def _times(texts: pa.Array, wanted: pa.DataType) -> pa.Array:
         if pc.min(times.cast(pa.int64())).as_py() >= YEAR_ONE_MS:
             return times
     spelt = (None if text is None else msgspec.json.encode(text) for text in texts.to_pylist())
-    times = pa.array([text and moment(text) for text in spelt], wanted)
+    times = array([text and moment(text) for text in spelt], wanted)
     if times.null_count > texts.null_count:
         raise ValueError("a time is not spelt as RFC 3339 has it")
     return times
