@@ -112,15 +112,20 @@ class Replay:
         self._count = pages
         self._rules = rules
         self._submitted: dict[str, float] = {}
-        self._limiter = Limiter(rules.per_minute)
-        #: Requests, and those that were over the allowance.
-        self.requests = self.refused = 0
+        self._counted = (0, 0)
+        self.begin()
+
+    def begin(self) -> tuple[int, int]:
+        """Begin a new minute; requests so far, and how many of them were over the allowance."""
+        counted = self._counted
+        self._limiter, self._counted = Limiter(self._rules.per_minute), (0, 0)
+        return counted
 
     def over(self) -> int | None:
         """Count a request to the API: None, or the seconds to wait when it is over the allowance."""
         wait_s = self._limiter.count(time.time())
-        self.requests += 1
-        self.refused += wait_s is not None
+        requests, refused = self._counted
+        self._counted = requests + 1, refused + (wait_s is not None)
         return wait_s
 
     def headers(self) -> dict[str, str]:
@@ -226,8 +231,8 @@ class Server:
         self._pipe = pipe
         self.url: str = pipe.recv()
 
-    def counted(self) -> tuple[int, int]:
-        """Requests so far, and how many of them were over the allowance."""
+    def begin(self) -> tuple[int, int]:
+        """Begin a new minute; requests before it, and how many of them were over the allowance."""
         self._pipe.send(None)
         return self._pipe.recv()  # type: ignore[no-any-return]
 
@@ -239,7 +244,7 @@ def serve(folder: Path, pages: int, rules: Rules, pipe: Connection) -> None:
     pipe.send(f"http://127.0.0.1:{server.server_port}")
     while True:
         pipe.recv()
-        pipe.send((replay.requests, replay.refused))
+        pipe.send(replay.begin())
 
 
 @contextmanager

@@ -23,8 +23,9 @@ from benchmarks.replay import moved, serving, template
 from lastpage.api.messages import decompress, read_page, split_records
 from lastpage.api.records import Raw
 from lastpage.ledger.ids import digest
+from lastpage.sinks.day import batched
 from lastpage.sinks.formats import Parquet
-from lastpage.tables.build import Shredder
+from lastpage.tables.build import Shredder, record_digest
 from lastpage.tables.derived import overview
 from lastpage.tables.parse import parse, shred, take_apart
 
@@ -93,9 +94,7 @@ def stages(told: Told) -> None:
     """Every stage on a day's pages."""
     pages = [moved(page, number) for number, page in enumerate(template()) if number]
     assert len(pages) * PAGE == PER_DAY
-    bodies = told.stage(
-        "inflate (once to judge, once to write)", lambda page: decompress(page, "gzip"), pages, 2
-    )
+    bodies = told.stage("inflate", lambda page: decompress(page, "gzip"), pages)
     seen = told.stage("ids, starts and ends of every record", read_page, bodies)
     told.stage(
         "the account: a digest of every id",
@@ -105,12 +104,13 @@ def stages(told: Told) -> None:
     records = told.stage("slice the records out of a page", split_records, bodies)
     arrays = told.stage("parse (arrow-rs)", parse, records)
     tables = told.stage("take apart into tables", take_apart, arrays)
+    told.stage("a digest of every record", lambda page: [record_digest(r) for r in page], records)
     told.stage("the overview", overview, tables)
-    told.stage(
-        "write all tables as Parquet, zstd",
-        _written,
-        _pairs([Shredder()(page) for page in records]),
-    )
+    shredder = Shredder()
+    whole = [shredder(page) for page in records]
+    told.stage("put the tables into a file beside the page", _beside, whole)
+    groups = list(batched(whole, shredder.schemas))
+    told.stage("write all tables as Parquet, zstd", _written, groups)
     spoilt = [spoiled(page) for page in records]
     told.stage(
         f"  (instead of parse and take apart, where one in {ODD_EVERY} is odd)",
@@ -134,12 +134,12 @@ def _line(name: str, each_us: float) -> None:
     print(f"  {name:<62}{each_us:>7.1f}")
 
 
-def _pairs(pages: list[dict[str, pa.Table]]) -> list[dict[str, pa.Table]]:
-    """Two pages together, as a row group has them."""
-    return [
-        {name: pa.concat_tables([one[name], other[name]]) for name in one}
-        for one, other in zip(pages[::2], pages[1::2], strict=True)
-    ]
+def _beside(tables: dict[str, pa.Table]) -> None:
+    """As it is done while the walk goes on."""
+    with tempfile.TemporaryFile() as file:
+        for table in tables.values():
+            with pa.ipc.new_stream(file, table.schema) as stream:
+                stream.write_table(table)
 
 
 def _written(tables: dict[str, pa.Table]) -> None:

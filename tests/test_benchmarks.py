@@ -1,17 +1,22 @@
 """The benchmarks' rows: each reads everything that is there, and says how much that was."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from benchmarks.builds import Build
 from benchmarks.growth import held
 from benchmarks.measured import Measured, measured, median
+from benchmarks.paced import DAY, HOUR, Row, told
+from benchmarks.paced import ROWS as PACED
 from benchmarks.pages import DETAILS, FEW, PAGE, PER_DAY, Extract, conversations_of, pages_of
+from benchmarks.path import Clock
 from benchmarks.readers import PASSES, READERS
 from benchmarks.replay import FREE, moved, replaying, template
 from benchmarks.speed import OURS, ROWS
+from benchmarks.waiting import Place, Waited, box, real, sandboxed, simulated
 
 ROOT = Path(__file__).parents[1]
 #: What each needs that not everybody has installed.
@@ -107,3 +112,63 @@ def test_what_lies_beside(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").write_bytes(bytes(10_000))
     assert 10_000 <= held(tmp_path) < 100_000
     assert held(tmp_path / "none") == 0
+
+
+FEW_A_DAY = {"per_day": 20.0, "requests_per_minute": 3}
+
+
+@pytest.mark.parametrize("route", ["pages", "cursor"])
+@pytest.mark.parametrize("reader", ["loop", "lastpage"])
+def test_who_waits_reads_everything_too(reader: str, route: str) -> None:
+    """Under an allowance, by either route, both have what starts in the interval; and both had to wait."""
+    found = simulated(reader, Place(DAY, route, FEW_A_DAY))
+    start, end = map(datetime.fromisoformat, DAY.split("/"))
+    assert found.conversations == len(box(FEW_A_DAY, Clock()).truth_ids(start, end))
+    assert found.requests > 0
+    assert found.seconds > 0 or reader == "loop"
+
+
+def test_the_loop_has_no_pace() -> None:
+    """It asks until it is refused, and then waits as long as it is told to."""
+    busy = Place("2023-10-02T00:00Z/2023-10-12T00:00Z", "pages", FEW_A_DAY)
+    found = simulated("loop", busy)
+    assert found.refused
+    assert found.seconds >= 60
+    free = simulated("loop", replace(busy, settings={"per_day": 20.0}))
+    assert (free.conversations, free.refused, free.seconds) == (found.conversations, 0, 0)
+
+
+def test_a_sandbox_of_its_own_begins_anew() -> None:
+    """What a server in another process has rendered before does not count, and its minute is whole."""
+    with sandboxed(Place(DAY, "pages", FEW_A_DAY)) as (place, begin):
+        assert place.url.startswith("http://")
+        begin()
+        assert begin() == (0, 0)
+        assert real("loop", place).conversations
+        requests, refused = begin()
+    assert (requests, refused) == (2, 0)
+
+
+def test_the_least_possible() -> None:
+    """A minute for each 300 requests after the first, and the job."""
+    pages, job = Row(1, "pages", DAY, 1), Row(1, "cursor", HOUR, 1, job_s=6)
+    assert [pages.least_s(each) for each in (1, 30_000, 30_001, 60_001)] == [0, 0, 60, 120]
+    assert [job.least_s(each) for each in (1, 300_000, 300_001)] == [6, 6, 66]
+
+
+def test_a_line_of_the_paced_table() -> None:
+    """The seconds of a loop, of this build and of another, with the ratio of the last two."""
+    line = told(PACED[0], Waited(100, 1.5), Waited(100, 2, 20), Waited(100, 8))
+    assert line.split() == [
+        "100",
+        "cursor",
+        "1",
+        "real",
+        "1",
+        "1.5",
+        "2.0",
+        "20",
+        "0",
+        "8.0",
+        "0.25",
+    ]
