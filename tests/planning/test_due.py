@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lastpage.coverage.ranges import Range
@@ -20,6 +20,7 @@ from lastpage.query.query import Query
 
 START = datetime(2023, 10, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+OCT14 = datetime(2023, 10, 14, tzinfo=UTC)
 USUAL = Policy()
 
 
@@ -286,7 +287,29 @@ def perfect(
 
 
 @settings(max_examples=300, deadline=None)
-@given(worlds(), st.integers(0, 10_000), st.integers(0, 48))
+@given(drawn=worlds(), later_by=st.integers(0, 10_000), lag=st.integers(0, 48))
+@example(
+    # What page numbers read of the day is short, so it is read by job in this very run.
+    drawn=(
+        [
+            Range(Interval(OCT14, OCT14 + HOUR), OCT14 + HOUR, "cursor", "complete", "final", 5),
+            Range(
+                Interval(OCT14 + HOUR, OCT14 + 2 * HOUR),
+                OCT14 + 24 * HOUR + MINUTE,
+                "pages",
+                "short",
+                "final",
+                5,
+            ),
+        ],
+        Interval(OCT14 - 96 * HOUR, OCT14 + 2 * HOUR),
+        OCT14 + 24 * HOUR + MINUTE,
+        OCT14 + 24 * HOUR,
+        Policy(settle=()),
+    ),
+    later_by=0,
+    lag=0,
+)
 def test_after_a_perfect_run(
     drawn: tuple[list[Range], Interval, datetime, datetime, Policy], later_by: int, lag: int
 ) -> None:

@@ -22,6 +22,7 @@ fresh the version is that is held.
     where a job could be had
     is by page numbers, or older than its day's end       when jobs reach that end,    provisional
                                                           and what page numbers read
+                                                          of the day that is not short
     by job, was not proved complete                       a day later                  provisional
     had open conversations, and some of its day have      when its route reaches that  open
     ended since                                           end, at most once a day
@@ -205,8 +206,9 @@ def _rules(
         if not (is_settled and (by_job or is_recent)):
             yield _Rule("provisional", until)
     elif not by_job or held.as_of < end:
-        # Jobs that have not reached what page numbers read of the day would be older.
-        read = (each.as_of for each in day if not each.has_attributes)
+        # Jobs that have not reached what page numbers read of the day would be older; but what is
+        # short is read again now, and by then it is by job.
+        read = (each.as_of for each in day if not each.has_attributes and each.coverage != "short")
         yield _Rule("provisional", jobs, max([end, *read]))
     elif held.coverage != "complete":
         yield _Rule("provisional", jobs, held.as_of + DAY)
