@@ -91,7 +91,9 @@ class Loop:
     """Asks for one page after the other, over one connection."""
 
     def __init__(self, place: Place, sleep: Callable[[float], None]) -> None:
-        self._pool, self._place, self._sleep = urllib3.PoolManager(), place, sleep
+        # Else urllib3 itself waits for what a 429 says, in real time.
+        self._pool = urllib3.PoolManager(retries=False)
+        self._place, self._sleep = place, sleep
         pair = base64.b64encode(f"{place.client}:{place.secret}".encode()).decode()
         token = self._pool.request(
             "POST",
