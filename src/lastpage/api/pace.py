@@ -6,7 +6,7 @@ docs/api.md, 1.2). A program that keeps to it can spend it in two ways:
 
     what is known                                the next request     reason
     -------------------------------------------  -------------------  ------------------------------
-    no answer yet that tells of a window         evenly, but for the  nobody knows what is left;
+    no answer yet that tells of a window         evenly, but for the  what is left is not known;
                                                  first two            the first two are a login, and
                                                                       what it is for
     `requests_per_minute`                        evenly, no faster    the rest is for others
@@ -17,16 +17,16 @@ docs/api.md, 1.2). A program that keeps to it can spend it in two ways:
     nothing is planned yet, less than OPENING    at once, and the     what a command asks first is
     was sent so, and there is room               timeline moves on    little, one after the other
     it does not fit, or nobody said how much     evenly: what is left the same is done in the end,
-    is planned                                   over what is left    and nobody is shut out for
-                                                 of its time          most of a minute
+    is planned                                   over what is left    and other programs are not
+                                                 of its time          shut out for a minute
     nothing is left                              when the next        it would be a 429
                                                  window begins
     a 429                                        as long as it says,  the API knows best
                                                  for all threads
 
-Evenly is never faster than the allowance over a whole window. So whoever draws all they can sends
-no more than that in any stretch as long as a window, wherever the API's windows begin. At once is
-only ever as much as an answer of this very window has said to be left.
+Evenly is never faster than the allowance over a whole window. So a caller that sends all it may
+sends no more than that in any stretch as long as a window, wherever the API's windows begin. At
+once is only ever as much as an answer of this very window has said to be left.
 
 What others take with the same client is what is counted beyond our own, from the first answer on.
 
