@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -32,7 +33,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lastpage.api.messages import Answer, split_records
-from lastpage.extraction.rows import belongs
+from lastpage.api.records import Raw
 from lastpage.files import make_private, make_private_folder
 from lastpage.ledger.spool import Spool
 from lastpage.query.interval import Interval
@@ -76,7 +77,7 @@ class Ahead:
             future.exception()
 
     def forget(self, attempt: int) -> None:
-        """Nobody will ask for an attempt's tables any more."""
+        """An attempt's tables are not asked for any more."""
         self.wait(attempt)
         self._made.pop(attempt, None)
 
@@ -103,18 +104,15 @@ class Ahead:
     def _make(
         self, attempt: int, number: int, interval: Interval, answer: Answer
     ) -> dict[date, Names]:
-        records, heads = split_records(answer.body), answer.page.heads or ()
+        own: dict[date, list[Raw]] = defaultdict(list)
+        heads = answer.page.heads or ()
+        for raw, head in zip(split_records(answer.body), heads, strict=True):
+            if head is None or head.start in interval:
+                own[(head or interval).start.date()].append(raw)
         made = {}
-        for day, part in interval.days():
-            own = [
-                raw
-                for raw, head in zip(records, heads, strict=True)
-                if belongs(head, part, interval)
-            ]
-            if own:
-                with suppress(OSError):  # the disk is full: who writes the day will see
-                    path = self._path(attempt, number, day)
-                    made[day] = _keep(path, self._tables(own))
+        for day, records in own.items():
+            with suppress(OSError):  # the disk is full: who writes the day will see
+                made[day] = _keep(self._path(attempt, number, day), self._tables(records))
         return made
 
     def _path(self, attempt: int, number: int, day: date) -> Path:

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lastpage.api.messages import Answer, Page, split_records
-from lastpage.api.records import Head, Raw, read_head
+from lastpage.api.records import Raw, read_head
 from lastpage.coverage.account import POSITIONS
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.tally import Verdict
@@ -151,10 +151,11 @@ class Rows:
         last: dict[str, int] | None,
     ) -> list[Raw]:
         """The last copies in a page that belong to a part of the slice."""
+        with_broken = part.start == self.interval.start
         return [
             raw
             for row, (raw, head) in enumerate(zip(records, answer.page.heads or (), strict=True))
-            if belongs(head, part, self.interval)
+            if (with_broken if head is None else head.start in part)
             and (head is None or last is None or last[head.id] == number * POSITIONS + row)
         ]
 
@@ -207,14 +208,6 @@ class Group:
             for own, part in rows.interval.days() if day else ():
                 if own == day:
                     yield rows, part
-
-
-def belongs(head: Head | None, part: Interval, interval: Interval) -> bool:
-    """Whether a record is of this part of its slice, which owns an interval.
-
-    A record without a start that can be read is of the slice's first part.
-    """
-    return part.start == interval.start if head is None else head.start in part
 
 
 def undelivered(group: Group, page: Collection[Raw]) -> Collection[Raw]:
