@@ -197,6 +197,32 @@ def test_a_reading_that_is_given_up(tmp_path: Path) -> None:
     assert left[1] == ["2.pages"]
 
 
+def test_as_much_as_may_lie_here(
+    monkeypatch: pytest.MonkeyPatch, made: list[int], opened: list[Frame], tmp_path: Path
+) -> None:
+    """What would be more is made when the day is written: nothing is lost."""
+    monkeypatch.setattr(module, "BYTES_MAX", 0)
+    cloud = world(per_day=900).cloud()
+    first = cloud.fetch("2023-10-10", tmp_path, page_size=300)
+    assert first.coverage == "complete"
+    assert sum(made) == first.conversations
+    assert len(opened) == len(made) > 0
+
+
+def test_what_was_written_counts_no_longer(tmp_path: Path) -> None:
+    """Once an attempt is forgotten, there is room for the next one."""
+    shredder = Shredder()
+    ahead = Ahead(shredder, Spool(tmp_path))
+    record = b'{"conversationId":"a","conversationStart":"2023-10-20T10:00:00.000Z"}'
+    page = Answer(200, {}, b'{"conversations":[' + record + b"]}")
+    ahead.add(1, 0, Interval(TODAY, NOW), page)
+    ahead.wait(1)
+    assert ahead._bytes.total() == sum(path.stat().st_size for path in tmp_path.rglob("0 *"))
+    ahead.forget(1)
+    assert ahead._bytes.total() == 0
+    ahead.close()
+
+
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, made: list[int], tmp_path: Path) -> None:
     """Tables that find no room are made when the day is written, of the pages."""
 

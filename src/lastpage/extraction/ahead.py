@@ -15,7 +15,8 @@ as records, so they are as good as the page that they were made of, and go with 
     a page with an earlier copy of an id     which copy counts is known at the end of the walk
     a day of which not all is written        so is what a destination accepts of it
     a page that an earlier process read      its tables are removed, since nothing vouches for them
-    a page whose tables found no room        the page has them all
+    a page that came while BYTES_MAX lay     the destination is behind, so to make more would only
+    here, or whose tables found no room      fill the disk; the page has them all
 
 While too many pages wait for their tables, walks wait, too: so memory is bounded.
 """
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
@@ -45,6 +46,8 @@ from lastpage.tables.values import empty
 THREADS = 2
 #: Pages that are in hand, or wait for it.
 PAGES_MAX = 3
+#: Bytes of tables on disk: those of a slice of 100,000 conversations.
+BYTES_MAX = 1024**3
 #: The tables of a page that have rows.
 Names = tuple[str, ...]
 
@@ -59,9 +62,15 @@ class Ahead:
         self._room = threading.Semaphore(PAGES_MAX)
         #: By attempt and the number of the page in it.
         self._made: dict[int, dict[int, Future[dict[date, Names]]]] = {}
+        #: Bytes of each attempt's tables.
+        self._bytes = Counter[int]()
+        self._lock = threading.Lock()
 
     def add(self, attempt: int, number: int, interval: Interval, answer: Answer) -> None:
         """Begin to make the tables of a page, of what its slice owns; waits while too many wait."""
+        with self._lock:
+            if self._bytes.total() >= BYTES_MAX:
+                return
         self._room.acquire()
         try:
             future = self._pool.submit(self._make, attempt, number, interval, answer)
@@ -80,6 +89,8 @@ class Ahead:
         """An attempt's tables are not asked for any more."""
         self.wait(attempt)
         self._made.pop(attempt, None)
+        with self._lock:
+            del self._bytes[attempt]
 
     def take(self, attempt: int, number: int, day: date) -> Tables | None:
         """The tables of a page's records of a day; None where they are not here."""
@@ -112,7 +123,10 @@ class Ahead:
         made = {}
         for day, records in own.items():
             with suppress(OSError):  # the disk is full: who writes the day will see
-                made[day] = _keep(self._path(attempt, number, day), self._tables(records))
+                path = self._path(attempt, number, day)
+                made[day] = _keep(path, self._tables(records))
+                with self._lock:
+                    self._bytes[attempt] += path.stat().st_size
         return made
 
     def _path(self, attempt: int, number: int, day: date) -> Path:
