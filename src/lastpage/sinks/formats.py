@@ -19,9 +19,8 @@ spells values, so that what is read back is what was written, to the last charac
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import SEEK_CUR, FileIO
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import msgspec
 import pyarrow as pa
@@ -38,7 +37,7 @@ from lastpage.tables.build import Shredder
 from lastpage.tables.schema import KEY
 from lastpage.tables.values import array, scalar
 
-#: Text of a CSV file that is parsed at once. A line that is longer makes it grow.
+#: Text of a CSV file that is parsed at once, and what is left of its last record.
 BLOCK_BYTES = 8 * 1024**2
 #: Bytes that rows have in memory until they are a row group: of large tables some thousands of
 #: conversations; of the others all that a day has, mostly. More would only hold more.
@@ -135,23 +134,14 @@ class Csv:
         return CsvWriter(path, schema)
 
     def read(self, path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
-        """Where a line is longer than a block, go on from where it was, with larger blocks."""
-        block, given = BLOCK_BYTES, 0
-        while True:
-            seen = 0
-            try:
-                for table in _blocks(path, schema, block):
-                    seen += len(table)
-                    if seen > given:
-                        yield table.slice(max(given - (seen - len(table)), 0))
-                        given = seen
-            except pa.ArrowInvalid as problem:
-                if "straddl" not in str(problem) or block > path.stat().st_size:
-                    # The library quotes the line, and people are in it.
-                    raise ValueError("a line of it is not as it was written") from None
-                block *= 4
-            else:
-                return
+        try:
+            with path.open("rb") as file:
+                header = _header(file)
+                for text in _blocks(file, BLOCK_BYTES):
+                    yield from _parsed(header + text, schema)
+        except pa.ArrowInvalid:
+            # The library quotes the line, and people are in it.
+            raise ValueError("a line of it is not as it was written") from None
 
     def rows(self, path: Path) -> int:
         """All of the file is parsed, which proves that it can be."""
@@ -175,57 +165,81 @@ class CsvWriter(Beside):
             self._file.write_table(pa.table(columns, schema=self._schema).combine_chunks())
 
 
-def _blocks(path: Path, schema: pa.Schema, block: int) -> Iterator[pa.Table]:
-    """A CSV file's rows, a block of so many bytes at a time."""
+def _header(file: IO[bytes]) -> bytes:
+    """The first record of a CSV file: the names of its columns."""
+    header = file.readline()
+    while header.count(b'"') % 2 and (more := file.readline()):
+        header += more
+    return header
+
+
+def _blocks(file: IO[bytes], size: int) -> Iterator[bytes]:
+    """What follows in a CSV file, in blocks of some `size` bytes that end where a record ends.
+
+    So what is parsed are bytes of our own, one block in one thread. A file of Python's that Arrow
+    reads by itself is let go of by a thread that may outlive Python, and takes the process with it.
+    """
+    text = b""
+    while more := file.read(size):
+        text += more
+        end = _end(text)
+        if end:
+            yield text[:end]
+        text = text[end:]
+    if text:
+        yield text
+
+
+def _end(text: bytes) -> int:
+    """Where the last whole record of a text ends: at the last line end that is not in quotes."""
+    end = text.rfind(b"\n") + 1
+    quotes = text.count(b'"', 0, end)
+    while quotes % 2:
+        before = text.rfind(b"\n", 0, end - 1) + 1
+        quotes -= text.count(b'"', before, end)
+        end = before
+    return end
+
+
+def _parsed(text: bytes, schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows of a CSV text; raises `ArrowInvalid` for what is not as it was written."""
     # Texts are read as bytes first, lists from their texts afterwards; moments are parsed as such.
     types = {
         field.name: pa.binary() if field.type == pa.string() else field.type
         for field in _spelt_schema(schema)
     }
     types |= {field.name: field.type for field in schema if pa.types.is_timestamp(field.type)}
-    options = pacsv.ConvertOptions(
-        column_types=types,
-        include_columns=schema.names,
-        include_missing_columns=True,
-        null_values=[""],
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-        true_values=["true"],
-        false_values=["false"],
+    # Before pyarrow 26, a quote soon after NUL is overlooked.
+    nul = b"\0" in text
+    found = pacsv.read_csv(
+        _native(text.replace(b"\0", FOR_NUL) if nul else text),
+        read_options=pacsv.ReadOptions(use_threads=False, block_size=len(text) + 1),
+        # An empty line counts: a table of one column may have a null.
+        parse_options=pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        convert_options=pacsv.ConvertOptions(
+            column_types=types,
+            include_columns=schema.names,
+            include_missing_columns=True,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["true"],
+            false_values=["false"],
+        ),
     )
-    with (
-        _Readable(path) as file,
-        pacsv.open_csv(
-            file,
-            read_options=pacsv.ReadOptions(block_size=block),
-            # An empty line counts: a table of one column may have a null.
-            parse_options=pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-            convert_options=options,
-        ) as reader,
-    ):
-        for batch in reader:
-            columns = [
-                _typed(values, field.type, nul=file.nul)
-                for values, field in zip(batch.columns, schema, strict=True)
-            ]
-            yield pa.table(columns, schema=schema)
+    for batch in found.to_batches():
+        columns = [
+            _typed(values, field.type, nul=nul)
+            for values, field in zip(batch.columns, schema, strict=True)
+        ]
+        yield pa.table(columns, schema=schema)
 
 
-class _Readable(FileIO):
-    """A file without what pyarrow's CSV misreads, even in quotes.
-
-    Where a block ends between CR and LF, the LF is lost: so no block ends there. Before pyarrow 26,
-    a quote soon after NUL is overlooked: so a byte that UTF-8 has not stands for NUL.
-    """
-
-    nul = False
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        block = super().read(size) or b""
-        kept = block.rstrip(b"\r") or block
-        self.seek(len(kept) - len(block), SEEK_CUR)
-        self.nul |= b"\0" in kept
-        return kept.replace(b"\0", FOR_NUL)
+def _native(text: bytes) -> pa.BufferReader:
+    """A file of Arrow's own that has a text, so that no thread of its asks Python for anything."""
+    buffer = pa.allocate_buffer(len(text))
+    memoryview(buffer).cast("B")[:] = text
+    return pa.BufferReader(buffer)
 
 
 def _typed(values: pa.Array, wanted: pa.DataType, *, nul: bool) -> pa.Array:
