@@ -338,7 +338,6 @@ DESTINATIONS = [
     place("", "'' is not a destination"),
     place(" ", "' ' is not a destination"),
     place("s3://bucket/x", "give a folder"),
-    place("x.csv", "give a folder"),
     place("x.json", "give a folder"),
     place("x.gz", "give a folder"),
     place("a\nb", "control characters"),
@@ -352,6 +351,22 @@ DESTINATIONS = [
     place("photos", "has other things in it", 6, there=file("photos/cat.jpg", "meow")),
     place(".", "has other things in it", 6, there=file("cat.jpg", "meow")),
     place("x.jsonl", "was not written by lastpage", 6, there=file("x.jsonl", "{}\n")),
+    # A single file.
+    *(
+        place(name, "looks like a file, and none that lastpage makes")
+        for name in ("x.sqlite", "x.txt", "x.json", "x.xls", "x.gz")
+    ),
+    place("x.parquet", "is a folder", there=file("x.parquet/mine", "mine")),
+    place("x.csv", "lastpage did not write it; give --replace", there=file("x.csv", "mine")),
+    Case("--to x.csv --table nonsense", "is not a table", {"to": "x.csv", "table": "nonsense"}),
+    Case("--to x.csv --tables segments", "give --table instead of --tables"),
+    Case("--to x.csv --keep-raw", "give --table instead of --keep-raw"),
+    Case("--to x.csv --attributes skill", "go together"),
+    Case("--to x.csv --table participants_with_attributes", "go together"),
+    Case("--to x.parquet --bom", "--bom is for a file of CSV", {"to": "x.parquet", "bom": True}),
+    Case("--table segments", "--table is for a single file", {"table": "segments"}),
+    Case("--to x.duckdb --replace", "--replace is for a single file"),
+    Case("--to x.csv --format csv", "is not a folder"),
     place("out", "was not written by lastpage", 6, there=foreign_parquet),
     Case("--to a --to b", "multiple times"),
     Case("--to", "looks like an option", {"to": "-q"}),
@@ -366,7 +381,8 @@ DESTINATIONS = [
         }.items()
     ),
     Case("verify notes", "none that lastpage makes", there=file("notes", "mine")),
-    Case("verify x.csv", "is not a destination"),
+    Case("verify x.csv", "nothing was fetched into x.csv"),
+    Case("verify x.csv --repair", "written whole"),
     Case("verify nowhere", "nothing was fetched into nowhere"),
     Case("verify nowhere.jsonl", "nothing was fetched into nowhere.jsonl"),
     Case("verify x.jsonl --content", "are not compared", there=fetched("x.jsonl")),

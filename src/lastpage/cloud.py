@@ -30,6 +30,7 @@ from lastpage.coverage.verification import Verification
 from lastpage.errors import UsageError
 from lastpage.keywords import (
     Asked,
+    Landed,
     Length,
     Since,
     Wanted,
@@ -119,12 +120,13 @@ class Cloud(Connection):
         accept_removals: bool = False,
         wait: Length | None = None,
         meter: Meter | None = None,
-        **keywords: Unpack[Wanted],
+        **keywords: Unpack[Landed],
     ) -> Summary:
         """Fetch an interval into a destination; the same call after a crash finishes the job.
 
-        `to` is a folder, `x.duckdb`, `x.jsonl` (`.gz`, `.zst`), or `-` for stdout; `format` is that
-        of a folder, `parquet`, `csv` or `jsonl`; `refresh` also reads days that are final and here;
+        `to` is a folder, `x.duckdb`, `x.jsonl` (`.gz`, `.zst`), `-` for stdout, or a single file,
+        `x.csv`, `x.parquet` or `x.xlsx`; `format` is that of a folder, `parquet`, `csv` or `jsonl`;
+        `refresh` also reads days that are final and here;
         `accept_removals` lets conversations leave that do not exist by id any more, also where
         these are so many of a day that they would all stay; `wait` is how long to wait for another
         run that has the destination, such as "10m", a `timedelta`, or seconds; `meter` counts what
@@ -141,20 +143,25 @@ class Cloud(Connection):
         """
         from lastpage.extraction.choosing import Fetch
 
-        def goal(query: Query) -> Goal:
-            return Fetch(query.interval, keywords.get("paginate", "auto"), refresh)
-
         destination = Destination.parse(os.fspath(to), format)
-        return self._extract(
+        file, wanted = self._file(destination, keywords)
+
+        def goal(query: Query) -> Goal:
+            if file:
+                file.claim(query, self.organization)
+            return Fetch(query.interval, wanted.get("paginate", "auto"), refresh)
+
+        summary = self._extract(
             interval,
             goal,
             destination,
-            keywords,
+            wanted,
             meter,
             refresh=refresh,
             accept_removals=accept_removals,
             wait=wait,
         )
+        return file.write(summary) if file else summary
 
     def sync(
         self,
@@ -248,6 +255,8 @@ class Cloud(Connection):
             raise UsageError(
                 f"{destination.text} holds JSON lines; they are not compared or replaced"
             )
+        if repair:
+            destination.check_replaces("--repair")
         verifier = Verifier(destination, self.client, self._disk, self.organization, self.fetch)
         return verifier.verify(content=content, repair=repair)
 

@@ -25,10 +25,12 @@ from lastpage.clock import Clock, RealClock
 from lastpage.files import Disk
 from lastpage.keywords import (
     Asked,
+    Landed,
     Length,
     Wanted,
     When,
     at_least_one,
+    file_from,
     length_from,
     query_from,
     selection_from,
@@ -42,6 +44,7 @@ from lastpage.query.environment import (
     default_environment,
     parse_environment,
 )
+from lastpage.query.interval import zone
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination
 from lastpage.tables.selection import EVERYTHING
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from lastpage.extraction.changes import Changes
     from lastpage.extraction.choosing import Goal
     from lastpage.extraction.run import Options
+    from lastpage.extraction.single import SingleFile
     from lastpage.extraction.summary import Summary
 
 
@@ -115,6 +119,17 @@ class Connection:
         query = query_from(interval, keywords, directory)
         tell((self._doubt, *query.notes), meter)
         return query
+
+    def _file(self, destination: Destination, keywords: Landed) -> tuple[SingleFile | None, Wanted]:
+        """The single file that a destination is, if it is one, and what to fetch for it."""
+        from lastpage.extraction.single import single_file
+
+        given, wanted = file_from(keywords)
+        tz = zone(wanted.get("tz", "UTC"))
+        file = single_file(destination, selection_from(wanted), tz, self._disk, **given)
+        if file:
+            wanted["tables"] = file.selection.tables
+        return file, wanted
 
     def _extract(
         self,

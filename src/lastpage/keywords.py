@@ -2,7 +2,8 @@
 
     Asked               filters and how to fetch  ─▶ query_from      a Query; names are ids in it
     SelectionKeywords   tables and columns        ─▶ selection_from  a Selection
-    Wanted              both: `fetch` and `tables` take it
+    Wanted              both: `tables` and `sync` take it
+    Landed              and FileKeywords, for a single file: `fetch` takes it
 
 A keyword that is not in these tables, or whose value makes no sense, is a `UsageError` before
 anything is sent.
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any, TypedDict, get_args
+from typing import Any, TypedDict, cast, get_args
 from unicodedata import category
 
 from lastpage.api.names import Directory
@@ -89,6 +90,21 @@ class Wanted(Asked, SelectionKeywords, total=False):
     """Which conversations, how to fetch them, and what to keep of them."""
 
 
+class FileKeywords(TypedDict, total=False):
+    """What a single file has, such as x.csv or x.xlsx, and may be written over."""
+
+    #: The table, `conversation_overview` by default.
+    table: str | None
+    #: Write over a file that has another interval, filters or columns, or is somebody else's.
+    replace: bool
+    #: Begin x.csv with the mark of UTF-8, which Excel looks for.
+    bom: bool
+
+
+class Landed(Wanted, FileKeywords, total=False):
+    """Which conversations, how to fetch them, and what a destination has of them."""
+
+
 def query_from(interval: When, keywords: Asked, directory: Directory) -> Query:
     """The query; names of queues, users and divisions are looked up in `directory`.
 
@@ -131,6 +147,14 @@ def selection_from(keywords: SelectionKeywords) -> Selection | None:
         keep_raw=bool(keywords.get("keep_raw")),
     )
     return None if selection == Selection() else selection
+
+
+def file_from(keywords: Landed) -> tuple[FileKeywords, Wanted]:
+    """What is said of a single file, and the rest."""
+    names = FileKeywords.__annotations__
+    file = {name: value for name, value in keywords.items() if name in names}
+    others = {name: value for name, value in keywords.items() if name not in names}
+    return cast("FileKeywords", file), cast("Wanted", others)
 
 
 def at_least_one(what: str, count: int | None) -> int | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 from lastpage.checkup import Finding
 from lastpage.cloud import Cloud, Conversation
 from lastpage.coverage.verification import Verification
-from lastpage.keywords import Asked, Length, Since, Wanted, When
+from lastpage.keywords import Asked, Landed, Length, Since, Wanted, When
 from lastpage.planning.slices import Slice
 from lastpage.sinks.destination import Format
 
@@ -38,7 +38,7 @@ def fetch(
     refresh: bool = False,
     accept_removals: bool = False,
     wait: Length | None = None,
-    **keywords: Unpack[Wanted],
+    **keywords: Unpack[Landed],
 ) -> Summary:
     """`Cloud.from_env().fetch(…)`: an interval into a destination; it goes on after a crash."""
     return Cloud.from_env().fetch(

@@ -20,8 +20,10 @@ from cyclopts import Parameter
 
 from lastpage.cli.options import (
     FULL_RATE,
+    NO_FILE,
     NO_FILTERS,
     NO_SELECTION,
+    FileOptions,
     FilterOptions,
     IntervalText,
     RateOptions,
@@ -63,6 +65,7 @@ def fetch(
     filters: FilterOptions = NO_FILTERS,
     rate: RateOptions = FULL_RATE,
     selection: SelectionOptions = NO_SELECTION,
+    file: FileOptions = NO_FILE,
     output: OutputOptions = DEFAULT_OUTPUT,
     to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
     format: Format | None = None,  # noqa: A002 - the option's name
@@ -77,7 +80,8 @@ def fetch(
     Parameters
     ----------
     to
-        A folder, x.duckdb, x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout.
+        A folder, x.duckdb, x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout; or
+        a single file of one table, x.csv, x.parquet or x.xlsx.
     format
         The format of a folder: parquet (the default), csv, or jsonl, which is the API's own
         records. A folder that is there keeps its own.
@@ -103,6 +107,7 @@ def fetch(
             accept_removals=accept_removals,
             wait=wait,
             meter=meter,
+            **file.keywords(),
             **keywords,
             **selection.keywords(),
         )

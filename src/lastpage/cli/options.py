@@ -17,12 +17,13 @@ from lastpage.errors import UsageError
 
 if TYPE_CHECKING:
     from lastpage.cloud import Cloud
-    from lastpage.keywords import Asked, SelectionKeywords
+    from lastpage.keywords import Asked, FileKeywords, SelectionKeywords
 
 #: Groups of a help text, in their order; what is printed comes last (`output.py`).
 WHICH = Group("Which conversations", sort_key=1)
 KEEP = Group("What to keep", sort_key=2)
 FETCH = Group("How to fetch", sort_key=3)
+FILE = Group("Into a single file (x.csv, x.parquet, x.xlsx)", sort_key=4)
 #: The body of a details query is smaller; a larger file is something else.
 BODY_BYTES_MAX = 1 << 20
 
@@ -164,7 +165,25 @@ class SelectionOptions:
         }
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """What a destination that is a single file has, and may write over."""
+
+    table: Annotated[str | None, Parameter(group=FILE)] = None
+    "The table; conversation_overview by default."
+    replace: Annotated[bool, Parameter(group=FILE, negative="")] = False
+    "Write over a file of another interval, filter or organization, or another's file."
+    bom: Annotated[bool, Parameter(group=FILE, negative="")] = False
+    "Mark x.csv as UTF-8, so that Excel reads names as they are."
+
+    def keywords(self) -> FileKeywords:
+        """As `fetch` takes them."""
+        return {"table": self.table, "replace": self.replace, "bom": self.bom}
+
+
 NO_FILTERS, FULL_RATE, NO_SELECTION = FilterOptions(), RateOptions(), SelectionOptions()
+NO_FILE = FileOptions()
 
 
 def _split(values: Iterable[str]) -> list[str]:

@@ -23,7 +23,7 @@ class Beside:
 
     def describe(self, facts: dict[str, Any]) -> None:
         """Close the file, so that it is whole, and record of it, too, what its day holds."""
-        self._file.close()
+        self.close()
         mine = facts["tables"][CONVERSATIONS]
         mine |= footprint(self._path, mine["rows"])
         facts_file(self._path).write_bytes(msgspec.json.encode(facts))
@@ -32,4 +32,8 @@ class Beside:
         return self
 
     def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Whatever was written is in the file; it may be closed already."""
         self._file.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+import re
 import tempfile
 import unicodedata
 from collections.abc import Iterator
@@ -35,9 +36,10 @@ class Kind:
     """A kind of sink."""
 
     name: str
-    shape: Literal["folder", "file", "stream"]
+    shape: Literal["folder", "file", "single", "stream"]
     #: How its name ends; of a folder, how the names of its files end.
     endings: tuple[str, ...]
+    #: (A single file is made of tables that are kept beside it: `extraction/single.py`.)
     #: Whether it keeps the contract of `TableSink` (as tables, or as the API's own records, which
     #: are one table to us) or of `LineSink`.
     contract: Literal["tables", "records", "lines"]
@@ -53,18 +55,25 @@ SINKS = (
     Kind("jsonl", "folder", (".jsonl",), "records", "lines:LINES", "recorded:LINES"),
     Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines"),
     Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB", "database:DatabaseFile"),
+    Kind(
+        "single",
+        "single",
+        (".csv", ".parquet", ".xlsx"),
+        "tables",
+        "formats:PARQUET",
+        "recorded:PARQUET",
+    ),
     Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout"),
 )
 FOLDERS = {kind.name: kind for kind in SINKS if kind.shape == "folder"}
-FILES = {ending: kind for kind in SINKS if kind.shape == "file" for ending in kind.endings}
+FILES = {
+    ending: kind for kind in SINKS if kind.shape in ("file", "single") for ending in kind.endings
+}
 STREAMS = {name: kind for kind in SINKS if kind.shape == "stream" for name in kind.endings}
-#: Endings of files that people may expect lastpage to write.
-EXPECTED = (
-    ".json",
-    ".gz",
-    ".zst",
-    *(ending for kind in FOLDERS.values() for ending in kind.endings),
-)
+#: What looks like the ending of a file; a folder may have a dot in its name, as in 2023.10.
+AN_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]+")
+#: The folder of the tables that a single file is made of, within its state.
+TABLES_OF_SINGLE = "tables"
 ADVICE = f"give a folder, a file that ends in {', '.join(FILES)}, or {' or '.join(STREAMS)}"
 
 
@@ -78,6 +87,8 @@ class Destination:
     kind: Kind
     #: The folder of its ledger, spool and lock; None where nothing outlives the run.
     state: Path | None
+    #: The single file that is made of the tables at `path`, if it is one.
+    single: Path | None = None
 
     @classmethod
     def parse(cls, text: str, form: Format | None = None) -> Destination:
@@ -104,9 +115,17 @@ class Destination:
                 "that of the link; give what it links to"
             )
         if file:
-            return cls(text, path, file, path.with_name(path.name + ".lastpage"))
-        if path.suffix in EXPECTED:
-            raise UsageError(f"{text!r} is not a destination; {ADVICE}")
+            state = path.with_name(path.name + ".lastpage")
+            if file.shape == "file":
+                return cls(text, path, file, state)
+            if path.is_dir():
+                raise UsageError(f"{text!r} is a folder, and its name that of a single file")
+            return cls(text, state / TABLES_OF_SINGLE, file, state, path)
+        if AN_ENDING.fullmatch(path.suffix) and not (text.endswith("/") or path.is_dir()):
+            raise UsageError(
+                f"{text!r} looks like a file, and none that lastpage makes; {ADVICE} (if it is the "
+                f"name of a folder, write {text}/)"
+            )
         if path.exists() and not path.is_dir():
             raise UsageError(f"{text!r} is a file, and none that lastpage makes; {ADVICE}")
         kind = FOLDERS[form or _format_of(path) or "parquet"]
@@ -143,6 +162,11 @@ class Destination:
 
     def check_replaces(self, what: str) -> None:
         """Raise `UsageError` where a command (`what`) needs days that can be replaced."""
+        if self.single:
+            raise UsageError(
+                f"{self.text} is a single file, and written whole, where {what} replaces days; "
+                "give a folder, or a file x.duckdb"
+            )
         if self.is_append_only:
             raise UsageError(
                 f"{self.text} gets JSON lines, and they cannot be replaced, as {what} replaces "

@@ -44,6 +44,8 @@ BLOCK_BYTES = 8 * 1024**2
 ROW_GROUP_BYTES = 8 * 1024**2
 #: Ids that hardly ever repeat within a row group: a dictionary of them costs time and space.
 UNREPEATED = {KEY, "participant_id", "session_id", "peer_id", "protocol_call_id"}
+#: What a CSV file may begin with, so that Excel takes it for UTF-8.
+BOM = b"\xef\xbb\xbf"
 #: What stands for NUL while a CSV file is parsed: no text in UTF-8 has this byte.
 FOR_NUL = b"\xff"
 
@@ -151,12 +153,18 @@ class Csv:
 class CsvWriter(Beside):
     """A CSV file, and the facts beside it."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, bom: bool = False) -> None:
         self._path = path
         self._schema = _spelt_schema(schema)
         # "needed" quotes every text; numbers and booleans stay bare.
         options = pacsv.WriteOptions(quoting_style="needed")
-        self._file: Any = pacsv.CSVWriter(path, self._schema, write_options=options)
+        self._sink = pa.OSFile(str(path), "wb")
+        self._sink.write(BOM if bom else b"")
+        self._file: Any = pacsv.CSVWriter(self._sink, self._schema, write_options=options)
+
+    def close(self) -> None:
+        super().close()
+        self._sink.close()
 
     def write(self, table: pa.Table) -> None:
         columns = [_spelt(column) for column in table.columns]
