@@ -63,8 +63,8 @@ class Status:
     provisional_from: datetime | None
     #: Nothing before will be read again by the policy; None: all of it will.
     settled_to: datetime | None
-    #: What a sync would read now, with the reasons of planning/due.py, in order. Lines are not
-    #: read again, so for them there is nothing here.
+    #: What a sync would read now, with the reasons of planning/due.py, in order. Lines and single
+    #: files are not kept current, so for them there is nothing here.
     due: list[Due]
     #: What becomes due next, when the data reach `at`; None: nothing of what is held.
     due_next: Due | None
@@ -147,8 +147,9 @@ def status(
     found = standing(
         destination.text, held, body, remembered, at=at, settle=policy, max_age=age, notes=notes
     )
-    # What was appended is not read again.
-    return replace(found, due=[], due_next=None) if destination.is_append_only else found
+    # Neither what was appended nor a single file is kept current.
+    is_over = destination.is_append_only or destination.single
+    return replace(found, due=[], due_next=None) if is_over else found
 
 
 def standing(
