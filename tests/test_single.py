@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lastpage import DestinationError, UsageError, status
+from lastpage import DestinationError, InUseError, UsageError, status
 from lastpage.files import Disk
 from lastpage.sinks import excel
+from lastpage.sinks.destination import Destination
 from tests.inprocess import World, world
 from tests.readback import comma_separated
 
@@ -232,6 +233,25 @@ def test_what_is_beside_a_file_is_private(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "x.csv.lastpage").stat().st_mode) == 0o700
     (tmp_path / "other").touch()
     assert (tmp_path / "x.csv").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_waiting_for_another_run(tmp_path: Path) -> None:
+    """A single file that another run has is waited for, or refused at once, as any destination."""
+    made, to = world(per_day=20), tmp_path / "x.csv"
+    held = Destination.parse(str(to)).held()
+    held.__enter__()
+    with pytest.raises(InUseError):
+        made.cloud().fetch(DAYS, to)
+    sleep = made.clock.sleep
+
+    def ends(seconds: float) -> None:
+        sleep(seconds)
+        held.__exit__(None, None, None)
+        made.clock.sleep = sleep  # type: ignore[method-assign]
+
+    made.clock.sleep = ends  # type: ignore[method-assign]
+    assert made.cloud().fetch(DAYS, to, wait="10m").coverage == "complete"
+    assert to.exists()
 
 
 def test_other_verbs(tmp_path: Path) -> None:

@@ -147,11 +147,9 @@ class Cloud(Connection):
         file, wanted = self._file(destination, keywords)
 
         def goal(query: Query) -> Goal:
-            if file:
-                file.claim(query, self.organization)
             return Fetch(query.interval, wanted.get("paginate", "auto"), refresh)
 
-        summary = self._extract(
+        return self._extract(
             interval,
             goal,
             destination,
@@ -160,8 +158,8 @@ class Cloud(Connection):
             refresh=refresh,
             accept_removals=accept_removals,
             wait=wait,
+            file=file,
         )
-        return file.write(summary) if file else summary
 
     def sync(
         self,

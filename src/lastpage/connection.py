@@ -142,6 +142,7 @@ class Connection:
         refresh: bool = False,
         accept_removals: bool = False,
         wait: Length | None = None,
+        file: SingleFile | None = None,
         changes: Changes | None = None,
     ) -> Summary:
         """What is wanted of a query into a destination; what can be refused is, before it asks."""
@@ -169,6 +170,7 @@ class Connection:
             waiting,
             baseline,
             directory if keywords.get("names", True) and destination.has_tables else None,
+            file=file,
             changes=changes,
         )
         return extraction.run()

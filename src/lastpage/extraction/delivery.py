@@ -2,6 +2,7 @@
 
     hold the destination ─▶ open its sink ─▶ claim it ─▶ choose what is read
                                                   ─▶ run, day by day into the sink ─▶ summary
+                                                                   (─▶ a single file of its tables)
 
 The same command again finishes what a crash left. What the two contracts of sinks make different:
 
@@ -42,6 +43,7 @@ from lastpage.extraction.replacing import Replacing
 from lastpage.extraction.resuming import HeldIds
 from lastpage.extraction.rows import Group, undelivered
 from lastpage.extraction.run import Fetching, Options
+from lastpage.extraction.single import SingleFile
 from lastpage.extraction.summary import Baseline, Summary, worst_of
 from lastpage.extraction.telling import told
 from lastpage.extraction.waiting import Waiting
@@ -86,6 +88,8 @@ class Extraction:
     baseline: Baseline
     #: Has the names that are shown beside ids; None where ids are enough.
     directory: Directory | None = None
+    #: The single file that is made of its tables, if that is what the destination is.
+    file: SingleFile | None = None
     #: Where it is told what is otherwise than it was held, if anywhere.
     changes: Changes | None = None
     #: What was found to be so.
@@ -98,6 +102,8 @@ class Extraction:
         """
         with ExitStack() as stack:
             state = self.waiting.enter(stack, self.destination.held)
+            if self.file:
+                self.file.claim(state, self.query, self.organization)
             ledger = stack.enter_context(closing(Ledger(state, self.disk.seam)))
             if ledger.damaged:
                 self.meter.note(
@@ -109,9 +115,10 @@ class Extraction:
             if unfinished := ledger.unfinished(self.goal.name):
                 self.meter.told = ledger.told(unfinished)
             sink = self.waiting.enter(stack, lambda: self.destination.sink(state, self.disk))
-            if isinstance(sink, TableSink):
-                return self._into_tables(sink, ledger)
-            return self._into_lines(sink, ledger)
+            if not isinstance(sink, TableSink):
+                return self._into_lines(sink, ledger)
+            summary = self._into_tables(sink, ledger)
+            return self.file.write(state, sink, summary) if self.file else summary
 
     def _into_tables(self, sink: TableSink, ledger: Ledger) -> Summary:
         from lastpage.extraction.ahead import Ahead  # noqa: PLC0415 - loads Arrow

@@ -71,47 +71,46 @@ class SingleFile:
     replace: bool = False
     bom: bool = False
 
-    def claim(self, query: Query, organization: Callable[[], str]) -> None:
-        """Make the file ours, or raise `UsageError`: see the table at the top."""
-        with self.destination.held() as state:
-            made, there, whole = _made(state), _stamp(self.path), _stamp(self._beside(state))
-            if there and not (made or self.replace):
-                raise UsageError(
-                    f"{self.destination.text} is there, and lastpage did not write it; {OTHERWISE}"
-                )
-            wanted = Made(
-                str(query.interval),
-                Identity(organization(), query.fingerprint, self.selection.dump()),
-            )
-            if made and replace(made, stamp=None) == wanted:
-                was_begun = not made.stamp and (self.replace or not there)
-                is_over = isinstance(query.interval, Relative)
-                if was_begun or (made.stamp in (there, whole) and made.stamp and not is_over):
-                    return
-            is_begun = self.destination.path.exists() and not (made and made.stamp)
-            if made and (there or is_begun) and not self.replace:
-                self._refuse(made, wanted)
-            for each in state.iterdir():
-                if each.name != LOCK:
-                    self.disk.remove(each)
-            self._record(state, wanted)
+    def claim(self, state: Path, query: Query, organization: Callable[[], str]) -> None:
+        """Make the file ours, or raise `UsageError`: see the table at the top.
 
-    def write(self, summary: Summary) -> Summary:
+        `state` is the destination's, which is held.
+        """
+        made, there, whole = _made(state), _stamp(self.path), _stamp(self._beside(state))
+        if there and not (made or self.replace):
+            raise UsageError(
+                f"{self.destination.text} is there, and lastpage did not write it; {OTHERWISE}"
+            )
+        wanted = Made(
+            str(query.interval),
+            Identity(organization(), query.fingerprint, self.selection.dump()),
+        )
+        if made and replace(made, stamp=None) == wanted:
+            was_begun = not made.stamp and (self.replace or not there)
+            is_over = isinstance(query.interval, Relative)
+            if was_begun or (made.stamp in (there, whole) and made.stamp and not is_over):
+                return
+        is_begun = self.destination.path.exists() and not (made and made.stamp)
+        if made and (there or is_begun) and not self.replace:
+            self._refuse(made, wanted)
+        for each in state.iterdir():
+            if each.name != LOCK:
+                self.disk.remove(each)
+        self._record(state, wanted)
+
+    def write(self, state: Path, tables: TableReader, summary: Summary) -> Summary:
         """Write the file, of all that was fetched; raises `DestinationError`."""
         if summary.coverage == "short":
             is_left = "is left as it was" if self.path.exists() else "is not written"
             note = f"{self.destination.text} {is_left}, since rows are missing; try again"
             return replace(summary, notes=[*summary.notes, note])
-        with self.destination.held() as state:
-            beside = self._beside(state)
-            with self.destination.look() as tables:
-                assert isinstance(tables, TableReader)
-                self._render(beside, tables)
-            self.disk.sync(beside)
-            # Its stamp stays when it is renamed.
-            if made := _made(state):
-                self._record(state, replace(made, stamp=_stamp(beside)))
-            self.disk.replace(beside, self.path)
+        beside = self._beside(state)
+        self._render(beside, tables)
+        self.disk.sync(beside)
+        # Its stamp stays when it is renamed.
+        if made := _made(state):
+            self._record(state, replace(made, stamp=_stamp(beside)))
+        self.disk.replace(beside, self.path)
         return summary
 
     def _beside(self, state: Path) -> Path:
