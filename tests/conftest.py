@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,15 @@ def nobody_waits() -> Iterator[None]:
         patch.setattr(RealClock, "sleep", pass_at_once)
         patch.setattr(HTTPServer, "expiration_interval", 0.02)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _with_extra(request: pytest.FixtureRequest) -> None:
+    """What is asked of Delta tables is skipped where the extra `delta` is not installed."""
+    values = request.node.callspec.params.values() if hasattr(request.node, "callspec") else ()
+    asked = {str(getattr(each, name, each)) for each in values for name in ("format", "name")}
+    if "delta" in asked and find_spec("deltalake") is None:
+        pytest.skip("deltalake is not installed (the extra `delta`)")
 
 
 @pytest.fixture

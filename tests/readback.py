@@ -53,6 +53,8 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 def table(folder: Path, name: str = "conversations") -> list[dict[str, Any]]:
     """A table's rows over all days, sorted by their keys."""
+    if (folder / "lastpage_ranges" / "_delta_log").exists():
+        return by_keys(delta(folder, name))
     rows = [row for path in sorted((folder / name).glob("day=*/part.*")) for row in rows_of(path)]
     return by_keys(rows)
 
@@ -72,7 +74,19 @@ def ids(folder: Path) -> list[str]:
 
 def everything(folder: Path) -> dict[str, list[dict[str, Any]]]:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    return {name: table(folder, name) for name in names}
+    return {name: table(folder, name) for name in names if not name.startswith("lastpage_")}
+
+
+def delta(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of a Delta table at the version that counts: of the files that its log names, as far as they are there."""
+    from deltalake import DeltaTable
+
+    if not DeltaTable.is_deltatable(str(folder / name)):
+        return []
+    ranges = DeltaTable(folder / "lastpage_ranges").to_pyarrow_table()
+    versions = dict(ranges["versions"][0].as_py()) if len(ranges) else {}
+    files = DeltaTable(folder / name, version=versions.get(name)).file_uris()
+    return [row for path in map(Path, sorted(files)) if path.exists() for row in rows_of(path)]
 
 
 def database(path: Path) -> dict[str, list[dict[str, Any]]]:

@@ -97,6 +97,7 @@ def test_exported_names() -> None:
         "fetch",
         "fetch_all",
         "plan",
+        "read_delta",
         "status",
         "sync",
         "verify",

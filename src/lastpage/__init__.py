@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lastpage.query.environment import Credentials, Environment
     from lastpage.query.interval import Interval
     from lastpage.reading import FetchedPage
+    from lastpage.sinks.readers import read_delta
     from lastpage.standing import Status, status
     from lastpage.verbs import doctor, fetch, fetch_all, plan, sync, verify
 
@@ -69,6 +70,7 @@ __all__ = [
     "fetch",
     "fetch_all",
     "plan",
+    "read_delta",
     "status",
     "sync",
     "verify",
@@ -84,6 +86,7 @@ _MODULES = {
     "Finding": "checkup",
     "Interval": "query.interval",
     "Slice": "planning.slices",
+    "read_delta": "sinks.readers",
     **dict.fromkeys(("Status", "status"), "standing"),
     "Summary": "extraction.summary",
     "Verification": "coverage.verification",

@@ -125,8 +125,8 @@ class Cloud(Connection):
         """Fetch an interval into a destination; the same call after a crash finishes the job.
 
         `to` is a folder, `x.duckdb`, `x.jsonl` (`.gz`, `.zst`), `-` for stdout, or a single file,
-        `x.csv`, `x.parquet` or `x.xlsx`; `format` is that of a folder, `parquet`, `csv` or `jsonl`;
-        `refresh` also reads days that are final and here;
+        `x.csv`, `x.parquet` or `x.xlsx`; `format` is that of a folder, `parquet`, `csv`, `jsonl` or
+        `delta`; `refresh` also reads days that are final and here;
         `accept_removals` lets conversations leave that do not exist by id any more, also where
         these are so many of a day that they would all stay; `wait` is how long to wait for another
         run that has the destination, such as "10m", a `timedelta`, or seconds; `meter` counts what

@@ -12,7 +12,8 @@ from typing import Any
 from tests.readback import by_keys, database, lines, table
 
 from lastpage.files import Disk
-from lastpage.sinks.destination import Destination, Format
+from lastpage.sinks.destination import FOLDERS, Destination, Format
+from lastpage.sinks.destination import Kind as Row
 from lastpage.sinks.sink import LineSink, Sink, TableReader, TableSink
 from lastpage.tables.schema import column
 
@@ -46,7 +47,7 @@ class Kind:
     @property
     def has_tables(self) -> bool:
         """Whether tables can be chosen for it; else it has the API's own records."""
-        return Destination.parse(self.name, self.format).has_tables
+        return self._row.contract == "tables"
 
     @property
     def side(self) -> str:
@@ -55,7 +56,11 @@ class Kind:
 
     @property
     def replaces(self) -> bool:
-        return not Destination.parse(self.name, self.format).is_append_only
+        return self._row.contract != "lines"
+
+    @property
+    def _row(self) -> Row:
+        return FOLDERS[self.format] if self.format else Destination.parse(self.name).kind
 
     def listed(self, value: Any) -> Any:
         """A list as a table of this kind gives it; as JSON, where a format has no lists."""
@@ -98,6 +103,7 @@ SINKS: dict[str, Kind] = {
     "parquet": Kind("out", table, "parquet"),
     "csv": Kind("out", table, "csv"),
     "lines": Kind("out", shredded, "jsonl"),
+    "delta": Kind("out", table, "delta"),
     "duckdb": Kind("x.duckdb", lambda path, name: database(path).get(name, [])),
     "jsonl": Kind("x.jsonl", conversations),
     "gz": Kind("x.jsonl.gz", conversations),

@@ -50,7 +50,7 @@ def lose_rows(place: Place, table: str = "") -> None:
         half = f"(select conversation_id from conversations order by all limit {len(TALKS) // 2})"
         run_sql(place, f"delete from {table} where conversation_id in {half}")
         return
-    (path,) = (place.path / table / "day=2023-10-10").glob("part.*")
+    (path,) = (place.path / table / "day=2023-10-10").glob("part*")
     if path.suffix == ".csv":
         header, *lines = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(b"".join([header, *lines[: len(lines) // 2]]))

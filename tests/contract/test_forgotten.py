@@ -59,6 +59,16 @@ def found(folder: Path, what: str) -> set[str]:
     return {name for name, text in texts(folder) if what in text}
 
 
+def vacuum(folder: Path) -> None:
+    """What docs/delta.md says to do where a conversation has to be gone from older versions, too."""
+    from deltalake import DeltaTable
+
+    for log in folder.glob("*/_delta_log"):
+        DeltaTable(log.parent).vacuum(
+            retention_hours=0, enforce_retention_duration=False, dry_run=False
+        )
+
+
 @pytest.mark.invariant("Destinations")
 def test_nothing_is_left(kind: Kind, tmp_path: Path) -> None:
     """Once it has left, no table, oddity, raw record, page or memory has its text or its id; nor has what another run left unfinished."""
@@ -90,6 +100,8 @@ def test_nothing_is_left(kind: Kind, tmp_path: Path) -> None:
     for _ in range(2):
         fetch(place)
         made.clock.sleep(3600)
+    if kind.format == "delta":
+        vacuum(place.path)
     assert ONE.id not in place.ids()
     assert found(place.folder, MARK) == found(place.folder, ONE.id) == set()
 

@@ -16,7 +16,7 @@ DAY = datetime(2023, 10, 10, tzinfo=UTC)
 SPAN = "2023-10-10/2023-10-12"
 
 
-@pytest.fixture(params=["parquet", "csv"])
+@pytest.fixture(params=["parquet", "csv", "delta"])
 def form(request: pytest.FixtureRequest) -> Any:
     return request.param
 

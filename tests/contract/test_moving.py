@@ -152,8 +152,9 @@ def test_a_start_that_moves_during_a_run(
         SINKS["parquet"],
         SINKS["duckdb"],
         pytest.param(SINKS["csv"], marks=pytest.mark.long),  # as Parquet's
+        pytest.param(SINKS["delta"], marks=pytest.mark.long),
     ],
-    ids=["parquet", "duckdb", "csv"],
+    ids=["parquet", "duckdb", "csv", "delta"],
 )
 def test_a_crash_while_a_start_moves(
     kind: Kind,
@@ -191,7 +192,7 @@ def test_a_crash_while_a_start_moves(
     assert days_of(whole, one) == [new]
     found = []
     # How a slice is read and settled is the same everywhere.
-    tried = ("file", "database", "ledger absences", "ledger commit", "ledger hold")
+    tried = ("file", "database", "delta", "ledger absences", "ledger commit", "ledger hold")
     numbers = [at for at, name in enumerate(steps.names, 1) if name.startswith(tried)]
     for count, at in enumerate(numbers):
         then = "another" if count % 2 == turn else "the same"

@@ -30,11 +30,11 @@ def url(box: Sandbox) -> Iterator[str]:
         yield server.url
 
 
-def run(box: Sandbox, url: str, folder: Path, kill_at: int | None) -> int:
+def run(box: Sandbox, url: str, folder: Path, form: str, kill_at: int | None = None) -> int:
     """One process of the client; its exit code (-9: killed)."""
     go = SPAWN.Event()
     credentials = Credentials(box.settings.client_id, box.settings.client_secret)
-    process = SPAWN.Process(target=fetch, args=(url, credentials, str(folder), go))
+    process = SPAWN.Process(target=fetch, args=(url, credentials, str(folder), form, go))
     process.start()
     if kill_at is not None:
         box.kill(process.pid or 0, kill_at)
@@ -45,9 +45,10 @@ def run(box: Sandbox, url: str, folder: Path, kill_at: int | None) -> int:
 
 
 @pytest.mark.invariant("Crash-safe")
-def test_killed_at_every_request(box: Sandbox, url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["parquet", pytest.param("delta", marks=pytest.mark.long)])
+def test_killed_at_every_request(box: Sandbox, url: str, form: str, tmp_path: Path) -> None:
     """Killed at any request, run again: the same result; no page of a live job is read twice."""
-    assert run(box, url, tmp_path / "whole", None) == 0
+    assert run(box, url, tmp_path / "whole", form) == 0
     whole = everything(tmp_path / "whole")
     assert len(whole["conversations"]) > 50
     number = 0
@@ -55,9 +56,9 @@ def test_killed_at_every_request(box: Sandbox, url: str, tmp_path: Path) -> None
         number += 1
         folder = tmp_path / str(number)
         before = len(box.log)
-        if run(box, url, folder, number) == 0:
+        if run(box, url, folder, form, number) == 0:
             break
-        assert run(box, url, folder, None) == 0
+        assert run(box, url, folder, form) == 0
         assert everything(folder) == whole
         assert_no_page_twice(box, before)
     assert number > 15

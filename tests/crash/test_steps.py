@@ -23,6 +23,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "out": FEW,
     "csv": FEW | {"format": "csv"},
     "lines": {"format": "jsonl"},
+    "delta": FEW | {"format": "delta"},
     "out.duckdb": FEW,
     "out.jsonl": {},
     "out.jsonl.gz": {},
@@ -36,6 +37,7 @@ LANES: list[tuple[str, str, int]] = [
     ("out", "cursor", EVERY),
     ("csv", "pages", EVERY),
     ("lines", "pages", EVERY),
+    ("delta", "pages", EVERY),
     ("out.duckdb", "pages", EVERY),
     ("out.jsonl.gz", "cursor", EVERY),
 ]
@@ -79,7 +81,7 @@ def tried(names: list[str], every: int) -> list[int]:
     return [
         at
         for at, name in enumerate(names, 1)
-        if at > settled or name.startswith(("file", "database")) or (at - 1) % every == 0
+        if at > settled or name.startswith(("file", "database", "delta")) or (at - 1) % every == 0
     ]
 
 

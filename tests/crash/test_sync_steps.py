@@ -21,6 +21,7 @@ HOUR = timedelta(hours=1)
 PLACES: dict[str, dict[str, Any]] = {
     "out": {"format": "parquet"},
     "csv": {"format": "csv"},
+    "delta": {"format": "delta"},
     "out.duckdb": {},
 }
 #: In the short lane, one step in so many.

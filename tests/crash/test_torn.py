@@ -127,7 +127,7 @@ def test_the_ledger_is_copied_later(tmp_path: Path, name: str, every: int) -> No
 @pytest.mark.parametrize("every", [12, pytest.param(4, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("name", "first"),
-    [*product(["out", "csv"], ["conversations", "sessions"]), ("lines", "conversations")],
+    [*product(["out", "csv", "delta"], ["conversations", "sessions"]), ("lines", "conversations")],
 )
 def test_one_table_is_copied_before_another(
     tmp_path: Path, name: str, first: str, every: int

@@ -18,7 +18,9 @@ class Hasty(RealClock):
         super().sleep(min(seconds, 0.001))
 
 
-def fetch(url: str, credentials: Credentials, destination: str, go: object) -> None:
+def fetch(url: str, credentials: Credentials, destination: str, form: Any, go: object) -> None:
     """Wait for the word, then run the main job."""
     go.wait()  # type: ignore[attr-defined]
-    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(INTERVAL, destination, **ASKED)
+    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(
+        INTERVAL, destination, format=form, **ASKED
+    )

@@ -83,8 +83,8 @@ def fetch(
         A folder, x.duckdb, x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout; or
         a single file of one table, x.csv, x.parquet or x.xlsx.
     format
-        The format of a folder: parquet (the default), csv, or jsonl, which is the API's own
-        records. A folder that is there keeps its own.
+        The format of a folder: parquet (the default), csv, delta (tables of Delta Lake), or jsonl,
+        which is the API's own records. A folder that is there keeps its own.
     refresh
         Read days that are final and here again, too.
     accept_removals
@@ -139,8 +139,8 @@ def sync(
     to
         A folder, or x.duckdb.
     format
-        The format of a folder: parquet (the default), csv, or jsonl, which is the API's own
-        records. A folder that is there keeps its own.
+        The format of a folder: parquet (the default), csv, delta (tables of Delta Lake), or jsonl,
+        which is the API's own records. A folder that is there keeps its own.
     since
         From when on: 2026-01-01, 2026-01, a date-time with a zone, or 90d. Needed the first time;
         later on, it is from what is held first.

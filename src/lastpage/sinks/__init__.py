@@ -3,6 +3,7 @@
 A sink keeps one of two contracts (`sink`): tables replace what they hold, lines only grow.
 
     destination ─▶ folder ◀─ formats (Parquet, CSV) ┐
-        │          duckdb                           ├─ day: one change of a day
-        └────────▶ jsonl  (file, stdout)            ┘  (tables only)
+        │          delta  ─▶ deltafolder ─▶ pins    ├─ day: one change of a day
+        │          duckdb                           │  (tables only)
+        └────────▶ jsonl  (file, stdout)            ┘
 """

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:  # what a sink needs is loaded when one is opened
     from lastpage.sinks.sink import Family, LineSink, Recording, Sink, TableReader, TableSink
 
 #: How the days of a folder are files.
-Format = Literal["parquet", "csv", "jsonl"]
+Format = Literal["parquet", "csv", "jsonl", "delta"]
+#: What a folder of Delta tables has in it, and no other.
+DELTA_SIGN = "lastpage_ranges/_delta_log/*"
 #: The file in a state folder that is locked by the run which holds the destination.
 LOCK = "lock"
 
@@ -47,12 +50,26 @@ class Kind:
     family: str
     #: What has the door to what it has recorded, where that is something else.
     recording: str = ""
+    #: The extra that it needs, and the module that this brings.
+    extra: tuple[str, str] | None = None
+    #: What a folder of this format has in it, where that does not follow from `endings`.
+    sign: str = ""
 
 
 SINKS = (
     Kind("parquet", "folder", (".parquet",), "tables", "formats:PARQUET", "recorded:PARQUET"),
     Kind("csv", "folder", (".csv",), "tables", "formats:CSV", "recorded:CSV"),
     Kind("jsonl", "folder", (".jsonl",), "records", "lines:LINES", "recorded:LINES"),
+    Kind(
+        "delta",
+        "folder",
+        (".parquet",),
+        "tables",
+        "delta:Delta",
+        "pins:RecordedTables",
+        ("delta", "deltalake"),
+        DELTA_SIGN,
+    ),
     Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines"),
     Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB", "database:DatabaseFile"),
     Kind(
@@ -129,6 +146,7 @@ class Destination:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{text!r} is a file, and none that lastpage makes; {ADVICE}")
         kind = FOLDERS[form or _format_of(path) or "parquet"]
+        _check_extra(kind, f"--format {kind.name}")
         return cls(text, path, kind, path / ".lastpage")
 
     @property
@@ -261,10 +279,18 @@ def _followed(text: str) -> Path:
 def _format_of(folder: Path) -> str | None:
     """The format of a folder's files, if there are any: a folder has one, and keeps it."""
     for name, kind in FOLDERS.items():
-        for ending in kind.endings:
-            if any((folder / CONVERSATIONS).glob(f"day=*/part{ending}")):
-                return name
+        signs = [f"{CONVERSATIONS}/day=*/part{ending}" for ending in kind.endings]
+        if any(any(folder.glob(sign)) for sign in ([kind.sign] if kind.sign else signs)):
+            return name
     return None
+
+
+def _check_extra(kind: Kind, what: str) -> None:
+    """Raise `UsageError` where an extra is missing that this kind needs."""
+    if kind.extra and find_spec(kind.extra[1]) is None:
+        raise UsageError(
+            f"{what} needs what is not installed; run pip install 'lastpage[{kind.extra[0]}]'"
+        )
 
 
 def _check_name(text: str) -> None:

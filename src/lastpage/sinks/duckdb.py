@@ -29,7 +29,7 @@ import pyarrow as pa
 
 from lastpage.coverage.ranges import Range, merged
 from lastpage.coverage.replacement import Ruling
-from lastpage.errors import DestinationError, UsageError
+from lastpage.errors import DestinationError
 from lastpage.files import Disk, make_private_folder
 from lastpage.query.interval import Interval
 from lastpage.sinks.database import (
@@ -45,7 +45,7 @@ from lastpage.sinks.database import (
 )
 from lastpage.sinks.day import Change, Count, batched, fitted, ids_of
 from lastpage.sinks.intact import lacking
-from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written
+from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, refuse_twins
 from lastpage.tables.build import Shredder
 from lastpage.tables.derived import Names
 from lastpage.tables.parse import ARROW
@@ -109,7 +109,7 @@ class DuckDB(DatabaseFile):
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Refuse another identity; make the file, and the tables and columns that are missing."""
         identity.check(self.known, self.path)
-        _refuse_twins(shredder.schemas)
+        refuse_twins(shredder.schemas, "DuckDB")
         self.shredding = shredder
         with explained(self.path, pa.ArrowException):
             if self._connection is None:
@@ -309,18 +309,6 @@ class DuckDB(DatabaseFile):
         """The rows of each table of a day, or of all; an older version has no record of them."""
         is_there = self._connection is not None and "lastpage_tables" in self._columns()
         return self._rows("tables", day=day) if is_there else []
-
-
-def _refuse_twins(schemas: Mapping[str, pa.Schema]) -> None:
-    """Raise `UsageError` for columns that DuckDB, which ignores case, takes for one."""
-    for schema in schemas.values():
-        lower = [name.lower() for name in schema.names]
-        for name in schema.names:
-            if lower.count(name.lower()) > 1:
-                raise UsageError(
-                    f"--attributes {name}: another one differs from it in case only, and DuckDB "
-                    "takes the two for one; choose one, or give a folder"
-                )
 
 
 def _parts(change: Change) -> pa.Table:

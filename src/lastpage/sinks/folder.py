@@ -7,23 +7,20 @@ see it. The files of a day change together (`staging.py`).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lastpage.coverage.ranges import Range, merged
 from lastpage.coverage.replacement import Ruling
 from lastpage.errors import DestinationError
 from lastpage.files import Disk
-from lastpage.sinks.day import THREADS, Change, Count, batched
+from lastpage.sinks.day import Change, Count
 from lastpage.sinks.intact import Footprint, Look, damage, footprint
 from lastpage.sinks.recorded import DAY, VERSION, Recorded, RecordedFolder, day_of
 from lastpage.sinks.sink import (
@@ -35,28 +32,11 @@ from lastpage.sinks.sink import (
     read_back,
 )
 from lastpage.sinks.staging import Staging
+from lastpage.sinks.writing import Writer, rows_of, write_rows
 from lastpage.tables.build import Shredder, Shredding
 from lastpage.tables.derived import Names
-from lastpage.tables.parse import Tables
-from lastpage.tables.schema import CONVERSATIONS, KEY
+from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import Selection
-
-
-class Writer(Protocol):
-    """A file that is being written; leaving the block closes it."""
-
-    def write(self, table: pa.Table) -> None:
-        """Add the rows of a table."""
-
-    def end(self) -> None:
-        """Write what is held back: no row comes after that."""
-
-    def describe(self, facts: dict[str, Any]) -> None:
-        """Record what the file's day holds, with the file or beside it, once it has ended."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *problem: object) -> None: ...
 
 
 class FileFormat(Protocol):
@@ -192,7 +172,7 @@ class Folder(RecordedFolder):
 
     def _write(self, staged: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
         """Write every table of a day; how many conversations it has."""
-        schemas, rows = self.shredding.schemas, Counter[str]()
+        schemas = self.shredding.schemas
         paths = {name: staged(self._file(name, day)) for name in schemas}
         counts = [Count.nothing(schemas[CONVERSATIONS]) for _ in change.after]
         with self._format.create(paths[CONVERSATIONS], schemas[CONVERSATIONS]) as conversations:
@@ -202,17 +182,8 @@ class Folder(RecordedFolder):
                     for name, schema in schemas.items()
                     if name != CONVERSATIONS
                 }
-                threads = files.enter_context(ThreadPoolExecutor(THREADS, "lastpage-write"))
-                for tables in batched(self._rows(day, change, pages), schemas):
-                    filled = {name: table for name, table in tables.items() if len(table)}
-                    rows.update({name: len(table) for name, table in filled.items()})
-                    written = [threads.submit(writers[name].write, filled[name]) for name in filled]
-                    for each in written:
-                        each.result()
-                    for count, range_ in zip(counts, change.after, strict=True):
-                        count.add(tables[CONVERSATIONS], range_.interval)
-                for each in [threads.submit(writer.end) for writer in writers.values()]:
-                    each.result()
+                coming = rows_of(change, pages, schemas, lambda name: self.read(name, day))
+                rows = write_rows(writers, coming, schemas, change, counts)
             # The other files are whole by now.
             whole = {
                 name: footprint(paths[name], rows[name])
@@ -238,24 +209,6 @@ class Folder(RecordedFolder):
                 "tables": {**tables, CONVERSATIONS: {"rows": rows}},
             }
         )
-
-    def _rows(self, day: date, change: Change, pages: Pages) -> Iterator[Tables]:
-        """The rows that come; then the conversations that stay, what belongs to them, `broken`."""
-        yield from change.tables(pages)
-        if change.before:
-            gone: list[pa.Array] = []
-            for batch in self.read(CONVERSATIONS, day):
-                stays = change.stays(batch)
-                gone.append(batch.filter(pc.invert(stays)).column(KEY).combine_chunks())
-                yield {CONVERSATIONS: batch.filter(stays)}
-            leaving = pa.chunked_array(gone, pa.string())
-            for name in self.shredding.schemas:
-                if name not in (CONVERSATIONS, "broken"):
-                    for batch in self.read(name, day):
-                        leaves = pc.is_in(batch.column(KEY), value_set=leaving)
-                        yield {name: batch.filter(pc.invert(leaves))}
-            for batch in self.read("broken", day):
-                yield {"broken": batch.filter(change.broken_stays(batch))}
 
     def _damage(self, day: date, look: Look) -> str:
         path = self.folder / self._file(CONVERSATIONS, day)

@@ -83,12 +83,12 @@ def damage(
             found.append(f"the table {name} cannot be read: {first_line(problem)}")
         else:
             found += _fewer(name, there, known["rows"]) if known else []
-    return _told(found)
+    return told(found)
 
 
 def lacking(recorded: Mapping[str, int], there: Mapping[str, int]) -> str:
     """The same of tables in a database: rows by the table's name, recorded and there."""
-    return _told([each for name in recorded for each in _fewer(name, there[name], recorded[name])])
+    return told([each for name in recorded for each in _fewer(name, there[name], recorded[name])])
 
 
 def _fewer(name: str, there: int, recorded: int) -> list[str]:
@@ -96,7 +96,7 @@ def _fewer(name: str, there: int, recorded: int) -> list[str]:
     return [] if same else [f"the table {name} has {there:,} of {recorded:,} rows"]
 
 
-def _told(found: list[str]) -> str:
+def told(found: list[str]) -> str:
     """Several of these as one; the first few are named."""
     more = [f"and {len(found) - TOLD_MAX} more tables"] if len(found) > TOLD_MAX else []
     return "; ".join([*found[:TOLD_MAX], *more])

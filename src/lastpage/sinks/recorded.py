@@ -27,6 +27,7 @@ import msgspec
 
 from lastpage.coverage.ranges import Range
 from lastpage.errors import ForeignError, UsageError
+from lastpage.sinks.destination import DELTA_SIGN
 from lastpage.sinks.sink import Identity, first_line, read_back, refuse_newer
 from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import ALL, LISTS, PIVOT
@@ -121,13 +122,7 @@ class RecordedFolder:
 
     def _refuse_foreign(self) -> None:
         """Refuse a folder with files of another format, or with other things than ours."""
-        files = sorted((self.folder / CONVERSATIONS).glob("day=*/part.*"))
-        others = [path for path in files if path.name != self._recorded.file]
-        if others:
-            raise UsageError(
-                f"{self.folder} holds {others[0].suffix} files, and one folder has one format; "
-                f"give another folder, or the format that is there"
-            )
+        refuse_other_format(self.folder, self._recorded.file)
         if not self.folder.exists() or (self.folder / CONVERSATIONS).exists():
             return
         ours = {*ALL, *LISTS, "raw", PIVOT, self._state.name}
@@ -137,6 +132,19 @@ class RecordedFolder:
                 f"{self.folder} has other things in it ({', '.join(strange[:3])})",
                 "give an empty or a new folder",
             )
+
+
+def refuse_other_format(folder: Path, file: str) -> None:
+    """Raise `UsageError` for a folder whose days are other files than those of this name."""
+    files = sorted((folder / CONVERSATIONS).glob("day=*/part.*"))
+    others = [f"{path.suffix} files" for path in files if path.name != file]
+    if any(folder.glob(DELTA_SIGN)):
+        others = ["Delta tables"]
+    if others:
+        raise UsageError(
+            f"{folder} holds {others[0]}, and one folder has one format; "
+            f"give another folder, or the format that is there"
+        )
 
 
 def day_of(path: Path) -> date:

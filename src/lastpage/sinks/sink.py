@@ -245,6 +245,18 @@ def refuse_newer(path: Path, version: int, newest: int) -> None:
         )
 
 
+def refuse_twins(schemas: Mapping[str, pa.Schema], who: str) -> None:
+    """Raise `UsageError` for columns that somebody, who ignores case, takes for one."""
+    for schema in schemas.values():
+        lower = [name.lower() for name in schema.names]
+        for name in schema.names:
+            if lower.count(name.lower()) > 1:
+                raise UsageError(
+                    f"--attributes {name}: another one differs from it in case only, and {who} "
+                    "takes the two for one; choose one, or give a folder of Parquet"
+                )
+
+
 def first_line(problem: Exception) -> str:
     """What the system or a library says, without its explanations; its name, if it says nothing."""
     said = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
