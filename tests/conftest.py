@@ -12,6 +12,8 @@ from cheroot.server import HTTPServer
 from hypothesis import HealthCheck, settings
 
 from lastpage.clock import RealClock
+from lastpage.sinks.server import Server
+from tests import postgres
 
 # A busy machine is not a fault: an example may take as long as it takes.
 settings.register_profile(
@@ -69,3 +71,19 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> str:
 
     monkeypatch.setattr(parse, "parse", refusing)
     return mark
+
+
+@pytest.fixture(autouse=True)
+def schemas_of_a_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A schema stands for a folder (tests/postgres.py): its state is in that, and it goes with the test."""
+    usual = Server.state
+
+    def state(server: Server) -> Path:
+        folder = postgres.FOLDERS.get(server.schema)
+        return postgres.state(folder) if folder else usual.__get__(server)
+
+    monkeypatch.setattr(Server, "state", property(state))
+    yield
+    for folder in postgres.FOLDERS.values():
+        postgres.remove(folder)
+    postgres.FOLDERS.clear()

@@ -197,8 +197,8 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 def fetched(made: World, place: Path, kind: Kind, *intervals: str) -> Path:
     for interval in intervals:
-        made.cloud().fetch(interval, place / kind.name, format=kind.format, names=False)
-    return place / kind.name
+        made.cloud().fetch(interval, kind.at(place), format=kind.format, names=False)
+    return kind.at(place)
 
 
 @pytest.mark.invariant("Destinations")
@@ -267,7 +267,7 @@ def test_after_a_sync(tmp_path: Path) -> None:
         ({"now": datetime(2023, 10, 20)}, "time zone"),  # noqa: DTZ001 - that is the mistake
         ({"dest": "-"}, "nothing was fetched into - yet"),
         ({"dest": "nowhere"}, "nothing was fetched into nowhere yet"),
-        ({"dest": "postgres://x"}, "is not a destination"),
+        ({"dest": "postgres://x"}, "it names no database"),
         ({"dest": "empty"}, "holds nothing yet"),
         ({"dest": "foreign"}, "give what fetch or sync was given as --to"),
     ],

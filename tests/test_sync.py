@@ -202,7 +202,7 @@ def test_only_changed_days_are_written(kind: Kind, tmp_path: Path) -> None:
     """Of a day of which the same comes again, only what it records of its hours is renewed."""
     one, two = talk(1, START), talk(2, START + DAY)
     place = quiet(tmp_path, kind, one, two)
-    files = {path: path.stat().st_mtime_ns for path in place.path.rglob("day=*/part.*")}
+    files = {path: path.stat().st_mtime_ns for path in place.folder.rglob("day=*/part.*")}
     as_of = {each.day: each.as_of for each in place.ranges()}
     place.made.sandbox.world.add(replace(two, direction="outbound"))
     later(place, 3)

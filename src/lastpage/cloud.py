@@ -113,20 +113,22 @@ class Cloud(Connection):
     def fetch(
         self,
         interval: When,
-        to: str | os.PathLike[str] = "conversations",
+        to: str | os.PathLike[str] | Destination = "conversations",
         *,
         format: Format | None = None,  # noqa: A002 - the option's name
         refresh: bool = False,
         accept_removals: bool = False,
         wait: Length | None = None,
+        state: str | os.PathLike[str] | None = None,
         meter: Meter | None = None,
         **keywords: Unpack[Landed],
     ) -> Summary:
         """Fetch an interval into a destination; the same call after a crash finishes the job.
 
-        `to` is a folder, `x.duckdb`, `x.jsonl` (`.gz`, `.zst`), `-` for stdout, or a single file,
-        `x.csv`, `x.parquet` or `x.xlsx`; `format` is that of a folder, `parquet`, `csv`, `jsonl` or
-        `delta`; `refresh` also reads days that are final and here;
+        `to` is a folder, `x.duckdb`, `postgresql://user@host/db?schema=s`, `x.jsonl` (`.gz`,
+        `.zst`), `-` for stdout, or a single file, `x.csv`, `x.parquet` or `x.xlsx`; `format` is
+        that of a folder, `parquet`, `csv`, `jsonl` or `delta`; `state` is, for a server, the folder
+        of what is known of the runs; `refresh` also reads days that are final and here;
         `accept_removals` lets conversations leave that do not exist by id any more, also where
         these are so many of a day that they would all stay; `wait` is how long to wait for another
         run that has the destination, such as "10m", a `timedelta`, or seconds; `meter` counts what
@@ -143,7 +145,7 @@ class Cloud(Connection):
         """
         from lastpage.extraction.choosing import Fetch
 
-        destination = Destination.parse(os.fspath(to), format)
+        destination = Destination.of(to, format, state)
         file, wanted = self._file(destination, keywords)
 
         def goal(query: Query) -> Goal:
@@ -172,6 +174,7 @@ class Cloud(Connection):
         changes: str | os.PathLike[str] | None = None,
         wait: Length | None = None,
         format: Format | None = None,  # noqa: A002 - the option's name
+        state: str | os.PathLike[str] | None = None,
         meter: Meter | None = None,
         **keywords: Unpack[Wanted],
     ) -> Summary:
@@ -186,8 +189,8 @@ class Cloud(Connection):
         `changes` is a file to which is appended what was found to be otherwise, a JSON object a
         line (docs/nightly.md); "-" is stdout.
 
-        `to`, `format` and `wait` are as for `fetch`, but not a single file of lines. Returns and
-        raises as `fetch` does; what is short is tried again by the next sync.
+        `to`, `format`, `state` and `wait` are as for `fetch`, but not a single file of lines.
+        Returns and raises as `fetch` does; what is short is tried again by the next sync.
 
         Example::
 
@@ -203,7 +206,7 @@ class Cloud(Connection):
             not_negative("a number of requests (sweep)", sweep),
             accept_removals,
         )
-        destination = Destination.parse(os.fspath(to), format)
+        destination = Destination.of(to, format, state)
         destination.check_replaces("a sync")
         if keywords.get("paginate", "auto") != "auto":
             raise UsageError(
@@ -228,6 +231,7 @@ class Cloud(Connection):
         *,
         content: bool = False,
         repair: bool = False,
+        state: str | os.PathLike[str] | None = None,
     ) -> Verification:
         """Compare what a destination has with what the API counts now, one or two requests a day.
 
@@ -248,7 +252,7 @@ class Cloud(Connection):
         """
         from lastpage.extraction.verifier import Verifier
 
-        destination = Destination.parse(os.fspath(to))
+        destination = Destination.of(to, state=state)
         if (content or repair) and destination.is_append_only:
             raise UsageError(
                 f"{destination.text} holds JSON lines; they are not compared or replaced"

@@ -120,13 +120,14 @@ def status(
     max_age: Length | None = None,
     settle: Iterable[int] = (3, 7, 30),
     now: datetime | None = None,
+    state: str | os.PathLike[str] | None = None,
 ) -> Status:
     """How a destination stands: what it holds, its holes, its last run, what is due and when.
 
     It is stale if everything is held only up to more than `max_age` ago, such as "26h", a
     `timedelta`, or seconds; without one it never is. `settle` is what `sync` is given; `now` is by
-    this machine's clock, if it is not given. Only the destination is read, and needs no
-    credentials.
+    this machine's clock, if it is not given; `state` is what `fetch` was given. Only the
+    destination is read, and needs no credentials.
 
     Raises `UsageError` where there is nothing, and `DestinationError` where it cannot be read
     (`InUseError`: a DuckDB file that is being written).
@@ -140,7 +141,7 @@ def status(
     if now is not None and now.tzinfo is None:
         raise UsageError(f"now, {now}, has no time zone; give one, such as UTC")
     at = from_unix(RealClock().now()) if now is None else now.astimezone(UTC)
-    destination = Destination.parse(os.fspath(dest))
+    destination = Destination.parse(os.fspath(dest), state=state)
     body, held = _recorded(destination)
     remembered, notes = _remembered(destination)
     notes = [*notes, *_unrecorded(held, destination)]
@@ -215,7 +216,7 @@ def _recorded(destination: Destination) -> tuple[dict[str, Any], list[Range]]:
     """
     text = destination.text
     try:
-        if not destination.path.exists():
+        if not destination.is_there:
             raise UsageError(
                 f"nothing was fetched into {text} yet; give what fetch was given as --to"
             )

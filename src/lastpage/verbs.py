@@ -38,6 +38,7 @@ def fetch(
     refresh: bool = False,
     accept_removals: bool = False,
     wait: Length | None = None,
+    state: str | os.PathLike[str] | None = None,
     **keywords: Unpack[Landed],
 ) -> Summary:
     """`Cloud.from_env().fetch(…)`: an interval into a destination; it goes on after a crash."""
@@ -48,6 +49,7 @@ def fetch(
         refresh=refresh,
         accept_removals=accept_removals,
         wait=wait,
+        state=state,
         **keywords,
     )
 
@@ -62,6 +64,7 @@ def sync(
     changes: str | os.PathLike[str] | None = None,
     wait: Length | None = None,
     format: Format | None = None,  # noqa: A002 - the option's name
+    state: str | os.PathLike[str] | None = None,
     **keywords: Unpack[Wanted],
 ) -> Summary:
     """`Cloud.from_env().sync(…)`: keep a destination what the API would answer."""
@@ -74,15 +77,20 @@ def sync(
         changes=changes,
         wait=wait,
         format=format,
+        state=state,
         **keywords,
     )
 
 
 def verify(
-    to: str | os.PathLike[str] = "conversations", *, content: bool = False, repair: bool = False
+    to: str | os.PathLike[str] = "conversations",
+    *,
+    content: bool = False,
+    repair: bool = False,
+    state: str | os.PathLike[str] | None = None,
 ) -> Verification:
     """`Cloud.from_env().verify(…)`: a destination against what the API counts now."""
-    return Cloud.from_env().verify(to, content=content, repair=repair)
+    return Cloud.from_env().verify(to, content=content, repair=repair, state=state)
 
 
 def fetch_all(interval: When, **keywords: Unpack[Asked]) -> list[Conversation]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests import postgres
 from tests.inprocess import world
 
 from lastpage_sandbox import Sandbox
@@ -17,6 +18,7 @@ from lastpage_sandbox import Sandbox
 HEAVY = frozenset(
     {
         *("pyarrow", "arro3", "duckdb", "zstandard"),  # tables and destinations
+        *("adbc_driver_postgresql", "adbc_driver_manager"),  # … on a server
         *("pandas", "pyarrow.dataset"),  # what Arrow asks where it is given lists or groups
         *("urllib3", "truststore", "msgspec", "isal"),  # the network
         *("lastpage_sandbox", "werkzeug", "cheroot"),  # the sandbox
@@ -65,7 +67,8 @@ def test_imports(code: str, needed: frozenset[str]) -> None:
 def test_verbs_without_tables(box: Sandbox, arguments: tuple[str, ...]) -> None:
     """A verb that makes no tables imports neither Arrow nor DuckDB, and none of the sandbox."""
     found = imported(command(*arguments))
-    assert found.isdisjoint({"pyarrow", "arro3", "pandas", "duckdb", "lastpage_sandbox"})
+    tables = {"pyarrow", "arro3", "pandas", "duckdb", "adbc_driver_postgresql"}
+    assert found.isdisjoint({*tables, "lastpage_sandbox"})
 
 
 @pytest.mark.parametrize("name", ["x", "x.csv.d", "x.duckdb", "x.jsonl"])
@@ -76,6 +79,16 @@ def test_status(name: str, tmp_path: Path) -> None:
     world(per_day=5).cloud().fetch("2023-10-10", place, format=form, names=False)
     found = imported(command("status", str(place)))
     assert found <= HELP | {"msgspec", "isal"} | NEEDED.get(place.suffix, set())
+
+
+@pytest.mark.skipif(bool(postgres.WHY_NOT), reason=postgres.WHY_NOT)
+def test_status_of_a_server(tmp_path: Path) -> None:
+    """The driver is Arrow's, and imports what it can be asked for; nothing else does, nor the network."""
+    place, state = postgres.url(tmp_path), tmp_path / "state"
+    world(per_day=5).cloud().fetch("2023-10-10", place, names=False, state=state)
+    found = imported(command("status", place, "--state", str(state)))
+    driver = imported("import adbc_driver_postgresql.dbapi")
+    assert found - driver <= HELP | {"msgspec", "isal", "importlib.metadata", "arro3"}
 
 
 #: Everything that is done with a destination: written, held against what is there, written anew.
@@ -95,7 +108,8 @@ print(*{"pyarrow", "pandas", "pyarrow.dataset"} & sys.modules.keys())
 
 
 @pytest.mark.parametrize(
-    ("name", "form"), [("x", ""), ("x", "csv"), ("x", "jsonl"), ("x.duckdb", "")]
+    ("name", "form"),
+    [("x", ""), ("x", "csv"), ("x", "jsonl"), ("x.duckdb", "")],
 )
 def test_no_pandas_by_accident(name: str, form: str, tmp_path: Path) -> None:
     """Nothing that tables go through imports pandas, which Arrow does at the first list it is given."""

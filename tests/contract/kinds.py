@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from tests import postgres
 from tests.readback import by_keys, database, lines, table
 
 from lastpage.files import Disk
-from lastpage.sinks.destination import FOLDERS, Destination, Format
+from lastpage.sinks.destination import FOLDERS, SERVERS, Destination, Format
 from lastpage.sinks.destination import Kind as Row
 from lastpage.sinks.sink import LineSink, Sink, TableReader, TableSink
 from lastpage.tables.schema import column
@@ -28,21 +30,32 @@ class Kind:
     read_table: Callable[[Path, str], Rows]
     format: Format | None = None
 
+    def at(self, folder: Path) -> Any:
+        """Where it is in a folder: a path, or the URL of the schema that stands for the folder."""
+        if not self.is_server:
+            return folder / self.name
+        if postgres.WHY_NOT:
+            pytest.skip(postgres.WHY_NOT)
+        return postgres.url(folder)
+
+    def destination(self, folder: Path) -> Destination:
+        return Destination.parse(str(self.at(folder)), self.format)
+
     def opened(self, folder: Path, disk: Disk) -> AbstractContextManager[TableSink | LineSink]:
-        destination = Destination.parse(str(folder / self.name), self.format)
+        destination = self.destination(folder)
         assert destination.state
         if destination.is_append_only:
             destination.state.mkdir(exist_ok=True)
         return destination.sink(destination.state, disk)
 
     def looked_at(self, folder: Path) -> AbstractContextManager[TableReader | Sink]:
-        return Destination.parse(str(folder / self.name), self.format).look()
+        return self.destination(folder).look()
 
     def recorded(self, folder: Path) -> AbstractContextManager[Sink]:
-        return Destination.parse(str(folder / self.name), self.format).record()
+        return self.destination(folder).record()
 
     def read(self, folder: Path, name: str) -> Rows:
-        return self.read_table(folder / self.name, name)
+        return self.read_table(folder if self.is_server else folder / self.name, name)
 
     @property
     def has_tables(self) -> bool:
@@ -59,8 +72,23 @@ class Kind:
         return self._row.contract != "lines"
 
     @property
+    def is_server(self) -> bool:
+        return self.name == postgres.NAME
+
+    @property
+    def is_database(self) -> bool:
+        """Whether changes that belong together are one."""
+        return self.is_server or self.name.endswith("duckdb")
+
+    @property
     def _row(self) -> Row:
+        if self.is_server:
+            return SERVERS["postgresql"]
         return FOLDERS[self.format] if self.format else Destination.parse(self.name).kind
+
+    def kept(self, text: str) -> str:
+        """A text as a table of this kind has it."""
+        return text.replace("\x00", "\ufffd") if self.is_server else text
 
     def listed(self, value: Any) -> Any:
         """A list as a table of this kind gives it; as JSON, where a format has no lists."""
@@ -105,6 +133,7 @@ SINKS: dict[str, Kind] = {
     "lines": Kind("out", shredded, "jsonl"),
     "delta": Kind("out", table, "delta"),
     "duckdb": Kind("x.duckdb", lambda path, name: database(path).get(name, [])),
+    "postgres": Kind(postgres.NAME, lambda folder, table: by_keys(postgres.read(folder, table))),
     "jsonl": Kind("x.jsonl", conversations),
     "gz": Kind("x.jsonl.gz", conversations),
     "zst": Kind("x.jsonl.zst", conversations),

@@ -13,7 +13,6 @@ from tests.inprocess import World, talk
 from lastpage import Summary
 from lastpage.coverage.ranges import Range
 from lastpage.files import Disk
-from lastpage.sinks.destination import Destination
 from lastpage_sandbox import Skeleton
 
 DAY = datetime(2023, 10, 10, tzinfo=UTC)
@@ -32,12 +31,12 @@ class Place:
     folder: Path
 
     @property
-    def path(self) -> Path:
-        return self.folder / self.kind.name
+    def path(self) -> Any:
+        return self.kind.at(self.folder)
 
     @property
     def state(self) -> Path:
-        state = Destination.parse(str(self.path), self.kind.format).state
+        state = self.kind.destination(self.folder).state
         assert state
         return state
 
@@ -69,8 +68,7 @@ class Place:
         return self.ids() == self.ids("sessions") == wanted
 
     def ranges(self) -> list[Range]:
-        destination = Destination.parse(str(self.path), self.kind.format)
-        with destination.sink(self.state, Disk()) as sink:
+        with self.kind.destination(self.folder).sink(self.state, Disk()) as sink:
             return [each for day in sink.committed().values() for each in day]
 
     def facts(self) -> list[tuple[str, str, int]]:

@@ -12,10 +12,12 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from tests import postgres
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import BOTH_DAYS, DAY, HOUR, TALKS, Place
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import talk, world
+from tests.postgres import copied
 from tests.readback import database, everything
 
 from lastpage import Summary
@@ -31,24 +33,28 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 def run_sql(place: Place, statement: str) -> None:
+    if place.kind.is_server:
+        postgres.run(statement.format(schema=f"{postgres.schema(place.folder)}."))
+        return
     with duckdb.connect(place.path) as db:
-        db.execute(statement)
+        db.execute(statement.format(schema=""))
 
 
 def lose_table(place: Place) -> None:
     """The file of a table is gone; in a database the table is."""
-    if place.path.is_dir():
+    if not place.kind.is_database:
         shutil.rmtree(place.path / place.kind.side / "day=2023-10-10")
     else:
-        run_sql(place, "drop table sessions")
+        run_sql(place, "drop table {schema}sessions cascade")
 
 
 def lose_rows(place: Place, table: str = "") -> None:
     """Half of the rows of a table are gone."""
     table = table or ("sessions" if place.kind.has_tables else "conversations")
-    if not place.path.is_dir():
-        half = f"(select conversation_id from conversations order by all limit {len(TALKS) // 2})"
-        run_sql(place, f"delete from {table} where conversation_id in {half}")
+    if place.kind.is_database:
+        few = f"from {{schema}}conversations order by conversation_id limit {len(TALKS) // 2}"
+        half = f"(select conversation_id {few})"
+        run_sql(place, f"delete from {{schema}}{table} where conversation_id in {half}")
         return
     (path,) = (place.path / table / "day=2023-10-10").glob("part*")
     if path.suffix == ".csv":
@@ -98,7 +104,10 @@ def is_whole(place: Place, *talks: Any) -> bool:
 
 
 def content(place: Place) -> Any:
-    return everything(place.path) if place.path.is_dir() else database(place.path)
+    if place.kind.is_server:
+        names = postgres.tables(place.folder)
+        return {name: place.kind.read(place.folder, name) for name in names}
+    return database(place.path) if place.kind.is_database else everything(place.path)
 
 
 @pytest.mark.invariant("Destinations")
@@ -309,6 +318,8 @@ def test_a_run_that_goes_on(kind: Kind, tmp_path: Path, monkeypatch: pytest.Monk
     place, steps = Place(made, kind, tmp_path), Steps()
     place.fetch(BOTH_DAYS, transport=Stepping(made.sandbox, steps), disk=steps.disk)
     shutil.rmtree(tmp_path)
+    if kind.is_server:
+        postgres.remove(tmp_path)
     steps = Steps(steps.names.index("ledger end") + 1)
     with pytest.raises(Crash):
         place.fetch(BOTH_DAYS, transport=Stepping(made.sandbox, steps), disk=steps.disk)
@@ -326,10 +337,10 @@ def test_a_crash_while_it_is_repaired(kind: Kind, tmp_path: Path, every: int) ->
     place = filled(kind, before)
     lose_table(place)
     steps = Steps()
-    copy = Place(place.made, kind, Path(shutil.copytree(before, tmp_path / "0")))
+    copy = Place(place.made, kind, copied(before, tmp_path / "0"))
     copy.fetch(SIX_HOURS, transport=Stepping(place.made.sandbox, steps), disk=steps.disk)
     for at in range(1, len(steps.names) + 1, every):
-        there = Place(place.made, kind, Path(shutil.copytree(before, tmp_path / str(at))))
+        there = Place(place.made, kind, copied(before, tmp_path / str(at)))
         stopped = Steps(at, folder=there.folder)
         with pytest.raises(Crash):
             there.fetch(

@@ -30,7 +30,7 @@ def finality(kind: Kind, folder: Path, *intervals: str, **asked: Any) -> dict[da
     made.sandbox.world.add(talk(99, datetime(2023, 10, 17, 10, tzinfo=UTC), None))
     folder.mkdir()
     for interval in intervals:
-        place = folder / kind.name
+        place = kind.at(folder)
         made.cloud().fetch(interval, place, format=kind.format, names=False, **asked)
     with kind.opened(folder, Disk()) as sink:
         days = sink.committed()

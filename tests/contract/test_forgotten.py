@@ -1,6 +1,5 @@
 """Nothing of a conversation that was removed is left: its text and its id are looked for in every file of a destination and its state."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,10 +8,12 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from tests import postgres
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import TALKS, Place
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import world
+from tests.postgres import copied
 
 from lastpage.api.messages import Answer, Call
 
@@ -43,6 +44,9 @@ def texts(folder: Path) -> Iterator[tuple[str, str]]:
 
     A database does not promise that the bytes of deleted rows go, so it is asked for its rows.
     """
+    if folder in postgres.FOLDERS.values():
+        for table in postgres.tables(folder):
+            yield table, str(postgres.read(folder, table))
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
         if path.suffix == ".duckdb":
@@ -87,9 +91,7 @@ def test_nothing_is_left(kind: Kind, tmp_path: Path) -> None:
     fetch(filled)
     # Another command is stopped with its pages in the spool, and nobody gives it again.
     other = "2023-10-10T02:00Z/2023-10-11T00:00Z"
-    steps = fetch(
-        replace(filled, folder=Path(shutil.copytree(filled.folder, tmp_path / "copy"))), other
-    )
+    steps = fetch(replace(filled, folder=copied(filled.folder, tmp_path / "copy")), other)
     with pytest.raises(Crash):
         fetch(filled, other, steps.names.index("ledger settle") + 2)
     place = replace(filled, folder=tmp_path / "filled-left")

@@ -14,6 +14,7 @@ from tests.contract.place import DAY, HOUR, Place
 from tests.contract.test_replacement import filled, notes
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import InProcess, talk, world
+from tests.postgres import copied
 
 from lastpage.api.messages import Answer, Call
 from lastpage_sandbox import Skeleton
@@ -93,10 +94,9 @@ def test_the_only_row_of_a_day(kind: Kind, tmp_path: Path) -> None:
 def test_a_day_that_is_damaged(kind: Kind, tmp_path: Path, days: int) -> None:
     """A row never leaves a day that is damaged otherwise than by its being written anew."""
     place = filled(kind, tmp_path, *TALKS, span=DAYS)
-    damage = place.path / kind.side / "day=2023-10-10"
-    if kind.name.endswith("duckdb"):
+    if kind.is_database:
         pytest.skip("only files are taken away")
-    shutil.rmtree(damage)
+    shutil.rmtree(place.path / kind.side / "day=2023-10-10")
     place.made.sandbox.world.add(moved(TALKS[1], 24 * days))
     place.fetch(f"2023-10-1{1 if days == 1 else 3}")
     place.fetch(DAYS)
@@ -151,10 +151,11 @@ def test_a_start_that_moves_during_a_run(
     [
         SINKS["parquet"],
         SINKS["duckdb"],
+        SINKS["postgres"],
         pytest.param(SINKS["csv"], marks=pytest.mark.long),  # as Parquet's
         pytest.param(SINKS["delta"], marks=pytest.mark.long),
     ],
-    ids=["parquet", "duckdb", "csv", "delta"],
+    ids=["parquet", "duckdb", "postgres", "csv", "delta"],
 )
 def test_a_crash_while_a_start_moves(
     kind: Kind,
@@ -179,7 +180,7 @@ def test_a_crash_while_a_start_moves(
     place.made.sandbox.world.add(moved(one, 24 * days))
 
     def fetched(name: str, at: int) -> tuple[Place, Steps]:
-        there = Place(place.made, kind, Path(shutil.copytree(before, tmp_path / name)))
+        there = Place(place.made, kind, copied(before, tmp_path / name))
         steps = Steps(at, folder=there.folder)
         with suppress(Crash):
             there.fetch(
@@ -192,15 +193,21 @@ def test_a_crash_while_a_start_moves(
     assert days_of(whole, one) == [new]
     found = []
     # How a slice is read and settled is the same everywhere.
-    tried = ("file", "database", "delta", "ledger absences", "ledger commit", "ledger hold")
+    tried = (
+        "file",
+        "database",
+        "delta",
+        "server",
+        "ledger absences",
+        "ledger commit",
+        "ledger hold",
+    )
     numbers = [at for at, name in enumerate(steps.names, 1) if name.startswith(tried)]
     for count, at in enumerate(numbers):
         then = "another" if count % 2 == turn else "the same"
         there, crashed = fetched(str(at), at)
         found.append(days_of(there, one))
-        allowed = (
-            [[old], [new]] if kind.name.endswith("duckdb") else [[old], [new], sorted((old, new))]
-        )
+        allowed = [[old], [new]] if kind.is_database else [[old], [new], sorted((old, new))]
         assert found[-1] in allowed, (at, crashed.names[-1])
         there.fetch(span if then == "the same" else "2023-10-17", paginate=route)
         if then == "the same" or new in found[-1]:

@@ -29,13 +29,13 @@ def held(kind: Kind, folder: Path) -> World:
     """An organisation that keeps conversations for 90 days, and some of them in a destination."""
     made = world(per_day=100, retention_days=90)
     for interval in INTERVALS:
-        summary = made.cloud().fetch(interval, folder / kind.name, format=kind.format, names=False)
+        summary = made.cloud().fetch(interval, kind.at(folder), format=kind.format, names=False)
         assert summary.coverage == "complete"
     return made
 
 
 def found(made: World, kind: Kind, folder: Path) -> Verification:
-    return made.cloud().verify(folder / kind.name)
+    return made.cloud().verify(kind.at(folder))
 
 
 def states(verification: Verification) -> list[str]:

@@ -17,6 +17,7 @@ from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import BOTH_DAYS, DAY, HOUR, TALKS, Place
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import NOW, InProcess, talk, world
+from tests.postgres import copied
 
 from lastpage import Summary
 from lastpage.api.messages import Answer, Call
@@ -458,7 +459,7 @@ def test_a_start_that_moved_while_a_run_was_stopped(kind: Kind, tmp_path: Path) 
     place = Place(made, kind, before)
     place.fetch("2023-10-11")
     steps = Steps()
-    copy = Place(made, kind, Path(shutil.copytree(before, tmp_path / "copy")))
+    copy = Place(made, kind, copied(before, tmp_path / "copy"))
     copy.fetch(transport=Stepping(made.sandbox, steps), disk=steps.disk)
     steps = Steps(steps.names.index("ledger settle") + 2, folder=before)
     with pytest.raises(Crash):
@@ -582,7 +583,7 @@ def test_a_crash_while_rows_stay(kind: Kind, tmp_path: Path, hours: int) -> None
 
     def fetched(number: int, at: int) -> tuple[Place, Steps]:
         """A copy of the place, fetched into and killed at a step."""
-        there = Place(place.made, kind, Path(shutil.copytree(before, tmp_path / str(number))))
+        there = Place(place.made, kind, copied(before, tmp_path / str(number)))
         steps = Steps(at, folder=there.folder)
         with suppress(Crash):
             there.fetch(transport=Stepping(place.made.sandbox, steps), disk=steps.disk)

@@ -1,7 +1,6 @@
 """What every sink promises, asked of every sink."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -11,7 +10,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests import postgres
 from tests.contract.kinds import SINKS, Kind
+from tests.postgres import copied
 from tests.readback import everything
 
 from lastpage.coverage.ranges import Range
@@ -161,7 +162,7 @@ TEXTS = ['"q"', "a\nb", "\r\n", "", " x ", "\u2028", "nul\x00", "👩‍👩‍�
 def test_wide_text(kind: Kind, tmp_path: Path, text: str) -> None:
     """Any text comes back as it was."""
     write(kind, tmp_path, [hours(0, 24)], [[record(5, text)]], shredder=FEW)
-    assert stored(kind, tmp_path) == {"h5-0": text}
+    assert stored(kind, tmp_path) == {"h5-0": kind.kept(text)}
 
 
 @pytest.mark.invariant("Destinations")
@@ -175,6 +176,7 @@ def test_wide_text_in_tables(replacing: Kind, tmp_path: Path, text: str) -> None
     write(replacing, tmp_path, [hours(0, 12)], first, shredder=few)
     write(replacing, tmp_path, [hours(12, 24)], [[record(13)]], shredder=few)
     one, other = replacing.read(tmp_path, "conversations")
+    text = replacing.kept(text)
     assert [row["external_tag"] for row in (one, other)] == ["one", text]
     assert replacing.listed(other["division_ids"]) == [text, "b"]
     (attribute,) = replacing.read(tmp_path, "participant_attributes")
@@ -360,8 +362,7 @@ def test_changes_that_belong_together(replacing: Kind, tmp_path: Path) -> None:
         sink.replace(tomorrow.day, [tomorrow], [[moved(record(5, "two"), 30)]])
         raise Crash
     rows = replacing.read(tmp_path, "conversations")
-    is_database = replacing.name.endswith("duckdb")
-    tags = ["one"] if is_database else ["one", "two"]
+    tags = ["one"] if replacing.is_database else ["one", "two"]
     assert sorted(row["external_tag"] for row in rows) == tags
     with opened(replacing, tmp_path) as sink, sink.together():
         sink.replace(tomorrow.day, [tomorrow], [[moved(record(5, "two"), 30)]])
@@ -541,10 +542,12 @@ def test_rows_found_late(lines: Kind, tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_row_keeps_its_contract(row: Any, tmp_path: Path) -> None:
     """What a row of the table of sinks opens has the methods of the contract that the row names, and no others."""
-    names = {"folder": "out", "file": f"x{row.endings[0]}", "stream": row.endings[0]}
-    destination = Destination.parse(
-        str(tmp_path / names[row.shape]) if row.shape != "stream" else names[row.shape]
-    )
+    if row.shape == "server":
+        destination = SINKS["postgres"].destination(tmp_path)
+    else:
+        names = {"folder": "out", "file": f"x{row.endings[0]}", "stream": row.endings[0]}
+        name = names[row.shape]
+        destination = Destination.parse(name if row.shape == "stream" else str(tmp_path / name))
     with replace(destination, kind=row).sink(tmp_path / "state", Disk()) as sink:
         assert isinstance(sink, TableSink) == (row.contract != "lines")
         assert isinstance(sink, LineSink) == (row.contract == "lines")
@@ -566,9 +569,7 @@ class Steps:
         if self.count == self.at:
             if isinstance(self.problem, Crash):
                 # Nothing that this process still does on its way out may count.
-                self.left = Path(
-                    shutil.copytree(self.folder, self.folder.with_name(f"{self.folder.name}-left"))
-                )
+                self.left = copied(self.folder, self.folder.with_name(f"{self.folder.name}-left"))
             raise self.problem
 
 
@@ -585,7 +586,7 @@ def test_crash_at_every_step(kind: Kind, tmp_path: Path, problem: BaseException)
     step = 0
     while True:
         step += 1
-        folder = Path(shutil.copytree(before, tmp_path / str(step)))
+        folder = copied(before, tmp_path / str(step))
         steps = Steps(step, problem, folder)
         try:
             pages = [[record(13)], [record(14)]]
@@ -638,13 +639,22 @@ def test_another_identity(kind: Kind, tmp_path: Path, other: Identity) -> None:
     assert stored(kind, tmp_path) == {"h1-0": "one"}
 
 
+def make_foreign(folder: Path) -> None:
+    """The schema that stands for a folder has a table of somebody else."""
+    postgres.run(f"create schema {postgres.schema(folder)}")
+    postgres.run(f"create table {postgres.schema(folder)}.thesis (page text)")
+
+
 def test_a_foreign_place(kind: Kind, tmp_path: Path) -> None:
     """What is there and not ours is refused, exit 6, and not touched."""
-    path = tmp_path / kind.name
-    if not path.suffix:
+    path = kind.at(tmp_path)
+    if kind.is_server:
+        make_foreign(tmp_path)
+    elif not path.suffix:
         path.mkdir()
         path /= "thesis.docx"
-    path.write_text("years of work")
+    if not kind.is_server:
+        path.write_text("years of work")
     with pytest.raises(LastpageError) as refused, opened(kind, tmp_path):
         pass
     assert refused.value.exit_code == 6
@@ -652,16 +662,18 @@ def test_a_foreign_place(kind: Kind, tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be(kind: Kind, tmp_path: Path) -> None:
     """A folder under a file, or a file where a folder is: one sentence, exit 6, and nothing is changed."""
+    if kind.is_server:
+        pytest.skip("a schema is in no folder")
     base = tmp_path / "notes"
     if kind.replaces:
         base.write_text("mine")
     else:
-        (base / kind.name).mkdir(parents=True)
+        (kind.at(base)).mkdir(parents=True)
     with pytest.raises(DestinationError) as refused:
         write(kind, base, [hours(0, 24)], [[record(1)]])
     assert refused.value.exit_code == 6
     assert "\n" not in str(refused.value)
-    assert base.read_text() == "mine" if kind.replaces else list((base / kind.name).iterdir()) == []
+    assert base.read_text() == "mine" if kind.replaces else list((kind.at(base)).iterdir()) == []
 
 
 def test_one_row_goes(replacing: Kind, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ A damaged destination is either mended by the same command, or refused with a se
 it again with the same command.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tests.advice import do_as_told
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import DAY, HOUR, Place
 from tests.inprocess import talk, world
+from tests.postgres import copied
 
 from lastpage import DestinationError, LastpageError, UsageError
 from lastpage.errors import DamagedError
@@ -72,7 +72,7 @@ def damaged(place: Place, into: Path, damage: Damage) -> Iterator[tuple[str, Pla
         name = str(path.relative_to(place.folder))
         if not path.is_file() or path.name == "lock":
             continue
-        copy = Path(shutil.copytree(place.folder, into / name.replace("/", "+")))
+        copy = copied(place.folder, into / name.replace("/", "+"))
         content = damage(path.read_bytes())
         is_line = path.parent == place.folder and not place.kind.replaces
         if is_line and len(content) >= path.stat().st_size:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import postgres
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import BOTH_DAYS, DAY, HOUR, TALKS, Place
 from tests.crash.steps import Crash, Stepping, Steps
@@ -49,13 +50,18 @@ def stopped(place: Place, at: str, number: int = 1) -> None:
 
 def removed(place: Place) -> None:
     """Somebody made room: the data are gone, what lastpage keeps of its runs is not."""
+    if place.kind.is_server:
+        postgres.remove(place.folder)
     for path in list(place.folder.rglob("*")):
         if path.is_file() and place.state not in path.parents:
             path.unlink()
 
 
 def data(place: Place) -> dict[Path, bytes]:
-    """The files of the destination, without the ledger and the spool."""
+    """The files of the destination, without the ledger and the spool; of a schema a copy is made."""
+    if place.kind.is_server:
+        postgres.clone(place.folder, place.folder / "copy")
+        return {}
     files = (path for path in place.folder.rglob("*") if path.is_file())
     ours = ("ledger.sqlite", "lock", "segment")
     return {
@@ -67,6 +73,9 @@ def data(place: Place) -> dict[Path, bytes]:
 
 def put_back(place: Place, copy: dict[Path, bytes]) -> None:
     """The destination is again as it was."""
+    if place.kind.is_server:
+        postgres.clone(place.folder / "copy", place.folder)
+        return
     for path in data(place):
         path.unlink()
     for path, content in copy.items():
@@ -155,7 +164,7 @@ def test_a_file_removed_while_the_run_is_on(place: Place, commits: int) -> None:
     def removing(name: str) -> None:
         steps(name)
         if name == "ledger commit" and steps.names.count(name) == commits:
-            place.path.unlink()
+            removed(place)
 
     with pytest.raises(DestinationError, match="was removed, replaced or cut while this run"):
         place.fetch(BOTH_DAYS, disk=type(steps.disk)(removing))

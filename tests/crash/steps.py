@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import duckdb
 from lastpage.api.messages import Answer, Call, TransportError
 from lastpage.files import Disk
 from tests.inprocess import InProcess
+from tests.postgres import copied
 
 
 class Crash(BaseException):
@@ -37,7 +37,7 @@ class Steps:
             return
         if self.how == "crash":
             if self.folder and self.folder.exists() and not self.left.exists():
-                shutil.copytree(self.folder, self.left)
+                copied(self.folder, self.left)
             raise Crash(name)
         if name.startswith("database"):
             raise duckdb.IOException("Could not write all bytes to file: No space left on device")

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from lastpage import DestinationError, LastpageError, UnavailableError
+from tests import postgres
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import World, talk, world
+from tests.postgres import there
 from tests.readback import database, everything, lines
 
 DAY = datetime(2023, 10, 10, 9, tzinfo=UTC)
@@ -25,6 +27,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "lines": {"format": "jsonl"},
     "delta": FEW | {"format": "delta"},
     "out.duckdb": FEW,
+    postgres.NAME: FEW,
     "out.jsonl": {},
     "out.jsonl.gz": {},
 }
@@ -39,6 +42,7 @@ LANES: list[tuple[str, str, int]] = [
     ("lines", "pages", EVERY),
     ("delta", "pages", EVERY),
     ("out.duckdb", "pages", EVERY),
+    (postgres.NAME, "pages", EVERY),
     ("out.jsonl.gz", "cursor", EVERY),
 ]
 
@@ -62,6 +66,8 @@ def held(place: Path) -> Any:
     """What a destination holds, without what tells when it was read."""
     if place.suffix == ".duckdb":
         return database(place)
+    if place.name == postgres.NAME:
+        return postgres.everything(place.parent)
     if not place.suffix:
         return everything(place)
     return sorted(lines(place), key=lambda record: record["conversationId"])
@@ -70,7 +76,7 @@ def held(place: Path) -> Any:
 def fetch(made: World, place: Path, steps: Steps, route: Any) -> None:
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)
     summary = cloud.fetch(
-        SPAN, place, paginate=route, page_size=4, names=False, **PLACES[place.name]
+        SPAN, there(place), paginate=route, page_size=4, names=False, **PLACES[place.name]
     )
     assert summary.coverage == "complete"
 
@@ -81,7 +87,9 @@ def tried(names: list[str], every: int) -> list[int]:
     return [
         at
         for at, name in enumerate(names, 1)
-        if at > settled or name.startswith(("file", "database", "delta")) or (at - 1) % every == 0
+        if at > settled
+        or name.startswith(("file", "database", "delta", "server"))
+        or (at - 1) % every == 0
     ]
 
 

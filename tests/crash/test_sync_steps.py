@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from lastpage import Summary
+from tests import postgres
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import World, talk, world
 from tests.readback import database, everything
@@ -23,9 +23,11 @@ PLACES: dict[str, dict[str, Any]] = {
     "csv": {"format": "csv"},
     "delta": {"format": "delta"},
     "out.duckdb": {},
+    postgres.NAME: {},
 }
-#: In the short lane, one step in so many.
+#: In the short lane, one step in so many; and where a copy is one of a schema, which takes its time, in the long one.
 EVERY = 11
+OF_SERVERS = 4
 
 
 def before() -> World:
@@ -51,11 +53,14 @@ def meanwhile(made: World) -> World:
 def sync(made: World, place: Path, steps: Steps, **more: Any) -> Summary:
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)
     chosen = {"tables": ["sessions"], "names": False, **PLACES[place.name]}
-    return cloud.sync(place, settle=(1, 2, 3, 4, 5), **chosen, **more)
+    return cloud.sync(postgres.there(place), settle=(1, 2, 3, 4, 5), **chosen, **more)
 
 
 def held(place: Path) -> dict[str, Any]:
-    tables = database(place) if place.suffix == ".duckdb" else everything(place)
+    if place.name == postgres.NAME:
+        tables = postgres.everything(place.parent)
+    else:
+        tables = database(place) if place.suffix == ".duckdb" else everything(place)
     return {name: tables[name] for name in ("conversations", "sessions")}
 
 
@@ -64,7 +69,10 @@ def held(place: Path) -> dict[str, Any]:
     ("name", "every"),
     [
         *((name, EVERY) for name in PLACES),
-        *(pytest.param(name, 1, marks=pytest.mark.long) for name in PLACES),
+        *(
+            pytest.param(name, OF_SERVERS if name == postgres.NAME else 1, marks=pytest.mark.long)
+            for name in PLACES
+        ),
     ],
 )
 def test_a_sync_that_is_stopped(tmp_path: Path, name: str, every: int) -> None:
@@ -73,8 +81,7 @@ def test_a_sync_that_is_stopped(tmp_path: Path, name: str, every: int) -> None:
     sync(before(), first, Steps(), since=START)
 
     def copied(to: str) -> Path:
-        shutil.copytree(first.parent, tmp_path / to)
-        return tmp_path / to / name
+        return postgres.copied(first.parent, tmp_path / to) / name
 
     steps, untouched = Steps(), copied("untouched")
     summary = sync(meanwhile(before()), untouched, steps)

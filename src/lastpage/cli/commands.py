@@ -29,6 +29,7 @@ from lastpage.cli.options import (
     RateOptions,
     SelectionOptions,
     Settle,
+    State,
     Wait,
     whole_number,
 )
@@ -72,6 +73,7 @@ def fetch(
     refresh: Flag = False,
     accept_removals: Flag = False,
     wait: Wait = None,
+    state: State = None,
     strict: bool = False,
     json: Flag = False,
 ) -> int:
@@ -80,8 +82,9 @@ def fetch(
     Parameters
     ----------
     to
-        A folder, x.duckdb, x.jsonl, x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout; or
-        a single file of one table, x.csv, x.parquet or x.xlsx.
+        A folder, x.duckdb, postgresql://user@host/db?schema=s, x.jsonl, x.jsonl.gz or
+        x.jsonl.zst, or - for JSON lines on stdout; or a single file of one table, x.csv, x.parquet
+        or x.xlsx.
     format
         The format of a folder: parquet (the default), csv, delta (tables of Delta Lake), or jsonl,
         which is the API's own records. A folder that is there keeps its own.
@@ -106,6 +109,7 @@ def fetch(
             refresh=refresh,
             accept_removals=accept_removals,
             wait=wait,
+            state=state,
             meter=meter,
             **file.keywords(),
             **keywords,
@@ -128,6 +132,7 @@ def sync(
     sweep: Annotated[int, Parameter(converter=whole_number)] = 0,
     accept_removals: Flag = False,
     wait: Wait = None,
+    state: State = None,
     changes: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     strict: bool = False,
     json: Flag = False,
@@ -137,7 +142,7 @@ def sync(
     Parameters
     ----------
     to
-        A folder, or x.duckdb.
+        A folder, x.duckdb, or postgresql://user@host/db?schema=s.
     format
         The format of a folder: parquet (the default), csv, delta (tables of Delta Lake), or jsonl,
         which is the API's own records. A folder that is there keeps its own.
@@ -171,6 +176,7 @@ def sync(
             sweep=sweep,
             accept_removals=accept_removals,
             wait=wait,
+            state=state,
             changes=changes,
             format=format,
             meter=meter,
@@ -248,6 +254,7 @@ def verify(
     output: OutputOptions = DEFAULT_OUTPUT,
     content: Flag = False,
     repair: Flag = False,
+    state: State = None,
     json: Flag = False,
 ) -> int:
     """Verify, and print a line for each day and hole.
@@ -269,13 +276,13 @@ def verify(
     """
     cloud = rate.cloud()
     with showing_requests(output):
-        verification = cloud.verify(dest, content=content, repair=repair)
+        verification = cloud.verify(dest, content=content, repair=repair, state=state)
     for note in verification.notes:
         output.write("note", f"note: {note}")
     if json:
         print_json(verification)
     else:
-        appends = Destination.parse(dest).is_append_only
+        appends = Destination.parse(dest, state=state).is_append_only
         _print_proofs(verification, closer=not (content or appends))
     if verification.changed:
         return ShortError.exit_code

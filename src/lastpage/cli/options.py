@@ -69,6 +69,13 @@ Wait = Annotated[
         "this, not at all."
     ),
 ]
+State = Annotated[
+    str | None,
+    Parameter(
+        help="Of a server: the folder of what is known of the runs; without this, one of this "
+        "user's. Others have it in them, or beside them."
+    ),
+]
 Words = Annotated[list[str], Parameter(negative="")]
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lastpage.cli.commands import Flag
-from lastpage.cli.options import Settle
+from lastpage.cli.options import Settle, State
 from lastpage.cli.output import DEFAULT_OUTPUT, OutputOptions, print_json, print_line, styled
 from lastpage.errors import ShortError
 from lastpage.planning.due import told
@@ -27,6 +27,7 @@ def status(
     output: OutputOptions = DEFAULT_OUTPUT,  # noqa: ARG001 - app.py reads it
     max_age: str | None = None,
     settle: Settle = (3, 7, 30),
+    state: State = None,
     json: Flag = False,
 ) -> int:
     """Look, and print how it stands; the exit code is 3 if it is stale or has holes.
@@ -46,7 +47,7 @@ def status(
     """
     from lastpage.standing import status as look
 
-    found = look(dest, max_age=max_age, settle=settle)
+    found = look(dest, max_age=max_age, settle=settle, state=state)
     if json:
         print_json(found.record())
     else:

@@ -90,7 +90,7 @@ class SingleFile:
             is_over = isinstance(query.interval, Relative)
             if was_begun or (made.stamp in (there, whole) and made.stamp and not is_over):
                 return
-        is_begun = self.destination.path.exists() and not (made and made.stamp)
+        is_begun = self.destination.is_there and not (made and made.stamp)
         if made and (there or is_begun) and not self.replace:
             self._refuse(made, wanted)
         for each in state.iterdir():

@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lastpage.api.client import Client
@@ -116,9 +115,7 @@ class Verifier:
             return found
         notes: list[str] = []
         for interval in again:
-            summary = self.fetch(
-                interval, self.destination.text, query=extract.filters, refresh=True
-            )
+            summary = self.fetch(interval, self.destination, query=extract.filters, refresh=True)
             notes += summary.notes
         repaired = [str(interval) for interval in again]
         again_proved = self._prove(self._look(content=content), content=False)
@@ -132,7 +129,7 @@ class Verifier:
         A DuckDB file cannot be written to while it is looked at, so nothing else is done meanwhile.
         """
         text = self.destination.text
-        if not Path(text).exists():
+        if not self.destination.is_there:
             raise UsageError(f"nothing was fetched into {text} yet; there is nothing to verify")
         try:
             with self.destination.look() as sink:

@@ -1,4 +1,5 @@
-"""Where rows go, as people write it: a folder, a file or `-`; its state is for one run at a time.
+"""Where rows go, as people write it: a folder, a file, a server's URL or `-`; its state is for one
+run at a time.
 
 `SINKS` lists what there is. To add a sink: write its file, add its row here and its sentence to the
 documents, and add it to the kinds of tests/contract. A module is loaded when its row is needed.
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk, make_private, make_private_folder
+from lastpage.sinks.server import BEGINS, SCHEMES, Server
 from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import EVERYTHING, Selection
 
@@ -39,8 +41,8 @@ class Kind:
     """A kind of sink."""
 
     name: str
-    shape: Literal["folder", "file", "single", "stream"]
-    #: How its name ends; of a folder, how the names of its files end.
+    shape: Literal["folder", "file", "single", "server", "stream"]
+    #: How its name ends; of a folder, how the names of its files end; of a server, how it begins.
     endings: tuple[str, ...]
     #: (A single file is made of tables that are kept beside it: `extraction/single.py`.)
     #: Whether it keeps the contract of `TableSink` (as tables, or as the API's own records, which
@@ -80,18 +82,31 @@ SINKS = (
         "formats:PARQUET",
         "recorded:PARQUET",
     ),
+    Kind(
+        "postgres",
+        "server",
+        SCHEMES,
+        "tables",
+        "postgres:Postgres",
+        "session:Session",
+        ("postgres", "adbc_driver_postgresql"),
+    ),
     Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout"),
 )
 FOLDERS = {kind.name: kind for kind in SINKS if kind.shape == "folder"}
 FILES = {
     ending: kind for kind in SINKS if kind.shape in ("file", "single") for ending in kind.endings
 }
+SERVERS = {name: kind for kind in SINKS if kind.shape == "server" for name in kind.endings}
 STREAMS = {name: kind for kind in SINKS if kind.shape == "stream" for name in kind.endings}
 #: What looks like the ending of a file; a folder may have a dot in its name, as in 2023.10.
 AN_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]+")
 #: The folder of the tables that a single file is made of, within its state.
 TABLES_OF_SINGLE = "tables"
-ADVICE = f"give a folder, a file that ends in {', '.join(FILES)}, or {' or '.join(STREAMS)}"
+ADVICE = (
+    f"give a folder, a file that ends in {', '.join(FILES)}, {next(iter(SERVERS))}://user@host/db, "
+    f"or {' or '.join(STREAMS)}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +115,7 @@ class Destination:
 
     text: str
     #: What it names, with every link followed: as it was given where there is none.
-    path: Path
+    path: Path | Server
     kind: Kind
     #: The folder of its ledger, spool and lock; None where nothing outlives the run.
     state: Path | None
@@ -108,12 +123,31 @@ class Destination:
     single: Path | None = None
 
     @classmethod
-    def parse(cls, text: str, form: Format | None = None) -> Destination:
+    def of(
+        cls,
+        to: str | os.PathLike[str] | Destination,
+        form: Format | None = None,
+        state: str | os.PathLike[str] | None = None,
+    ) -> Destination:
+        """As `parse`; one that was read before knows more than its text says: a password."""
+        return to if isinstance(to, Destination) else cls.parse(os.fspath(to), form, state)
+
+    @classmethod
+    def parse(
+        cls, text: str, form: Format | None = None, state: str | os.PathLike[str] | None = None
+    ) -> Destination:
         """Read what was given; nothing is created yet.
 
-        `form` is for folders; a folder that has files already keeps their format. Raises
-        `UsageError` for what cannot be a destination.
+        `form` is for folders; a folder that has files already keeps their format. `state` is for
+        servers: the folder of what is known of the runs, if not the usual one. Raises `UsageError`
+        for what cannot be a destination.
         """
+        if BEGINS.match(text):
+            return cls._of_server(text, form, state)
+        if state is not None:
+            raise UsageError(
+                f"--state is for a server; {text!r} has its state in it, or beside it: leave it out"
+            )
         _check_name(text)
         ending = _ending_of(text)
         file = FILES.get(ending)
@@ -132,12 +166,12 @@ class Destination:
                 "that of the link; give what it links to"
             )
         if file:
-            state = path.with_name(path.name + ".lastpage")
+            beside = path.with_name(path.name + ".lastpage")
             if file.shape == "file":
-                return cls(text, path, file, state)
+                return cls(text, path, file, beside)
             if path.is_dir():
                 raise UsageError(f"{text!r} is a folder, and its name that of a single file")
-            return cls(text, state / TABLES_OF_SINGLE, file, state, path)
+            return cls(text, beside / TABLES_OF_SINGLE, file, beside, path)
         if AN_ENDING.fullmatch(path.suffix) and not (text.endswith("/") or path.is_dir()):
             raise UsageError(
                 f"{text!r} looks like a file, and none that lastpage makes; {ADVICE} (if it is the "
@@ -148,6 +182,24 @@ class Destination:
         kind = FOLDERS[form or _format_of(path) or "parquet"]
         _check_extra(kind, f"--format {kind.name}")
         return cls(text, path, kind, path / ".lastpage")
+
+    @classmethod
+    def _of_server(
+        cls, text: str, form: Format | None, state: str | os.PathLike[str] | None
+    ) -> Destination:
+        server = Server.parse(text)
+        kind = SERVERS[SCHEMES[0]]
+        if form:
+            raise UsageError(
+                f"--format {form} is how a folder's files are; {server} is not a folder"
+            )
+        _check_extra(kind, f"{SCHEMES[0]}://")
+        return cls(server.url, server, kind, Path(state) if state else server.state)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether something is there; of a server only a look can tell."""
+        return not isinstance(self.path, Path) or self.path.exists()
 
     @property
     def is_append_only(self) -> bool:
@@ -244,16 +296,20 @@ class Destination:
 
     def look(self) -> AbstractContextManager[TableReader | Sink]:
         """The sink as it is, to be read: nothing is written or held, and it need not be held."""
-        return self._family.look(self.path, self.state or self.path)
+        return self._family.look(self.path, self._state_folder)
 
     def record(self) -> AbstractContextManager[Sink]:
         """What the sink has recorded of itself, to be read sooner than its rows could be."""
-        recording: Recording = _within_sinks(self.kind.recording or self.kind.family)
-        return recording.record(self.path, self.state or self.path)
+        recording: Recording[Any] = _within_sinks(self.kind.recording or self.kind.family)
+        return recording.record(self.path, self._state_folder)
 
     @property
-    def _family(self) -> Family:
-        family: Family = _within_sinks(self.kind.family)
+    def _state_folder(self) -> Path:
+        return self.state or Path(self.text)
+
+    @property
+    def _family(self) -> Family[Any]:
+        family: Family[Any] = _within_sinks(self.kind.family)
         return family
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lastpage.errors import UsageError
@@ -26,7 +27,7 @@ def read_delta(dest: str | os.PathLike[str] = "conversations") -> dict[str, Delt
         print(tables["segments"].version())
     """
     destination = Destination.parse(os.fspath(dest))
-    if destination.kind.name != "delta":
+    if destination.kind.name != "delta" or not isinstance(destination.path, Path):
         raise UsageError(
             f"{destination.text!r} has no Delta tables; give what fetch or sync was given as --to, "
             "with --format delta"

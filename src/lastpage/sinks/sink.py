@@ -27,7 +27,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -48,6 +48,8 @@ if TYPE_CHECKING:  # JSON lines need no Arrow, so it is not loaded for them
     from lastpage.tables.parse import Tables
 
 Pages = Iterable[Collection[Raw]]
+#: A path, or a server.
+Where_contra = TypeVar("Where_contra", contravariant=True)
 #: Of the ranges that are written, no row stays that does not come.
 NONE_STAYS = Ruling()
 
@@ -207,27 +209,27 @@ class LineSink(Sink, Protocol):
         """Append rows of ranges of one day that are there; `ranges` says anew what these hold."""
 
 
-class Family(Protocol):
-    """The doors of a kind of sink, given its path and its state folder."""
+class Family(Protocol[Where_contra]):
+    """The doors of a kind of sink, given where it is (a path or a server) and its state folder."""
 
     def open(
-        self, path: Path, state: Path, disk: Disk
+        self, path: Where_contra, state: Path, disk: Disk
     ) -> AbstractContextManager[TableSink | LineSink]:
         """The sink, to be claimed and written to."""
 
-    def look(self, path: Path, state: Path) -> AbstractContextManager[TableReader | Sink]:
+    def look(self, path: Where_contra, state: Path) -> AbstractContextManager[TableReader | Sink]:
         """The sink, to be read."""
 
 
-class Recording(Protocol):
-    """The door to what a kind of sink has recorded, given its path and its state folder."""
+class Recording(Protocol[Where_contra]):
+    """The door to what a kind of sink has recorded, given where it is and its state folder."""
 
-    def record(self, path: Path, state: Path) -> AbstractContextManager[Sink]:
+    def record(self, path: Where_contra, state: Path) -> AbstractContextManager[Sink]:
         """What it holds, without its rows."""
 
 
-def taken_away(path: Path) -> DestinationError:
-    """What to say of a file that is another one, or shorter, than a run has left it.
+def taken_away(path: object) -> DestinationError:
+    """What to say of a file, or a schema, that is another one, or shorter, than a run has left it.
 
     To go on would record rows that went with the old file.
     """
@@ -237,7 +239,7 @@ def taken_away(path: Path) -> DestinationError:
     )
 
 
-def refuse_newer(path: Path, version: int, newest: int) -> None:
+def refuse_newer(path: object, version: int, newest: int) -> None:
     """Raise `UsageError` for what a newer version recorded than the newest that is known here."""
     if version > newest:
         raise UsageError(
