@@ -420,6 +420,19 @@ def test_one_folder_has_one_format(tmp_path: Path, other: Any) -> None:
     assert lastpage.status(tmp_path / "delta").days == 2
 
 
+@pytest.mark.invariant("Destinations")
+def test_a_name_that_is_misread(tmp_path: Path) -> None:
+    """A folder whose name delta-rs would read as that of another is refused, and nothing is made; other odd names hold what is written."""
+    for name in ("a b", "100%", "a#b?c", "ü’[x]*"):
+        fill(tmp_path / name)
+        assert tags(lastpage.read_delta(tmp_path / name / "out")) == {"one"}
+    for name in ("a%20b", "a%2520b"):
+        with pytest.raises(UsageError, match="would read another folder") as refused:
+            world(per_day=5).cloud().fetch(SPAN, tmp_path / name, format="delta")
+        assert refused.value.exit_code == 2
+        assert not (tmp_path / name).exists()
+
+
 def test_without_what_it_records(tmp_path: Path) -> None:
     """Tables without `lastpage_ranges` are refused: nobody knows what of them counts."""
     import shutil

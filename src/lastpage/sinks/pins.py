@@ -20,6 +20,7 @@ The organisation's lists are no part of a day, so they are not named: their newe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lastpage.coverage.ranges import Range
-from lastpage.errors import DamagedError, ForeignError
+from lastpage.errors import DamagedError, ForeignError, UsageError
 from lastpage.query.interval import Interval
 from lastpage.sinks.deltatable import PROBLEMS, DataFile, Table, is_table
 from lastpage.sinks.recorded import refuse_other_format
@@ -42,6 +43,8 @@ from lastpage.tables.selection import ALL, LISTS, PIVOT
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+#: What delta-rs takes for an escaped letter when it reads a log, and not when it writes one.
+ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
 #: The table that is written last.
 RANGES = "lastpage_ranges"
 #: The version of what is recorded.
@@ -118,7 +121,13 @@ class RecordedTables:
         return self._tables[name]
 
     def _identify(self) -> None:
-        """Learn whose the folder is; refuse other software's."""
+        """Learn whose the folder is; refuse other software's, and a name that delta-rs misreads."""
+        if ESCAPED.search(str(self.folder)):
+            raise UsageError(
+                f"{self.folder} cannot hold Delta tables: delta-rs takes a percent sign with two "
+                "digits behind it for another letter, and would read another folder; give one "
+                "without"
+            )
         # Without it nobody knows what counts of the others.
         self._ranges = Table.at(self.folder / RANGES, remove=self.folder)
         if self._ranges:
