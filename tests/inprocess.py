@@ -18,6 +18,8 @@ from lastpage_sandbox import IncompleteBody, Sandbox, Settings, Skeleton
 
 #: A Friday afternoon.
 NOW = datetime(2023, 10, 20, 15, 30, 20, tzinfo=UTC)
+#: Two tables, of which one needs a job: quick to write, and read by the route that all tables are read by.
+FEW = ("conversations", "participant_attributes")
 URL = "http://127.0.0.1:1"
 
 

@@ -10,11 +10,11 @@ import pytest
 from lastpage import clock as module
 from lastpage.clock import RealClock, SimClock
 from tests.crash.steps import Crash, Stepping, Steps
-from tests.inprocess import world
+from tests.inprocess import FEW, world
 from tests.readback import ids
 
 HOUR = 3600.0
-FEW: dict[str, Any] = {"names": False, "tables": "conversations"}
+ASKED: dict[str, Any] = {"names": False, "tables": FEW}
 
 
 @dataclass
@@ -51,8 +51,8 @@ def test_the_machines_clock_is_set_anew(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_clock_that_is_wrong(tmp_path: Path, wrong_s: float) -> None:
     """`24h` means the last 24 hours of the API, and the result is what a right clock gets."""
     made, right = world(per_day=60), world(per_day=60)
-    summary = made.cloud(clock=Wrong(made.clock, wrong_s)).fetch("24h", tmp_path / "out", **FEW)
-    wanted = right.cloud().fetch("24h", tmp_path / "right", **FEW)
+    summary = made.cloud(clock=Wrong(made.clock, wrong_s)).fetch("24h", tmp_path / "out", **ASKED)
+    wanted = right.cloud().fetch("24h", tmp_path / "right", **ASKED)
     assert (summary.coverage, summary.interval) == (wanted.coverage, wanted.interval)
     assert sorted(ids(tmp_path / "out")) == sorted(ids(tmp_path / "right"))
 
@@ -68,9 +68,9 @@ def test_a_clock_that_jumps_between_two_processes(
     crashing = Steps(at=60)
     first = made.cloud(transport=Stepping(made.sandbox, crashing), disk=crashing.disk)
     with pytest.raises(Crash):
-        first.fetch("2023-10-10", tmp_path, paginate=route, page_size=10, **FEW)
+        first.fetch("2023-10-10", tmp_path, paginate=route, page_size=10, **ASKED)
     summary = made.cloud(clock=Wrong(made.clock, wrong_s)).fetch(
-        "2023-10-10", tmp_path, paginate=route, page_size=10, **FEW
+        "2023-10-10", tmp_path, paginate=route, page_size=10, **ASKED
     )
     day = datetime(2023, 10, 10, tzinfo=UTC)
     assert summary.coverage == "complete"
@@ -84,7 +84,7 @@ def test_a_clock_that_jumps_in_mid_run(tmp_path: Path, jump_s: float, jumps_at: 
     """A clock that jumps during a run costs time at most, and no row."""
     made = world(per_day=60)
     clock = Wrong(made.clock, 0.0, jump_s, jumps_at)
-    summary = made.cloud(clock=clock).fetch("2023-10-10", tmp_path, page_size=10, **FEW)
+    summary = made.cloud(clock=clock).fetch("2023-10-10", tmp_path, page_size=10, **ASKED)
     day = datetime(2023, 10, 10, tzinfo=UTC)
     assert clock.asked > jumps_at
     assert summary.coverage == "complete"

@@ -9,7 +9,7 @@ import pytest
 
 from lastpage import UsageError
 from lastpage.extraction.summary import Summary
-from tests.inprocess import NOW, World, talk, world
+from tests.inprocess import FEW, NOW, World, talk, world
 from tests.readback import ids, lines, ranges, table
 from tests.test_walls import cut_at
 
@@ -155,7 +155,7 @@ def test_trouble(tmp_path: Path, place: str, word: str) -> None:
     """Whatever goes wrong once, anywhere, the result is the truth."""
     box = world(per_day=20)
     box.sandbox.faults.put(place, word)
-    summary = recent(box, tmp_path, tables="conversations")
+    summary = recent(box, tmp_path, tables=FEW)
     assert box.sandbox.faults.receipts == [(place, word)]
     if word not in ("stall-5s", "bad-gzip", "truncate-json", "cut-after-1k"):
         assert summary.retries == 1
@@ -170,7 +170,7 @@ def test_a_token_lost_in_mid_walk(tmp_path: Path, place: str) -> None:
         "jobs.results",
     ) else box.sandbox.faults.put(place, "expire-token")
     box.sandbox.world.add(*(talk(number, DAY) for number in range(5)))
-    recent(box, tmp_path, tables="conversations")
+    recent(box, tmp_path, tables=FEW)
     assert (
         box.sandbox.counters["token"] == 2
         or ("jobs.results", "expire-token") not in box.sandbox.faults.receipts
@@ -186,9 +186,7 @@ def test_odd_result_pages(tmp_path: Path, words: list[str]) -> None:
     """A short or empty page with a cursor is not the end; a page that comes twice counts once."""
     box = world(per_day=60)
     box.sandbox.faults.put("jobs.results", "pass", *words)
-    summary = box.cloud().fetch(
-        "2023-10-10/2023-10-13", tmp_path, page_size=20, tables="conversations"
-    )
+    summary = box.cloud().fetch("2023-10-10/2023-10-13", tmp_path, page_size=20, tables=FEW)
     check(box, summary, tmp_path, DAY, DAY + 3 * DAYS)
     assert not box.sandbox.faults.pending
     assert (summary.duplicates > 0) == ("repeat-page" in words)
@@ -212,9 +210,7 @@ def test_jobs_that_die(tmp_path: Path, place: str, words: list[str]) -> None:
     """A job that fails or vanishes is submitted again, and its pages are not mixed in."""
     box = world(per_day=60)
     box.sandbox.faults.put(place, *words)
-    summary = box.cloud().fetch(
-        "2023-10-10/2023-10-13", tmp_path, page_size=20, tables="conversations"
-    )
+    summary = box.cloud().fetch("2023-10-10/2023-10-13", tmp_path, page_size=20, tables=FEW)
     check(box, summary, tmp_path, DAY, DAY + 3 * DAYS)
     assert box.sandbox.counters["jobs.submit"] == 2
     assert any("reading it again" in note for note in summary.notes)
@@ -257,8 +253,8 @@ def test_again_with_other_cuts(tmp_path: Path) -> None:
 def test_october_then_november(tmp_path: Path) -> None:
     """Intervals accumulate in one destination."""
     box = world(per_day=20, now=datetime(2023, 12, 5, tzinfo=UTC))
-    box.cloud().fetch("2023-10", tmp_path, tables="conversations")
-    summary = box.cloud().fetch("2023-11", tmp_path, tables="conversations")
+    box.cloud().fetch("2023-10", tmp_path, tables=FEW)
+    summary = box.cloud().fetch("2023-11", tmp_path, tables=FEW)
     assert set(ids(tmp_path)) == box.truth(
         datetime(2023, 10, 1, tzinfo=UTC), datetime(2023, 12, 1, tzinfo=UTC)
     )

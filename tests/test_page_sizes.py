@@ -12,7 +12,7 @@ import pytest
 
 from lastpage import RefusedError, UnavailableError
 from lastpage.api.messages import Answer, Call, Fault, TransportError
-from tests.inprocess import NOW, InProcess, World, talk, world
+from tests.inprocess import FEW, NOW, InProcess, World, talk, world
 from tests.readback import ids
 
 DAY = datetime(2023, 10, 10, tzinfo=UTC)
@@ -129,7 +129,7 @@ def test_where_smaller_pages_go_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("route", ROUTES)
 def test_pages_grow_again(tmp_path: Path, route: Any) -> None:
     """Trouble that passes is forgotten after some pages; a limit that stays costs few more refusals."""
-    options: dict[str, Any] = {"paginate": route, "page_size": 40, "tables": "conversations"}
+    options: dict[str, Any] = {"paginate": route, "page_size": 40, "tables": FEW}
     made = world(per_day=0)
     made.sandbox.world.add(*talks(900))
     wire = Wire(made.sandbox)
@@ -220,7 +220,7 @@ def test_a_short_outage_does_not_end_at_one_row(tmp_path: Path) -> None:
     """Smaller pages are asked for after growing waits, so that an outage of half a minute ends at some dozen rows a page."""
     made = world(per_day=600)
     wire = Down(made.sandbox, until=made.clock.now() + 30)
-    made.cloud(transport=wire).fetch("2023-10-10", tmp_path, tables="conversations")
+    made.cloud(transport=wire).fetch("2023-10-10", tmp_path, tables=FEW)
     assert 30 <= min(size for size, _ in wire.asked) < 500
 
 

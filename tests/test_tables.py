@@ -156,7 +156,7 @@ def test_odd_values_of_the_interval(tmp_path: Path) -> None:
 def test_a_resumed_run_counts_odd_values(tmp_path: Path) -> None:
     """A run that was stopped, at any step, and resumed counts the odd values of the whole interval, each once."""
     made = world(per_day=15, odd_share=0.5)
-    asked: dict[str, Any] = {"names": False, "tables": "metrics"}
+    asked: dict[str, Any] = {"names": False, "tables": ["metrics", "participant_attributes"]}
     span = "2023-10-10/2023-10-13"
     steps = Steps()
     whole = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk).fetch(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lastpage.planning.slices import PAGES_ROWS, Slice
-from tests.inprocess import NOW, World, talk, world
+from tests.inprocess import FEW, NOW, World, talk, world
 from tests.readback import ids
 
 TODAY = NOW.replace(hour=0, minute=0, second=0)
@@ -232,7 +232,7 @@ def test_late_arrivals(tmp_path: Path) -> None:
 def test_counts_that_are_too_high(tmp_path: Path, over: float, coverage: str) -> None:
     """`totalHits` overstates: a little is within its error, a lot cannot be told from rows that are missing."""
     made = world(per_day=2000, total_hits_over=over)
-    summary = made.cloud().fetch("2023-10-10", tmp_path, tables="conversations")
+    summary = made.cloud().fetch("2023-10-10", tmp_path, tables=FEW)
     assert summary.coverage == coverage
     assert sum(1 for entry in made.sandbox.log if entry.endpoint == "jobs.submit") <= 4
     if coverage == "short":

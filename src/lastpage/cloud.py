@@ -35,18 +35,19 @@ from lastpage.keywords import (
     Since,
     Wanted,
     When,
+    kept_from,
+    need_from,
     not_negative,
     query_from,
-    selection_from,
     settle_from,
     since_from,
 )
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
+from lastpage.planning.small import WHOLE, Need
 from lastpage.progress import LOG, Meter
 from lastpage.query.query import Query
 from lastpage.sinks.destination import Destination, Format
-from lastpage.tables.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,12 +92,12 @@ class Cloud(Connection):
         return list(examine(self.client.with_patience(SHORT_PATIENCE, transport), self._doubt))
 
     def plan(
-        self, interval: When, *, meter: Meter | None = None, **keywords: Unpack[Asked]
+        self, interval: When, *, meter: Meter | None = None, **keywords: Unpack[Wanted]
     ) -> list[Slice]:
         """The slices that `fetch` would take, in order, each with its interval, route and reason.
 
-        Sends only the token request, the watermark and the count probes. Notes are in `meter`, or
-        are warnings in the log. Raises `UsageError` and `ApiError`.
+        They are a new destination's. Sends only the token request, the watermark and the counts.
+        Notes are in `meter`, or are warnings in the log. Raises `UsageError` and `ApiError`.
 
         Example::
 
@@ -104,8 +105,8 @@ class Cloud(Connection):
                 print(slice_.interval, slice_.route, slice_.expected, slice_.reason)
         """
         query = self._query(interval, keywords, Directory(self.client), meter)
-        paginate, mark = keywords.get("paginate", "auto"), JobWatermark(self.client)
-        planner = Planner(query, self.client, mark, meter or Meter(), paginate)
+        how, mark = keywords.get("paginate", "auto"), JobWatermark(self.client)
+        planner = Planner(query, self.client, mark, meter or Meter(), how, need_from(keywords))
         return planner.plan(*planner.resolve())
 
     # Into a destination ---------------------------------------------------------------------------
@@ -325,9 +326,9 @@ class Cloud(Connection):
         from lastpage.tables.build import Shredder
         from lastpage.tables.derived import names_of
 
-        shredder = Shredder.from_env(selection_from(keywords) or EVERYTHING)
-        directory = Directory(self.client)
-        with self._reading(interval, keywords, directory=directory) as run:
+        shredder = Shredder.from_env(kept_from(keywords))
+        directory, need = Directory(self.client), need_from(keywords)
+        with self._reading(interval, keywords, directory=directory, need=need) as run:
             if keywords.get("names", True):
                 lists = directory.lists(shredder.selection.lists, LOG.warning)
                 shredder = replace(shredder, names=names_of(lists))
@@ -341,7 +342,7 @@ class Cloud(Connection):
         """One slice of a plan as batches of one table: for engines that read on several machines.
 
         The keywords are those that `plan` was given. Raises as `conversations` does; `ShortError`
-        is about this slice.
+        is about this slice; and `UsageError` for a table that its route does not bring.
 
         Example::
 
@@ -349,10 +350,10 @@ class Cloud(Connection):
                 for batch in cloud.read(slice_, "segments", media="voice"):
                     print(batch.num_rows)
         """
-        from lastpage.reading import batches
+        from lastpage.reading import batches, only
         from lastpage.tables.build import Shredder
 
-        shredder, broken = Shredder.from_env(Selection(tables=(table,))), 0
+        shredder, broken = Shredder.from_env(only(table, slice_)), 0
         with self._reading(slice_.interval, keywords, [slice_]) as run:
             for name, batch in batches(run, shredder):
                 broken += batch.num_rows if name == "broken" else 0
@@ -369,10 +370,11 @@ class Cloud(Connection):
         keywords: Asked,
         slices: Sequence[Slice] | None = None,
         directory: Directory | None = None,
+        need: Need = WHOLE,
     ) -> AbstractContextManager[Fetching]:
         from lastpage.reading import reading
 
         # Whoever reads one slice of a plan has made the plan, and was told then.
         ask = self._query if slices is None else query_from
         query = ask(interval, keywords, directory or Directory(self.client))
-        return reading(query, self.client, self._options(keywords), slices)
+        return reading(query, self.client, self._options(keywords), slices, need)

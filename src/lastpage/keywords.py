@@ -20,6 +20,7 @@ from unicodedata import category
 from lastpage.api.names import Directory
 from lastpage.errors import UsageError
 from lastpage.planning.slices import Paginate
+from lastpage.planning.small import Need
 from lastpage.query.environment import body_of
 from lastpage.query.interval import (
     LONGEST,
@@ -32,7 +33,7 @@ from lastpage.query.interval import (
     zone,
 )
 from lastpage.query.query import Query
-from lastpage.tables.selection import Selection
+from lastpage.tables.selection import EVERYTHING, Selection
 
 When = str | Interval | Relative
 #: From when on; None where something else says it.
@@ -155,6 +156,16 @@ def file_from(keywords: Landed) -> tuple[FileKeywords, Wanted]:
     file = {name: value for name, value in keywords.items() if name in names}
     others = {name: value for name, value in keywords.items() if name not in names}
     return cast("FileKeywords", file), cast("Wanted", others)
+
+
+def kept_from(keywords: SelectionKeywords) -> Selection:
+    """The same; everything where no keyword is given."""
+    return selection_from(keywords) or EVERYTHING
+
+
+def need_from(keywords: SelectionKeywords) -> Need:
+    """What asks for jobs where nothing is held: what is kept. Raises as `selection_from` does."""
+    return Need(kept_from(keywords).needs_jobs)
 
 
 def at_least_one(what: str, count: int | None) -> int | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
 from lastpage.api.records import Raw, decode_record
-from lastpage.errors import ShortError
+from lastpage.errors import ShortError, UsageError
 from lastpage.extraction.choosing import Choice
 from lastpage.extraction.rows import undelivered
 from lastpage.extraction.run import Fetching, Options
@@ -25,9 +25,11 @@ from lastpage.extraction.summary import unknown_fields
 from lastpage.ledger.ledger import Ledger
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
+from lastpage.planning.small import WHOLE, Need
 from lastpage.progress import LOG, Meter
 from lastpage.query.query import Query
 from lastpage.tables import oddities
+from lastpage.tables.selection import Selection
 from lastpage.walks import ROUTES
 
 if TYPE_CHECKING:
@@ -53,13 +55,18 @@ class FetchedPage:
 
 @contextmanager
 def reading(
-    query: Query, client: Client, options: Options, slices: Sequence[Slice] | None = None
+    query: Query,
+    client: Client,
+    options: Options,
+    slices: Sequence[Slice] | None = None,
+    need: Need = WHOLE,
 ) -> Iterator[Fetching]:
-    """A run over the interval of a query, or over `slices` of it."""
+    """A run over the interval of a query, or over `slices` of it; `need` is what asks for jobs."""
     # A thread may still write into the folder when the caller has seen enough and it is removed.
     temporary = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)
     with temporary as folder, closing(Ledger(Path(folder))) as ledger:
-        planner = Planner(query, client, JobWatermark(client), Meter(), options.paginate)
+        mark = JobWatermark(client)
+        planner = Planner(query, client, mark, Meter(), options.paginate, need)
         choice = Choice.whole(planner)
         yield Fetching.begin(str(query.interval), planner, ledger, options, choice, slices=slices)
 
@@ -106,6 +113,17 @@ def batches(run: Fetching, shredder: Shredder) -> Iterator[tuple[str, pa.RecordB
     if odd:
         LOG.warning("%s", oddities.sentence(odd))
     unknown_fields(run.verdicts(), LOG.warning)
+
+
+def only(table: str, slice_: Slice) -> Selection:
+    """One table of a slice; raises `UsageError` where it needs a job, and none was planned."""
+    selection = Selection(tables=(table,))
+    if selection.needs_jobs and slice_.is_quick:
+        raise UsageError(
+            f"{slice_} was planned for tables that need no job, and {table} needs one; "
+            f"give plan tables={table!r}, or none"
+        )
+    return selection
 
 
 def _raise_if_short(run: Fetching) -> None:

@@ -25,7 +25,7 @@ def doctor() -> list[Finding]:
     return Cloud.from_env().doctor()
 
 
-def plan(interval: When, **keywords: Unpack[Asked]) -> list[Slice]:
+def plan(interval: When, **keywords: Unpack[Wanted]) -> list[Slice]:
     """`Cloud.from_env().plan(…)`: the slices that a fetch would take."""
     return Cloud.from_env().plan(interval, **keywords)
 

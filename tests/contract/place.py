@@ -20,6 +20,8 @@ HOUR = timedelta(hours=1)
 #: The conversations of a day.
 TALKS = [talk(number, DAY + number * HOUR / 2) for number in range(40)]
 BOTH_DAYS = "2023-10-10/2023-10-12"
+#: What is kept: one table of several rows a conversation, and one that needs a job, as all tables do.
+TABLES = ("sessions", "participant_attributes")
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Place:
         asked = {"format": self.kind.format, "names": False, **more}
         if self.kind.replaces:
             if self.kind.has_tables:
-                asked.setdefault("tables", ["sessions"])
+                asked.setdefault("tables", TABLES)
             # What is final and here is read again, to see what becomes of it.
             asked.setdefault("refresh", True)
         return self.made.cloud(**options).fetch(span, self.path, **asked)
@@ -54,7 +56,7 @@ class Place:
         options = {key: more.pop(key) for key in ("transport", "disk") if key in more}
         asked = {"format": self.kind.format, "names": False, **more}
         if self.kind.has_tables:
-            asked.setdefault("tables", ["sessions"])
+            asked.setdefault("tables", TABLES)
         return self.made.cloud(**options).sync(self.path, **asked)
 
     def ids(self, name: str = "conversations") -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.crash.steps import Crash, Stepping, Steps
-from tests.inprocess import World, world
+from tests.inprocess import FEW, World, world
 from tests.readback import everything, ids
 
 from lastpage import UsageError
@@ -84,7 +84,7 @@ def test_lost_in_the_middle_of_a_run(tmp_path: Path, form: Any) -> None:
     """A ledger that is lost in the middle of a run costs a new beginning, and no row."""
     made, asked = (
         world(per_day=12),
-        {"format": form, "names": False, "tables": ["conversations", "sessions"]},
+        {"format": form, "names": False, "tables": FEW},
     )
     steps = Steps()
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)

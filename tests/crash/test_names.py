@@ -13,10 +13,13 @@ from tests.crash.test_steps import SPAN, small
 from tests.inprocess import World
 from tests.readback import everything
 
+#: One that has names, and one that needs a job, as all tables do.
+TABLES = ("conversation_overview", "participant_attributes")
+
 
 def fetch(made: World, place: Path, steps: Steps) -> None:
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)
-    summary = cloud.fetch(SPAN, place, tables="conversation_overview")
+    summary = cloud.fetch(SPAN, place, tables=TABLES)
     assert summary.coverage == "complete"
     goes_on = ("going on", "is final and here")  # where it had begun, and where it was done
     assert not summary.notes or any(each in summary.notes[0] for each in goes_on)

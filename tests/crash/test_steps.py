@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lastpage import DestinationError, LastpageError, UnavailableError
-from tests import postgres
+from tests import inprocess, postgres
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import World, talk, world
 from tests.postgres import there
@@ -20,7 +20,7 @@ from tests.readback import database, everything, lines
 DAY = datetime(2023, 10, 10, 9, tzinfo=UTC)
 SPAN = "2023-10-10T08:00Z/2023-10-10T12:00Z"
 #: Each with what is asked for there: two tables, since each of them is written by the same steps.
-FEW = {"tables": ["conversations", "sessions"]}
+FEW = {"tables": inprocess.FEW}
 PLACES: dict[str, dict[str, Any]] = {
     "out": FEW,
     "csv": FEW | {"format": "csv"},

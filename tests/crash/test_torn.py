@@ -20,7 +20,7 @@ from lastpage.sinks.destination import Destination
 from tests.advice import do_as_told
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.crash.test_steps import PLACES, held
-from tests.inprocess import World, talk, world
+from tests.inprocess import FEW, World, talk, world
 
 DAY = datetime(2023, 10, 10, 9, tzinfo=UTC)
 SPAN = "2023-10-10/2023-10-12"
@@ -127,7 +127,7 @@ def test_the_ledger_is_copied_later(tmp_path: Path, name: str, every: int) -> No
 @pytest.mark.parametrize("every", [12, pytest.param(4, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("name", "first"),
-    [*product(["out", "csv", "delta"], ["conversations", "sessions"]), ("lines", "conversations")],
+    [*product(["out", "csv", "delta"], FEW), ("lines", "conversations")],
 )
 def test_one_table_is_copied_before_another(
     tmp_path: Path, name: str, first: str, every: int

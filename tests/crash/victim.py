@@ -6,9 +6,10 @@ from typing import Any
 
 from lastpage import Cloud, Credentials
 from lastpage.clock import RealClock
+from tests.inprocess import FEW
 
 INTERVAL = "2023-10-19T06:00Z/2023-10-20T15:00Z"
-ASKED: dict[str, Any] = {"page_size": 30, "names": False, "tables": ["conversations", "sessions"]}
+ASKED: dict[str, Any] = {"page_size": 30, "names": False, "tables": FEW}
 
 
 class Hasty(RealClock):

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,13 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lastpage.errors import UsageError
-from lastpage.planning.slices import JOB_ROWS, PAGES_ROWS, Horizon, Probe, Slice, halves_of, plan
+from lastpage.planning.slices import (
+    JOB_ROWS,
+    PAGES_ROWS,
+    Horizon,
+    Probe,
+    Slice,
+    halves_of,
+    plan,
+)
+from lastpage.planning.small import FEW_ROWS, Need
 from lastpage.query.interval import DAY, HOUR, MINUTE, Interval, floor_day, parse_interval
 from lastpage.query.query import Query
 
 NOW = datetime(2023, 10, 20, 12, 34, 56, tzinfo=UTC)
 HORIZON = Horizon(until=NOW, watermark=datetime(2023, 10, 20, 6, 30, tzinfo=UTC))
 OLD = Horizon(until=NOW, watermark=NOW)
+#: Nothing asks for a job.
+NO_NEED = Need(content=False)
 
 
 def whole(text: str) -> Interval:
@@ -29,9 +41,11 @@ def planned(
     count: Callable[[Probe], int],
     horizon: Horizon = OLD,
     paginate: str = "auto",
+    need: Need = Need(),  # noqa: B008 - frozen
     **filters: object,
 ) -> tuple[list[Slice], list[Probe]]:
-    planner = plan(Query(interval, **filters), interval, horizon, paginate)  # type: ignore[arg-type]
+    query = Query(interval, **filters)  # type: ignore[arg-type]
+    planner = plan(query, interval, horizon, paginate, need)  # type: ignore[arg-type]
     probes: list[Probe] = []
     try:
         probe = next(planner)
@@ -204,3 +218,38 @@ def test_halves_of_a_slice() -> None:
         assert parts[0].interval.end == parts[1].interval.start
         first = parts[0]
     assert first.interval.length == MINUTE
+
+
+@pytest.mark.parametrize(
+    ("text", "per_day", "paginate", "need", "route"),
+    [
+        ("2023-10-10", FEW_ROWS, "auto", NO_NEED, "pages"),
+        ("2023-10-10", FEW_ROWS, "auto", Need(), "cursor"),
+        ("2023-10-10", FEW_ROWS, "auto", replace(NO_NEED, content=True), "cursor"),
+        ("2023-10-10", FEW_ROWS, "auto", replace(NO_NEED, sync=True), "cursor"),
+        ("2023-10-10", FEW_ROWS, "auto", replace(NO_NEED, file=True), "cursor"),
+        ("2023-10-10", FEW_ROWS, "auto", replace(NO_NEED, held=True), "cursor"),
+        ("2023-10-10", FEW_ROWS + 1, "auto", NO_NEED, "cursor"),
+        ("2023-10-10", 1, "auto", NO_NEED, "pages"),
+        ("2023-10-10", 0, "auto", NO_NEED, "cursor"),
+        ("2023-10-10", FEW_ROWS, "cursor", NO_NEED, "cursor"),
+        ("2023-10-03/2023-10-10", FEW_ROWS // 7, "auto", NO_NEED, "pages"),
+        ("2023-10-03T07:00Z/2023-10-10T07:00Z", FEW_ROWS // 10, "auto", NO_NEED, "pages"),
+        ("2023-10-02/2023-10-10", FEW_ROWS // 10, "auto", NO_NEED, "cursor"),
+    ],
+)
+def test_small_extracts(text: str, per_day: int, paginate: str, need: Need, route: str) -> None:
+    """A week at most of a thousand at most, and not of none, is read by page numbers where nothing asks for a job; the plan says so."""
+    slices, _ = planned(whole(text), steady(per_day), paginate=paginate, need=need)
+    assert [piece.route for piece in slices] == [route]
+    assert ("needs no job" in slices[0].reason) == (route == "pages")
+
+
+def test_the_rest_of_a_large_extract_is_no_small_one() -> None:
+    """Where most is read by job, so is the last bit of it."""
+    slices, _ = planned(
+        whole("2023-10-02/2023-10-04"),
+        lambda probe: 99_999 * (probe.interval.start.day == 2) + 500,
+        need=NO_NEED,
+    )
+    assert {piece.route for piece in slices} == {"cursor"}

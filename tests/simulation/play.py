@@ -113,6 +113,8 @@ class Play:
         transport = ForAWhile(self.world.sandbox, steps, whiles)
         cloud = self.world.cloud(transport=transport, disk=steps.disk)
         asked = {"names": False, "refresh": self.refresh, **self.scene.asked}
+        if self.place.name == "out":
+            asked["tables"] = self.scene.tables or ()
         return cloud.fetch(interval, self.place, **asked)
 
     def _delete(self) -> None:

@@ -115,6 +115,8 @@ class Scene:
     deletions: int = 0
     #: The numbers of the commands that read what is final and here, too.
     refreshed: frozenset[int] = frozenset()
+    #: The tables that are kept; without those that need a job, what is small is read at once.
+    tables: str = ""
 
     @classmethod
     def draw(cls, seed: int) -> Scene:
@@ -136,6 +138,7 @@ class Scene:
             crashes=rng.choice((0, 0, 1, 2, 5)),
             deletions=random.Random(f"deletions {seed}").choice((0, 0, 1, 3, 12)),
             refreshed=frozenset(random.Random(f"refreshed {seed}").sample(range(3), 1)),
+            tables=random.Random(f"kept tables {seed}").choice(("", "", "sessions")),
         )._with_lies()
 
     def _with_lies(self) -> Scene:

@@ -191,6 +191,7 @@ def plan(
     interval: IntervalText,
     *,
     filters: FilterOptions = NO_FILTERS,
+    selection: SelectionOptions = NO_SELECTION,
     rate: RateOptions = FULL_RATE,
     output: OutputOptions = DEFAULT_OUTPUT,
     json: Flag = False,
@@ -208,7 +209,7 @@ def plan(
 
     cloud, meter = rate.cloud(), Meter()
     with showing_requests(output):
-        slices = cloud.plan(interval, meter=meter, **filters.keywords())
+        slices = cloud.plan(interval, meter=meter, **filters.keywords(), **selection.keywords())
     print_notes(meter, output)
     forecast = Forecast.of(slices, cloud.client.pace.per_minute)
     if json:

@@ -33,7 +33,8 @@ Coverage is a fact about a slice, finality about each of its days, whatever else
     the day's own conversations have ended, or are orphans, and the   final
     watermark had passed the day's end (and a day more, and so had
     what was asked, where a filter looks at segments)
-    any other day, and all days of any other slice                    provisional
+    any other day, and all days of any other slice; and all that      provisional
+    page numbers read at once though a job could (planning/small.py)
 """
 
 from __future__ import annotations

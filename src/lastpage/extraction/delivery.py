@@ -51,6 +51,7 @@ from lastpage.files import Disk
 from lastpage.ledger.ids import digest
 from lastpage.ledger.ledger import Ledger
 from lastpage.planning.planner import Planner
+from lastpage.planning.small import AGAIN, Need
 from lastpage.progress import Meter
 from lastpage.query.interval import Interval, Relative
 from lastpage.query.query import Query
@@ -328,8 +329,14 @@ class Extraction:
         None where nothing of it is to be read.
         """
         mark, how = JobWatermark(self.client), self.options
-        planner = Planner(query, self.client, mark, self.meter, how.paginate)
         held = list(chain(*sink.committed().values()))
+        need = Need(
+            content=self._selection(sink.known).needs_jobs,
+            sync=self.goal.is_standing,
+            file=self.destination.single is not None,
+            held=bool(held),
+        )
+        planner = Planner(query, self.client, mark, self.meter, how.paginate, need)
         if run := Fetching.resume(command, planner, ledger, how, held, held_ids):
             return run.run.interval, run
         choice = choose(planner, held)
@@ -347,6 +354,8 @@ class Extraction:
                 fetching.commit(group, list(chain(*map(sink.held, group.days))))
             else:
                 fetching.postpone()
+        if any(planned.slice.is_quick for planned in fetching.slices):
+            self.meter.note(AGAIN)
         fetching.check_written(list(chain(*sink.committed().values())))
         if worst_of(fetching.verdicts()) != "short" or self.goal.ends_short:
             fetching.finish()

@@ -11,6 +11,9 @@
     cut, and too small,   short: its rows are kept, with the reason
     or cut too often
 
+What page numbers were to read at once though a job could (planning/small.py), a job reads where
+it would be read again because of counts, or is Narrow, Stuck or Idle.
+
 This is where attempts, ledger and tally meet, in as many threads as send. It knows no tables and no
 sinks.
 """
@@ -37,7 +40,7 @@ from lastpage.extraction.attempt import OpenAttempt
 from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Entry, Planned, Run
 from lastpage.planning.planner import requests_of
-from lastpage.planning.slices import Slice, halves_of, look_ahead
+from lastpage.planning.slices import Slice, by_job, halves_of, look_ahead
 from lastpage.progress import Meter
 from lastpage.query.interval import MS, Interval, floor_day, iso
 from lastpage.query.query import Query
@@ -128,6 +131,8 @@ class Settler:
                         if current.is_partial or decision == "accept":
                             verdict = self._judge(current, sign, counts, seen)
                             return self._record(planned, current, verdict)
+                        if slice_.is_quick:
+                            return self._by_job(planned, current, "counts and rows disagree")
                         ids = current.account.digests | (ids or frozenset())
                         rereads += 1
                         if decision == "narrow":
@@ -137,6 +142,8 @@ class Settler:
                         then = f"reading it again in {pause_s:.0f} seconds"
                         current.abandon("counts and rows disagree", then)
                         self.client.clock.sleep(pause_s)
+                    case Narrow(reason) | Stuck(reason) | Idle(reason) if slice_.is_quick:
+                        return self._by_job(planned, current, reason)
                     case Narrow(reason):
                         return self._cut(planned, current, reason)
                     case Smaller(rows, reason):
@@ -199,6 +206,8 @@ class Settler:
         )
         # A conversation of a day may meet a filter as long after it as the request looks ahead.
         settled = watermark and min(watermark, account.slice.asked.end) - look_ahead(self.query)
+        if account.slice.is_quick:
+            settled = None  # a job has the last word
         return judge(
             account,
             counts,
@@ -217,6 +226,10 @@ class Settler:
             return self._record_short(planned, current, why)
         current.abandon(reason, "taking smaller slices")
         return self.ledger.cut(self.run, planned, self._counted(planned.slice, halves))
+
+    def _by_job(self, planned: Planned, current: OpenAttempt, why: str) -> list[Planned]:
+        current.abandon(why, "a job reads it")
+        return self.ledger.cut(self.run, planned, [by_job(planned.slice)])
 
     def _counted(self, whole: Slice, halves: Sequence[Slice]) -> list[Slice]:
         """The halves with their counts: what was counted of the whole is a claim on these.

@@ -38,6 +38,7 @@ from lastpage.planning.slices import (
     from_midnight,
     plan,
 )
+from lastpage.planning.small import WHOLE, Need
 from lastpage.progress import Meter
 from lastpage.query.interval import DAY, Interval, Relative, floor_day, from_unix, iso
 from lastpage.query.query import Query
@@ -71,6 +72,8 @@ class Planner:
     watermark: JobWatermark
     meter: Meter
     paginate: Paginate
+    #: What asks for jobs, also of what is small.
+    need: Need = WHOLE
 
     def resolve(self) -> tuple[Interval, Horizon]:
         """The interval by the server's clock, and how far each route reaches.
@@ -137,7 +140,7 @@ class Planner:
     ) -> list[Slice]:
         """The slices of an interval, or of parts of it; one or two requests a week, mostly."""
         chosen = [interval] if parts is None else parts
-        plans = (plan(self.query, part, horizon, self.paginate) for part in chosen)
+        plans = (plan(self.query, part, horizon, self.paginate, self.need) for part in chosen)
         found = chain.from_iterable(map(self._answered, plans))
         slices = [replace(each, number=number) for number, each in enumerate(found, 1)]
         log_plan(slices)

@@ -5,6 +5,7 @@
     before the job watermark                 cursor    whole days, joined to about JOB_ROWS rows,
     (a day before it, if a filter looks                at most JOB_DAYS_MAX days
     at segments: see below)
+    … if it is small, and needs no job       pages     the same: see small.py
     after it                                 pages     halves, while above PAGES_ROWS rows
     all of it, where `paginate` says so      as said   as above
 
@@ -24,12 +25,13 @@ before it, and page numbers read on from there.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from lastpage.errors import UsageError
+from lastpage.planning.small import REASON, WHOLE, Need, is_small
 from lastpage.query.interval import (
     DAY,
     EARLIEST,
@@ -80,6 +82,11 @@ class Slice:
     expected: int | None = None
 
     @property
+    def is_quick(self) -> bool:
+        """Whether page numbers read it though a job could: see small.py."""
+        return self.reason == REASON
+
+    @property
     def position(self) -> tuple[datetime, int]:
         """Where it stands among the others; parts of a slice stand where the whole stood."""
         return self.interval.start, self.number
@@ -119,16 +126,26 @@ Cutting = Generator[Probe, int, list[Part]]
 
 
 def plan(
-    query: Query, interval: Interval, horizon: Horizon, paginate: Paginate = "auto"
+    query: Query,
+    interval: Interval,
+    horizon: Horizon,
+    paginate: Paginate = "auto",
+    need: Need = WHOLE,
 ) -> Generator[Probe, int, list[Slice]]:
     """Cut `interval` into slices: disjoint, in order, without a gap.
 
-    Raises `UsageError` for a minute that holds more than page numbers can reach.
+    `need` is what asks for jobs. Raises `UsageError` for a minute that holds more than page numbers
+    can reach.
     """
     slices: list[Slice] = []
-    for stretch, route, reason in routes(query, interval, horizon, paginate):
-        cutting = _job_parts(stretch, query) if route == "cursor" else _page_parts(stretch)
-        for part in (yield from cutting):
+    may_be_quick = paginate == "auto" and not need.is_there
+    for stretch, usual, why in routes(query, interval, horizon, paginate):
+        cutting = _job_parts(stretch, query) if usual == "cursor" else _page_parts(stretch)
+        parts = yield from cutting
+        is_quick = may_be_quick and usual == "cursor" and is_small(stretch, _count(parts))
+        route: Route = "pages" if is_quick else usual
+        reason = REASON if is_quick else why
+        for part in parts:
             asked = _asked_interval(part.interval, query, horizon)
             slices.append(Slice(len(slices) + 1, part.interval, asked, route, reason, part.count))
     return slices
@@ -180,6 +197,11 @@ def by_pages(slice_: Slice, query: Query, horizon: Horizon) -> Generator[Probe, 
         )
         for part in parts
     ]
+
+
+def by_job(slice_: Slice) -> Slice:
+    """What page numbers were to read at once, as a job's slice."""
+    return replace(slice_, route="cursor", reason="page numbers do not agree with what was counted")
 
 
 def halves_of(slice_: Slice) -> list[Slice]:
@@ -249,6 +271,10 @@ def count_matching(interval: Interval, seen_to: datetime) -> Generator[Probe, in
     if interval.end < seen_to:
         count -= yield Probe(Interval(interval.end, seen_to))
     return max(count, 0)
+
+
+def _count(parts: Iterable[Part]) -> int:
+    return sum(part.count for part in parts)
 
 
 def _asked_interval(interval: Interval, query: Query, horizon: Horizon) -> Interval:

@@ -133,6 +133,15 @@ class Selection:
         return bool(self.columns or self.drop or self.hash)
 
     @property
+    def needs_jobs(self) -> bool:
+        """Whether something is kept that only jobs bring: attributes, or whole records.
+
+        Who asks for `oddities` or `broken` by name wants what is odd in attributes, too.
+        """
+        only_in_jobs = self.schemas.keys() & {"participant_attributes", PIVOT, "raw"}
+        return bool(only_in_jobs or {"oddities", "broken"} & {*self.tables})
+
+    @property
     def schemas(self) -> dict[str, Columns]:
         """The tables that a destination has, `conversations` first, each with its columns."""
         wanted = {*ALWAYS, *(self.tables or ALL)}
