@@ -21,11 +21,12 @@ together to batches.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self, TypeVar
 
 import pyarrow as pa
@@ -35,7 +36,8 @@ from lastpage.api.records import Head, Raw, read_head
 from lastpage.coverage.ranges import Range, accepted, added, disproved, merged
 from lastpage.coverage.replacement import Ruling
 from lastpage.query.interval import Interval, minus
-from lastpage.sinks.sink import MadeAhead, Pages, Unread, Written
+from lastpage.sinks.sink import NONE_STAYS, MadeAhead, Pages, Unread, Written
+from lastpage.tables.build import Shredding
 from lastpage.tables.moments import moments
 from lastpage.tables.parse import ARROW, Tables
 from lastpage.tables.schema import CONVERSATIONS, END, KEY, START
@@ -206,6 +208,31 @@ class Change:
         if any(head.start in part for part in self.added):
             self._new.append(head.start)
         return True
+
+
+class ChangedByDay(ABC):
+    """A table sink: whatever changes a day of it is a `Change`, which it makes in one step."""
+
+    shredding: Shredding
+
+    def replace(
+        self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
+    ) -> Written:
+        """Replace exactly these start ranges of a day, in every table."""
+        return self._change(day, Change(self.held(day), ranges, self.shredding, ruling), pages)
+
+    def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
+        """Let these conversations leave a day, in every table."""
+        held = merged(self.held(day), ranges)
+        self._change(day, Change(held, [], self.shredding, Ruling(leaving=ids)), ())
+
+    @abstractmethod
+    def held(self, day: date) -> list[Range]:
+        """What a day holds, in order."""
+
+    @abstractmethod
+    def _change(self, day: date, change: Change, pages: Pages) -> Written:
+        """Make a change, whole or not at all."""
 
 
 def _any_in(range_: Range, starts: Iterable[datetime]) -> bool:

@@ -14,7 +14,7 @@ which versions of the tables in `lastpage_ranges` (`pins.py`); how they change t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
@@ -24,11 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import Schema
 
-from lastpage.coverage.ranges import Range, merged
-from lastpage.coverage.replacement import Ruling
+from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError
 from lastpage.files import Disk
-from lastpage.sinks.day import Change, Count, fitted
+from lastpage.sinks.day import Change, ChangedByDay, Count, fitted
 from lastpage.sinks.deltafolder import DeltaFolder, DeltaWriter, delta_schema
 from lastpage.sinks.deltatable import DAY, PROBLEMS, DataFile, differing, types_of
 from lastpage.sinks.intact import UNREADABLE, lacking, told
@@ -50,7 +49,7 @@ from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import Selection
 
 
-class Delta(DeltaFolder):
+class Delta(DeltaFolder, ChangedByDay):
     """A `TableSink` of Delta tables."""
 
     #: Of everything, until it is claimed.
@@ -95,17 +94,6 @@ class Delta(DeltaFolder):
     def damage(self, day: date, *, content: bool = False) -> str:
         """What is missing of a day, by what it recorded of its tables."""
         return self._damage(day, is_deep=True, content=content) if self.held(day) else ""
-
-    def replace(
-        self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
-    ) -> Written:
-        """Write all tables of the day anew: what comes, then what stays of them."""
-        return self._change(day, Change(self.held(day), ranges, self.shredding, ruling), pages)
-
-    def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
-        """Write all tables of the day anew, without these."""
-        held = merged(self.held(day), ranges)
-        self._change(day, Change(held, [], self.shredding, Ruling(leaving=ids)), ())
 
     def together(self) -> AbstractContextManager[None]:
         """Each change stands alone, as in any folder."""

@@ -18,7 +18,7 @@ file is held from the first look to the end of the run. What a crash left, DuckD
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date
@@ -27,8 +27,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from lastpage.coverage.ranges import Range, merged
-from lastpage.coverage.replacement import Ruling
+from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError
 from lastpage.files import Disk, make_private_folder
 from lastpage.query.interval import Interval
@@ -43,7 +42,7 @@ from lastpage.sinks.database import (
     in_target,
     quoted,
 )
-from lastpage.sinks.day import Change, Count, batched, fitted, ids_of
+from lastpage.sinks.day import Change, ChangedByDay, Count, batched, fitted, ids_of
 from lastpage.sinks.intact import lacking
 from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, refuse_twins
 from lastpage.tables.build import Shredder
@@ -73,7 +72,7 @@ VIEWS = {
 }
 
 
-class DuckDB(DatabaseFile):
+class DuckDB(DatabaseFile, ChangedByDay):
     """A `TableSink` in one database file."""
 
     #: Of everything, until it is claimed.
@@ -149,17 +148,6 @@ class DuckDB(DatabaseFile):
             for name in recorded
         }
         return lacking(recorded, counts)
-
-    def replace(
-        self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
-    ) -> Written:
-        """Replace exactly these start ranges of a day, in one transaction."""
-        return self._change(day, Change(self.held(day), ranges, self.shredding, ruling), pages)
-
-    def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
-        """Delete these from every table, in one transaction."""
-        held = merged(self.held(day), ranges)
-        self._change(day, Change(held, [], self.shredding, Ruling(leaving=ids)), ())
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ see it. The files of a day change together (`staging.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -16,11 +16,10 @@ from typing import Protocol, Self
 
 import pyarrow as pa
 
-from lastpage.coverage.ranges import Range, merged
-from lastpage.coverage.replacement import Ruling
+from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError
 from lastpage.files import Disk
-from lastpage.sinks.day import Change, Count
+from lastpage.sinks.day import Change, ChangedByDay, Count
 from lastpage.sinks.intact import Footprint, Look, damage, footprint
 from lastpage.sinks.recorded import DAY, VERSION, Recorded, RecordedFolder, day_of
 from lastpage.sinks.sink import (
@@ -58,7 +57,7 @@ class FileFormat(Protocol):
         """How many rows a file has."""
 
 
-class Folder(RecordedFolder):
+class Folder(RecordedFolder, ChangedByDay):
     """A `TableSink` of files in one format."""
 
     def __init__(self, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> None:
@@ -107,17 +106,6 @@ class Folder(RecordedFolder):
     def damage(self, day: date, *, content: bool = False) -> str:
         """What is missing of a day, by what it recorded of its tables."""
         return self._damage(day, "content" if content else "counts")
-
-    def replace(
-        self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
-    ) -> Written:
-        """Write all tables of the day anew: what comes, then what stays of them."""
-        return self._change(day, Change(self.held(day), ranges, self.shredding, ruling), pages)
-
-    def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
-        """Write all tables of the day anew, without these."""
-        held = merged(self.held(day), ranges)
-        self._change(day, Change(held, [], self.shredding, Ruling(leaving=ids)), ())
 
     def together(self) -> AbstractContextManager[None]:
         """Files of two days do not change together: each change stands alone."""

@@ -32,12 +32,11 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from lastpage.coverage.ranges import Range, merged
-from lastpage.coverage.replacement import Ruling
+from lastpage.coverage.ranges import Range
 from lastpage.errors import DestinationError
 from lastpage.files import Disk
 from lastpage.query.interval import Interval
-from lastpage.sinks.day import Change, Count, batched, fitted, ids_of
+from lastpage.sinks.day import Change, ChangedByDay, Count, batched, fitted, ids_of
 from lastpage.sinks.intact import lacking
 from lastpage.sinks.server import Server
 from lastpage.sinks.session import META, RANGE_COLUMNS, VERSION, Session
@@ -69,7 +68,7 @@ COUNTED = 40
 CURSORS = count()
 
 
-class Postgres(Session):
+class Postgres(Session, ChangedByDay):
     """A `TableSink` in one schema of a database."""
 
     #: Of everything, until it is claimed.
@@ -139,17 +138,6 @@ class Postgres(Session):
         rows = self._rows("tables_of_day", day=day) if self._meta else []
         recorded = {row["name"]: row["rows"] for row in rows}
         return lacking(recorded, Counter(self._counts(day, recorded)))
-
-    def replace(
-        self, day: date, ranges: Sequence[Range], pages: Pages, ruling: Ruling = NONE_STAYS
-    ) -> Written:
-        """Replace exactly these start ranges of a day, in one transaction."""
-        return self._change(day, Change(self.held(day), ranges, self.shredding, ruling), pages)
-
-    def leave(self, day: date, ids: Collection[str], ranges: Sequence[Range] = ()) -> None:
-        """Delete these from every table, in one transaction."""
-        held = merged(self.held(day), ranges)
-        self._change(day, Change(held, [], self.shredding, Ruling(leaving=ids)), ())
 
     def together(self) -> Any:
         """The changes of a block are one transaction."""
