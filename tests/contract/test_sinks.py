@@ -545,8 +545,8 @@ def test_a_row_keeps_its_contract(row: Any, tmp_path: Path) -> None:
     if row.shape == "server":
         destination = SINKS["postgres"].destination(tmp_path)
     else:
-        names = {"folder": "out", "file": f"x{row.endings[0]}", "stream": row.endings[0]}
-        name = names[row.shape]
+        ending = row.endings[0]
+        name = {"folder": "out", "stream": ending}.get(row.shape, f"x{ending}")
         destination = Destination.parse(name if row.shape == "stream" else str(tmp_path / name))
     with replace(destination, kind=row).sink(tmp_path / "state", Disk()) as sink:
         assert isinstance(sink, TableSink) == (row.contract != "lines")
