@@ -352,7 +352,7 @@ def test_more_rows_than_a_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without XlsxWriter a workbook is refused before anything is sent, with what to install."""
-    monkeypatch.setattr("lastpage.extraction.single.find_spec", lambda _: None)
+    monkeypatch.setattr("lastpage.sinks.destination.find_spec", lambda _: None)
     made = world()
     with pytest.raises(UsageError, match=r"pip install 'lastpage\[excel\]'"):
         made.cloud().fetch(DAYS, tmp_path / "x.xlsx")

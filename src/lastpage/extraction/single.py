@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,7 +164,7 @@ def single_file(
 ) -> SingleFile | None:
     """The single file that a destination is; None where it is none.
 
-    Raises `UsageError` for options that do not fit, and for a format whose library is missing.
+    Raises `UsageError` for options that do not fit.
     """
     text, path = destination.text, destination.single
     if path is None:
@@ -177,10 +176,6 @@ def single_file(
         return None
     if bom and path.suffix != ".csv":
         raise UsageError(f"--bom is for a file of CSV, and {text} is none")
-    if path.suffix == ".xlsx" and find_spec("xlsxwriter") is None:
-        raise UsageError(
-            f"{text} needs what is not installed; run pip install 'lastpage[excel]', or give x.csv"
-        )
     name = table or OVERVIEW
     selection = _selection_of(name, chosen or Selection(), text)
     return SingleFile(destination, path, name, selection, zone, disk, replace=replace, bom=bom)

@@ -74,13 +74,15 @@ SINKS = (
     ),
     Kind("lines", "file", (".jsonl", ".jsonl.gz", ".jsonl.zst"), "lines", "jsonl:JsonLines"),
     Kind("duckdb", "file", (".duckdb", ".ddb"), "tables", "duckdb:DuckDB", "database:DatabaseFile"),
+    Kind("single", "single", (".csv", ".parquet"), "tables", "formats:PARQUET", "recorded:PARQUET"),
     Kind(
+        "excel",
         "single",
-        "single",
-        (".csv", ".parquet", ".xlsx"),
+        (".xlsx",),
         "tables",
         "formats:PARQUET",
         "recorded:PARQUET",
+        ("excel", "xlsxwriter"),
     ),
     Kind(
         "postgres",
@@ -171,6 +173,7 @@ class Destination:
                 return cls(text, path, file, beside)
             if path.is_dir():
                 raise UsageError(f"{text!r} is a folder, and its name that of a single file")
+            _check_extra(file, text)
             return cls(text, beside / TABLES_OF_SINGLE, file, beside, path)
         if AN_ENDING.fullmatch(path.suffix) and not (text.endswith("/") or path.is_dir()):
             raise UsageError(
