@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import lastpage
-from lastpage import Cloud
+from lastpage import Cloud, UsageError
+from lastpage.connection import Connection
 from lastpage.progress import Meter
 from lastpage_sandbox import Sandbox, Settings
 from tests.inprocess import NOW, URL, InProcess, world
@@ -49,7 +50,8 @@ def example(verb: str) -> str:
 
 def test_every_example_runs(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """Each verb's docstring has an example, and it prints something (`verify` has nothing to say)."""
-    public = {name for name in vars(Cloud) if not name.startswith("_")}
+    kinds = set(Cloud.__mro__) - set(Connection.__mro__)
+    public = {name for kind in kinds for name in vars(kind) if not name.startswith("_")}
     assert public == set(VERBS)
     for verb in VERBS:
         exec(compile(example(verb), verb, "exec"), {"cloud": Cloud.from_env()})
@@ -92,6 +94,20 @@ def test_what_is_odd_about_the_question(verb: str, caplog: pytest.LogCaptureFixt
     (record,) = caplog.records
     assert (record.name, record.levelname) == ("lastpage", "WARNING")
     assert record.message.endswith("write 2023-10-11T00:00:00.000Z")
+
+
+NONSENSE: dict[str, Callable[[Cloud], object]] = {
+    "conversations": lambda cloud: cloud.conversations(LATE, media="smoke"),  # type: ignore[arg-type]
+    "pages": lambda cloud: cloud.pages(LATE, page_size=0),
+    "tables": lambda cloud: cloud.tables(LATE, tables="nonsense"),
+}
+
+
+@pytest.mark.parametrize("verb", NONSENSE)
+def test_nonsense_is_refused_at_the_call(verb: str) -> None:
+    """Not at the first row, which may be asked for elsewhere, and much later."""
+    with pytest.raises(UsageError):
+        NONSENSE[verb](world(per_day=20).cloud())
 
 
 def test_what_is_odd_is_in_the_summary(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

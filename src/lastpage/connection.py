@@ -1,14 +1,15 @@
 """An organisation behind one OAuth client, before any verb: what each verb of `Cloud` begins with.
 
 credentials, environment ─▶ one client: a token, connections, a pace
-keywords                 ─▶ a query, and how to fetch it ─▶ into a destination
+keywords                 ─▶ a query, and how to fetch it ─▶ to the caller, or into a destination
 """
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -35,6 +36,8 @@ from lastpage.keywords import (
     query_from,
     selection_from,
 )
+from lastpage.planning.slices import Slice
+from lastpage.planning.small import WHOLE, Need
 from lastpage.progress import Meter, tell
 from lastpage.query.environment import (
     Credentials,
@@ -52,7 +55,7 @@ from lastpage.tables.selection import EVERYTHING
 if TYPE_CHECKING:
     from lastpage.extraction.changes import Changes
     from lastpage.extraction.choosing import Goal
-    from lastpage.extraction.run import Options
+    from lastpage.extraction.run import Fetching, Options
     from lastpage.extraction.single import SingleFile
     from lastpage.extraction.summary import Summary
 
@@ -108,7 +111,7 @@ class Connection:
         return self._organization
 
     def _options(self, keywords: Asked) -> Options:
-        from lastpage.extraction.run import Options
+        from lastpage.extraction.run import Fetching, Options
 
         return Options(keywords.get("paginate", "auto"), keywords.get("page_size"), self.threads)
 
@@ -119,6 +122,21 @@ class Connection:
         query = query_from(interval, keywords, directory)
         tell((self._doubt, *query.notes), meter)
         return query
+
+    def _reading(
+        self,
+        interval: When,
+        keywords: Asked,
+        slices: Sequence[Slice] | None = None,
+        directory: Directory | None = None,
+        need: Need = WHOLE,
+    ) -> AbstractContextManager[Fetching]:
+        from lastpage.reading import reading
+
+        # Whoever reads one slice of a plan has made the plan, and was told then.
+        ask = self._query if slices is None else query_from
+        query = ask(interval, keywords, directory or Directory(self.client))
+        return reading(query, self.client, self._options(keywords), slices, need)
 
     def _file(self, destination: Destination, keywords: Landed) -> tuple[SingleFile | None, Wanted]:
         """The single file that a destination is, if it is one, and what to fetch for it."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lastpage.api.client import Client
 from lastpage.api.organization import JobWatermark
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lastpage.tables.build import Shredder
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,20 @@ def reading(
         planner = Planner(query, client, mark, Meter(), options.paginate, need)
         choice = Choice.whole(planner)
         yield Fetching.begin(str(query.interval), planner, ledger, options, choice, slices=slices)
+
+
+def handed(
+    reading: AbstractContextManager[Fetching], found: Callable[[Fetching], Iterator[T]]
+) -> Iterator[T]:
+    """What is found in a run, which ends with the iterator, also where that is closed early."""
+    with reading as run:
+        yield from found(run)
+
+
+def records(run: Fetching) -> Iterator[dict[str, Any]]:
+    """Each conversation as a dict; raises as `raw_pages` does."""
+    for page in raw_pages(run):
+        yield from map(decode_record, page)
 
 
 def raw_pages(run: Fetching) -> Iterator[Collection[Raw]]:

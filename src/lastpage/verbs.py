@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from lastpage.checkup import Finding
-from lastpage.cloud import Cloud, Conversation
+from lastpage.cloud import Cloud
 from lastpage.coverage.verification import Verification
+from lastpage.iterating import Conversation
 from lastpage.keywords import Asked, Landed, Length, Since, Wanted, When
 from lastpage.planning.slices import Slice
 from lastpage.sinks.destination import Format
