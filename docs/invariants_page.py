@@ -26,6 +26,7 @@ SECTIONS = (
     "Tables",
     "Names",
     "Sharing the API",
+    "Several processes",
     "Messages and pages",
     "Safe",
 )

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from lastpage.extraction.summary import Summary
     from lastpage.keywords import Asked, Wanted
     from lastpage.planning.slices import Slice
-    from lastpage.query.environment import Credentials, Environment
+    from lastpage.query.credentials import Credentials
+    from lastpage.query.environment import Environment
     from lastpage.query.interval import Interval
     from lastpage.reading import FetchedPage
     from lastpage.sinks.readers import read_delta
@@ -81,7 +82,8 @@ _MODULES = {
     "Cloud": "cloud",
     **dict.fromkeys(("doctor", "fetch", "fetch_all", "plan", "sync", "verify"), "verbs"),
     **dict.fromkeys(("Asked", "Wanted"), "keywords"),
-    **dict.fromkeys(("Credentials", "Environment"), "query.environment"),
+    "Credentials": "query.credentials",
+    "Environment": "query.environment",
     "FetchedPage": "reading",
     "Finding": "checkup",
     "Interval": "query.interval",

@@ -6,14 +6,13 @@ keywords                 ─▶ a query, and how to fetch it ─▶ to the calle
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from lastpage.api.auth import auth_of
 from lastpage.api.client import Client
@@ -23,6 +22,7 @@ from lastpage.api.organization import organization
 from lastpage.api.pace import Pace
 from lastpage.api.transport import Urllib3Transport
 from lastpage.clock import Clock, RealClock
+from lastpage.errors import UsageError
 from lastpage.files import Disk
 from lastpage.keywords import (
     Asked,
@@ -39,11 +39,10 @@ from lastpage.keywords import (
 from lastpage.planning.slices import Slice
 from lastpage.planning.small import WHOLE, Need
 from lastpage.progress import Meter, tell
+from lastpage.query.credentials import VARIABLES, Credentials, credentials_from_env
 from lastpage.query.environment import (
-    Credentials,
     Environment,
     LoggedIn,
-    credentials_from_env,
     default_environment,
     parse_environment,
 )
@@ -78,7 +77,7 @@ class Connection:
         self.threads = at_least_one("a number of threads", threads) or 1
         rate = at_least_one("a share (requests a minute)", requests_per_minute)
         clock = clock or RealClock()
-        where = _environment_of(credentials, environment)
+        credentials, where = _here(credentials, environment)
         auth, self._stand_in = auth_of(credentials, where, clock)
         self._doubt = credentials.doubt if isinstance(credentials, Credentials) else ""
         self._disk = disk or Disk()
@@ -99,9 +98,14 @@ class Connection:
 
         `options` are the constructor's. Raises `UsageError` naming a variable that is wrong.
         """
-        variables = os.environ if variables is None else variables
-        credentials, where = credentials_from_env(variables)
-        return cls(credentials, where, **options)
+        found = VARIABLES.read() if variables is None else credentials_from_env(variables)
+        return cls(*found, **options)
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            f"a {type(self).__name__} has a token and connections, which no other process can use; "
+            "make one in each process, with Cloud.from_env() or Cloud(credentials)"
+        )
 
     def organization(self) -> str:
         """The organisation's id, or the client's where the API does not say (docs/api.md, 1.7)."""
@@ -111,7 +115,7 @@ class Connection:
         return self._organization
 
     def _options(self, keywords: Asked) -> Options:
-        from lastpage.extraction.run import Fetching, Options
+        from lastpage.extraction.run import Options
 
         return Options(keywords.get("paginate", "auto"), keywords.get("page_size"), self.threads)
 
@@ -194,10 +198,24 @@ class Connection:
         return extraction.run()
 
 
+def _here(
+    credentials: Credentials | LoggedIn | str, named: Environment | str | None
+) -> tuple[Credentials | LoggedIn | str, Environment]:
+    """Credentials as this process has them, and the environment that is named, or theirs."""
+    if isinstance(credentials, Credentials):
+        credentials = credentials.here()
+    where = _environment_of(credentials, named)
+    if isinstance(credentials, Credentials):
+        credentials.check(where)
+    return credentials, where
+
+
 def _environment_of(
     credentials: Credentials | LoggedIn | str, named: Environment | str | None
 ) -> Environment:
     if named is None:
+        if isinstance(credentials, Credentials) and credentials.place:
+            return credentials.place.read()[1]
         if not isinstance(credentials, LoggedIn):
             return default_environment()
         named = credentials.host

@@ -32,6 +32,18 @@ class LastpageError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(shown(message))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """As it stands, whatever its class is made of: an error of another process comes whole."""
+        return _unpickled, (type(self), self.args, self.__dict__)
+
+
+def _unpickled(
+    kind: type[LastpageError], arguments: tuple[object, ...], facts: dict[str, object]
+) -> LastpageError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(facts)
+    return error
+
 
 class UsageError(LastpageError):
     """The request is wrong: an argument, a variable, a file. No conversation was asked for."""

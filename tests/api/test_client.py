@@ -16,7 +16,8 @@ from lastpage.api.pace import Pace
 from lastpage.api.patience import BACKOFF_S_MAX, SHORT_PATIENCE, Patience
 from lastpage.clock import SimClock
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError, UsageError
-from lastpage.query.environment import Credentials, parse_environment
+from lastpage.query.credentials import Credentials
+from lastpage.query.environment import parse_environment
 
 #: By the client's clock, when it begins.
 NOW = 1_697_815_820.0

@@ -32,7 +32,8 @@ from lastpage.api.transport import Urllib3Transport
 from lastpage.clock import SimClock
 from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableError
 from lastpage.planning.slices import Slice
-from lastpage.query.environment import Credentials, Environment
+from lastpage.query.credentials import Credentials
+from lastpage.query.environment import Environment
 from lastpage.query.interval import parse_interval
 from lastpage.query.query import Query
 from lastpage.walks.cursor import CursorWalk

@@ -3,7 +3,8 @@
 import pytest
 
 from lastpage.errors import UsageError
-from lastpage.query.environment import REGIONS, Credentials, credentials_from_env, parse_environment
+from lastpage.query.credentials import Credentials, credentials_from_env
+from lastpage.query.environment import REGIONS, parse_environment
 
 GOOD = {
     "GENESYS_CLIENT_ID": "11111111-2222-3333-4444-555555555555",

@@ -24,7 +24,8 @@ from lastpage.api.records import UNREADABLE
 from lastpage.api.responses import tokenless
 from lastpage.clock import Clock
 from lastpage.errors import UsageError
-from lastpage.query.environment import Credentials, Environment, LoggedIn, token_of
+from lastpage.query.credentials import Credentials
+from lastpage.query.environment import Environment, LoggedIn, token_of
 
 ENDPOINT = "POST /oauth/token"
 #: A token is renewed this many seconds before its end, or after this share of a short life.

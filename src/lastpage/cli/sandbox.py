@@ -98,7 +98,7 @@ def demo(*, output: OutputOptions = DEFAULT_OUTPUT, to: Path = Path("demo/conver
     """
     from lastpage.cloud import Cloud
     from lastpage.progress import Meter
-    from lastpage.query.environment import Credentials
+    from lastpage.query.credentials import Credentials
     from lastpage_sandbox import Sandbox, Settings
 
     settings = Settings(

@@ -1,4 +1,4 @@
-"""Which organisation, and how it is logged in to: environments, credentials, the SDK's objects.
+"""Which organisation it is, and what the official SDK's objects say of it.
 
     an environment is written as                          it means
     ----------------------------------------------------  ------------------------------------------
@@ -16,9 +16,7 @@ official Python SDK are known by their shape, and the SDK is never imported: its
 from __future__ import annotations
 
 import difflib
-import hashlib
 import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
@@ -52,7 +50,6 @@ ID, SECRET, ENVIRONMENT = "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET", "GENESYS
 #: No region has a longer name. Longer texts without a dot may be a secret, and are not shown.
 NAME_MAX = 20
 _SUBDOMAINS = ("api.", "login.", "apps.")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +65,6 @@ class Environment:
     def __str__(self) -> str:
         reason = f" (assumed, because {ENVIRONMENT} is not set)" if self.assumed else ""
         return self.name + reason
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """An OAuth client's id and secret. The secret is not part of any representation."""
-
-    client_id: str
-    client_secret: str = field(repr=False)
-    #: A sentence about what looks wrong and need not be; empty mostly.
-    doubt: str = field(default="", compare=False)
-
-    @property
-    def public_id(self) -> str:
-        """What may be shown and kept: the id, or a hash where it may be the secret by mistake."""
-        if self.doubt:
-            return hashlib.sha256(self.client_id.encode()).hexdigest()[:32]
-        return self.client_id
 
 
 # Environments -----------------------------------------------------------------------------------
@@ -178,53 +158,6 @@ def _split(text: str) -> tuple[str, str, int | None, str]:
             "remove the rest"
         )
     return scheme, host, port, url.path.rstrip("/")
-
-
-# Credentials ------------------------------------------------------------------------------------
-
-
-def credentials_from_env(variables: Mapping[str, str]) -> tuple[Credentials, Environment]:
-    """Credentials and environment from the three variables.
-
-    Raises `UsageError`, which names every variable that is missing, or the one that is wrong, and
-    shows no secret. An id that is no UUID is wrong in the vendor's regions; elsewhere, at a URL, it
-    is doubted and taken.
-    """
-    if missing := [name for name in (ID, SECRET) if not variables.get(name)]:
-        are = "variable {} is" if len(missing) == 1 else "variables {} are"
-        raise UsageError(
-            f"the {are.format(' and '.join(missing))} not set; create an OAuth client with the "
-            "grant Client Credentials (Admin > Integrations > OAuth) and export "
-            + " ".join(f"{name}=…" for name in missing)
-        )
-    client_id, secret = _copied(variables, ID), _copied(variables, SECRET)
-    named = variables.get(ENVIRONMENT, "").strip()
-    where = parse_environment(named) if named else default_environment()
-    doubt = ""
-    if not _UUID.fullmatch(client_id):
-        swapped = f"; {SECRET} does: are the two swapped?" if _UUID.fullmatch(secret) else ""
-        doubt = (
-            f"{ID} is not a client id: one looks like 11111111-2222-3333-4444-555555555555 "
-            f"(Admin > Integrations > OAuth, column Client ID){swapped}"
-        )
-    if doubt and where.name in REGIONS:
-        raise UsageError(doubt)
-    return Credentials(client_id, secret, doubt), where
-
-
-def _copied(variables: Mapping[str, str], name: str) -> str:
-    """The value of a variable that is set, if it has come whole from where it was copied."""
-    value = variables[name]
-    quoted = any(char in value for char in " \t\r\n\"'")
-    if value != value.strip() or quoted or not value.isprintable():
-        raise UsageError(
-            f"the variable {name} has spaces, quotes or a line break in it; copy it again"
-        )
-    if not value.isascii():
-        raise UsageError(
-            f"the variable {name} has characters that no client id or secret has; copy it again"
-        )
-    return value
 
 
 # The official SDK's objects ---------------------------------------------------------------------
