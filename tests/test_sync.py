@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from lastpage import Summary, UsageError
+from lastpage.tables import build
 from lastpage_sandbox import Skeleton
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import Place
@@ -217,6 +218,19 @@ def test_only_changed_days_are_written(kind: Kind, tmp_path: Path) -> None:
     if files:
         assert f"day=2023-10-17 {kind.side}" in written
         assert "day=2023-10-16 sessions" not in written
+
+
+@pytest.mark.parametrize("name", ["parquet", "duckdb"])
+def test_digests_of_an_older_version(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That digests are made in another way by now makes no record another one."""
+    with monkeypatch.context() as older:
+        older.setattr(build, "record_digest", build._blake2b)
+        place = quiet(tmp_path, SINKS[name], talk(1, START), talk(2, START + DAY))
+    later(place, 3)
+    summary = place.sync(settle=(1, 2, 3, 4, 5, 6, 7))
+    assert (summary.unchanged, summary.changed) == (2, 0)
 
 
 @pytest.mark.invariant("Staying current")

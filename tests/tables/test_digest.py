@@ -10,8 +10,9 @@ from lastpage.tables.selection import Selection
 
 KEY = b"0123456789abcdef"
 OTHER_KEY = b"fedcba9876543210"
-#: The digest of a small record, as it has always been.
-GOLDEN = 6723131495253283223
+#: A small record, its digest, and what older versions called its digest.
+RECORD = b'{"conversationId":"c","a":[1,2]}'
+GOLDEN, OLDER = -3555293909280814536, 6723131495253283223
 
 
 def record(number: int, **more: object) -> msgspec.Raw:
@@ -36,11 +37,20 @@ def test_another_record_has_another_digest() -> None:
 
 def test_digests_stay_what_they_are() -> None:
     """Destinations hold them: a number of old is the number of today, with or without line breaks."""
-    text = b'{"conversationId":"c","a":[1,2]}'
-    assert {record_digest(each) for each in (text, text.replace(b",", b",\n"), b"\r\n" + text)} == {
-        GOLDEN
-    }
-    assert record_digest(text.replace(b",", b", ")) != GOLDEN
+    spelt = (RECORD, RECORD.replace(b",", b",\n"), b"\r\n" + RECORD)
+    assert {record_digest(each) for each in spelt} == {GOLDEN}
+    assert record_digest(RECORD.replace(b",", b", ")) != GOLDEN
+
+
+def test_digests_of_older_versions_count() -> None:
+    """A record is the same that a destination has if either of its digests is there."""
+    other = msgspec.Raw(RECORD.replace(b"2", b"3"))
+    for known in (GOLDEN, OLDER):
+        assert Shredder().is_digest(known, msgspec.Raw(RECORD))
+        assert not Shredder().is_digest(known, other)
+    keyed = Shredder(Selection(drop=("external_tag",)), KEY)
+    assert not keyed.is_digest(OLDER, msgspec.Raw(RECORD))
+    assert not Shredder(keyed.selection).is_digest(None, msgspec.Raw(RECORD))
 
 
 def test_a_broken_record_beside_it() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import arro3.io
 import msgspec
 import pyarrow as pa
 import pytest
@@ -281,3 +282,16 @@ def test_what_python_cannot_read(value: bytes) -> None:
     found = decode_record(raw)
     assert found.pop("odd")
     assert found == RECORD
+
+
+def test_the_parser_waits_for_no_lock_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets bytes: a file of Python's would be read by 8 KiB, each time with Python's lock."""
+    given, read = [], arro3.io.read_json
+
+    def told(file: Any, *rest: Any, **more: Any) -> Any:
+        given.append(type(file))
+        return read(file, *rest, **more)
+
+    monkeypatch.setattr(arro3.io, "read_json", told)
+    shred(raws(RECORD))
+    assert given == [bytes]

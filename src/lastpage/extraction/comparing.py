@@ -27,7 +27,7 @@ from datetime import date, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
-from lastpage.api.records import Head, read_head
+from lastpage.api.records import Head, Raw, read_head
 from lastpage.coverage.ranges import Range, accepted, added, outcome
 from lastpage.extraction.rows import Group
 from lastpage.ledger.ids import digest
@@ -104,7 +104,7 @@ def compared(
             is_readable = False
         elif any(head.start in part for part in parts):
             name = digest(head.id)
-            kind = _kind(there.get(name), head, shredder.digest(raw))
+            kind = _kind(there.get(name), head, raw, shredder)
             if kind != "new" and any(head.start in part for part in only_added):
                 kind = "unchanged"  # what is there stays
             counts[kind] += 1
@@ -120,11 +120,11 @@ def compared(
     return Compared(counts, is_same, kinds)
 
 
-def _kind(there: _Held | None, head: Head, now: int | None) -> Kind:
+def _kind(there: _Held | None, head: Head, raw: Raw, shredder: Shredder) -> Kind:
     """The first table at the top of this file."""
     if there is None:
         return "new"
-    if now is not None and there.digest == now:
+    if shredder.is_digest(there.digest, raw):
         return "unchanged"
     return "closed" if there.is_open and head.end is not None else "changed"
 

@@ -1,7 +1,9 @@
 """Raw records to tables: parsed by arrow-rs with a schema, taken apart by Arrow's kernels.
 
 No Python object is made of a record. Parsing releases the GIL, because pyarrow consumes the stream;
-the arro3 reader itself would hold it. A parser refuses a batch whole, so a page is tried in order:
+the arro3 reader itself would hold it. It is given bytes: of a file of Python's it would read 8 KiB
+at a time, and wait for the GIL each time. A parser refuses a batch whole, so a page is tried in
+order:
 
     1. as it came                                  nearly always enough, and fast
     2. with the records that do not fit mended     `oddities`; integers are read as such now
@@ -22,7 +24,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from io import BytesIO
 
 import arro3.core
 import arro3.io
@@ -122,7 +123,7 @@ def parse(page: Sequence[Raw | bytes], *, fitting: bool = False) -> pa.StructArr
     """
     try:
         reader = arro3.io.read_json(
-            BytesIO(b"\n".join(page)), _parser_schema(fitting), batch_size=PARSED_AT_ONCE
+            b"\n".join(page), _parser_schema(fitting), batch_size=PARSED_AT_ONCE
         )
         batches = pa.RecordBatchReader.from_stream(reader)
         conversations: pa.StructArray = batches.read_all().to_struct_array().combine_chunks()
