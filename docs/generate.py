@@ -17,7 +17,14 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import commands_page, coverage_page, errors_page, invariants_page, tables_page
+from docs import (
+    commands_page,
+    coverage_page,
+    errors_page,
+    figures_page,
+    invariants_page,
+    tables_page,
+)
 
 ROOT = Path(__file__).parents[1]
 PAGES = (*sorted((ROOT / "docs").glob("*.md")), ROOT / "INVARIANTS.md")
@@ -41,6 +48,9 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "errors: answers": errors_page.answers,
     "errors: others": errors_page.others,
     "errors: faults": errors_page.faults,
+    "figures: sums": figures_page.sums,
+    "figures: made": figures_page.made,
+    "figures: ratios": figures_page.ratios,
     "invariants: promises": invariants_page.promises,
     "tables: columns": tables_page.columns,
     "tables: diagram": tables_page.diagram,

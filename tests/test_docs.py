@@ -74,7 +74,7 @@ def test_sql_runs(box: Sandbox) -> None:
         .strip("; \n")
         .split(";\n")
     )
-    assert len(statements) == 4
+    assert len(statements) == 5
     with duckdb.connect("x.duckdb", read_only=True) as db:
         for statement in statements:
             assert len(db.sql(statement).to_arrow_table()), statement

@@ -25,7 +25,7 @@ TEXTS = [
 #: Verbs that need no organisation have no use in Python.
 ONLY_TYPED = {"demo", "sandbox"}
 #: Verbs that need no organisation are functions, and no methods of one.
-ONLY_READS = {"status"}
+ONLY_READS = {"report", "status"}
 FILE_LINES_MAX, FUNCTION_LINES_MAX = 380, 60
 
 
@@ -84,6 +84,7 @@ def test_exported_names() -> None:
         "LastpageError",
         "RefusedError",
         "RejectedError",
+        "Report",
         "ShortError",
         "Slice",
         "Status",
@@ -98,6 +99,7 @@ def test_exported_names() -> None:
         "fetch_all",
         "plan",
         "read_delta",
+        "report",
         "status",
         "sync",
         "verify",

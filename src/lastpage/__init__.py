@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from lastpage.extraction.summary import Summary
+    from lastpage.figures.report import Report, report
     from lastpage.keywords import Asked, Wanted
     from lastpage.planning.slices import Slice
     from lastpage.query.credentials import Credentials
@@ -58,6 +59,7 @@ __all__ = [
     "LastpageError",
     "RefusedError",
     "RejectedError",
+    "Report",
     "ShortError",
     "Slice",
     "Status",
@@ -72,6 +74,7 @@ __all__ = [
     "fetch_all",
     "plan",
     "read_delta",
+    "report",
     "status",
     "sync",
     "verify",
@@ -89,6 +92,7 @@ _MODULES = {
     "Interval": "query.interval",
     "Slice": "planning.slices",
     "read_delta": "sinks.readers",
+    **dict.fromkeys(("Report", "report"), "figures.report"),
     **dict.fromkeys(("Status", "status"), "standing"),
     "Summary": "extraction.summary",
     "Verification": "coverage.verification",

@@ -24,8 +24,10 @@ Json = dict[str, Any]
 #: Summaries by metric, by bucket, by group.
 Cells = dict[str, dict[str, Summary]]
 Table = dict[Group, Cells]
-#: What a waiting in a queue ends with; `tWait` and `oServiceLevel` are made of them.
-WAITS = ("tAnswered", "tAbandon")
+#: What a waiting in a queue ends with, which `tWait` is made of (beside what `emissions.py` finds
+#: of it); and what of that `oServiceLevel` is made of.
+WAITS = ("tAnswered", "tAbandon", "tFlowOut")
+LEVELS = ("tAnswered", "tAbandon")
 
 
 class AggregatesQuery:
@@ -66,8 +68,9 @@ class AggregatesQuery:
                 continue
             cells[bucket][name].values.append(value)
             if name in WAITS:
-                in_time = name == "tAnswered" and value <= self._settings.service_level_s * 1000
                 cells[bucket]["tWait"].values.append(value)
+            if name in LEVELS:
+                in_time = name == "tAnswered" and value <= self._settings.service_level_s * 1000
                 cells[bucket]["oServiceLevel"].values.append(int(in_time))
 
     def _result(self, group: Group, cells: Cells, question: Question) -> Json | None:

@@ -92,6 +92,9 @@ def _draw(drawn: random.Random, settings: Settings, hour: int) -> Skeleton:
     start = hour * HOUR_MS + int(lot() * HOUR_MS)
     direction = DIRECTIONS[media].pick(lot())
     fate = FATES.get((media, direction), ANSWERED).pick(lot())
+    first = settings.customer_first_share
+    if media == "callback" and fate == "answered" and first and lot() < first:
+        fate = "customer first"
     lead, wait, talk = _lengths(lot, media)
     acw = int(min(-math.log(1 - lot()) * ACW_MS_MEAN, ACW_MS_MAX))
     life = _life(fate, lead, wait, talk, acw)

@@ -66,9 +66,12 @@ def _emitters(record: Json) -> Iterator[Emitter]:
             began = min((read(segment["segmentStart"]) for segment in segments), default=None)
             if began is None:
                 continue
-            metrics = tuple(
-                (read(each["emitDate"]), each["name"], each["value"])
-                for each in session.get("metrics", [])
+            metrics = (
+                *(
+                    (read(each["emitDate"]), each["name"], each["value"])
+                    for each in session.get("metrics", [])
+                ),
+                *_without_end(participant, session),
             )
             facts = {
                 **_scalars(record),
@@ -77,6 +80,20 @@ def _emitters(record: Json) -> Iterator[Emitter]:
                 **_of_any(segments),
             }
             yield Emitter(record["conversationId"], facts, began, metrics)
+
+
+def _without_end(participant: Json, session: Json) -> Iterator[tuple[int, str, int]]:
+    """The wait of a callback whose customer was called first: no metric ends it, and `tWait` is all
+    that aggregates have of it beside the offer (docs/api.md, 5.7).
+    """
+    if participant["purpose"] != "acd" or session["mediaType"] != "callback":
+        return
+    if {each["name"] for each in session.get("metrics", [])} & {"tAcd", "tAbandon", "tFlowOut"}:
+        return
+    for segment in session["segments"]:
+        if segment["segmentType"] == "interact" and "segmentEnd" in segment:
+            began, ended = read(segment["segmentStart"]), read(segment["segmentEnd"])
+            yield ended, "tWait", ended - began
 
 
 def _scalars(level: Json) -> Json:

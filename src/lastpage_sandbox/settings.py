@@ -152,6 +152,9 @@ class Settings:
     #: Seconds within which an answer is within the service level, and the share that should be.
     service_level_s: Amount = 20.0
     service_level_target: Share = 0.8
+    #: Share of the callbacks in which the customer is called before an agent is found; how they
+    #: are laid out is known from one client (5.7).
+    customer_first_share: Share = 0.0
     #: Days of the organisation's retention setting, and what is older is gone; None answers 404.
     retention_days: Positive | None = None
     #: Share of conversations that become visible late, and how late at most, in seconds.

@@ -13,11 +13,11 @@ LIFE_MS_MAX = 5 * DAY_MS
 QUEUES = ("Sales", "Support", "Billing", "Retention", "Returns", "Second Level")
 DIVISIONS = ("Home", "North", "South")
 AGENTS = 60
-#: How a conversation went. Outbound calls are dialled by an agent unless they are one of the last
+#: How a conversation went; `customer first` is a callback. Outbound calls are dialled by an agent unless they are one of the last
 #: three.
 FATES = (
     "answered", "abandoned", "transferred", "consulted", "unanswered", "voicemail",
-    "campaign", "unreached", "personal",
+    "customer first", "campaign", "unreached", "personal",
 )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 """aggregates/query against the details: each rule with the section of docs/api.md it stands on."""
 
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests.bare import DAY, Client, at, placed
+from tests.inprocess import talk
 
 AGGREGATES = "/api/v2/analytics/conversations/aggregates/query"
 TIMES = ("tAcd", "tTalk", "tHandle", "tAnswered", "tAbandon", "tAcw")
@@ -215,20 +217,18 @@ def test_views() -> None:
 
 
 def test_the_service_level() -> None:
-    """1.6: oServiceLevel has ratio, numerator, denominator, target; of all that were answered or given up."""
+    """1.6: oServiceLevel has ratio, numerator, denominator, target; of all that were answered or given up. 5.7: tWait is of those that flowed out, too."""
     client = Client(per_day=200, service_level_s=30)
     found = {
         key[2]: stats
         for key, stats in flat(
-            ask(client, ["oServiceLevel", "tAnswered", "tAbandon", "tWait"])
+            ask(client, ["oServiceLevel", "tAnswered", "tAbandon", "tFlowOut", "tWait"])
         ).items()
     }
     level = found["oServiceLevel"]
-    assert (
-        level["denominator"]
-        == found["tAnswered"]["count"] + found["tAbandon"]["count"]
-        == found["tWait"]["count"]
-    )
+    ends = found["tAnswered"]["count"] + found["tAbandon"]["count"]
+    assert level["denominator"] == ends
+    assert found["tWait"]["count"] == ends + found["tFlowOut"]["count"] > ends
     in_time = {
         "target": "tAnswered",
         "name": "x",
@@ -239,6 +239,24 @@ def test_the_service_level() -> None:
     assert 0 < level["numerator"] == view["stats"]["count"] < level["denominator"]
     assert level["ratio"] == level["numerator"] / level["denominator"]
     assert level["target"] == 0.8
+
+
+def test_the_wait_of_a_callback_that_calls_the_customer_first() -> None:
+    """5.7: its offer and tWait are all that there is of it under callback; under voice it was offered and answered."""
+    client = Client(per_day=0)
+    client.box.world.add(
+        talk(1, datetime(2023, 10, 10, 9, tzinfo=UTC), 9, media="callback", fate="customer first")
+    )
+    metrics = ["nOffered", "tAnswered", "tAbandon", "tAcd", "tWait"]
+    found = flat(ask(client, metrics, groupBy=["mediaType"]))
+    assert {(key[0][0][1], key[2]): stats["count"] for key, stats in found.items()} == {
+        ("callback", "nOffered"): 1,
+        ("callback", "tWait"): 1,
+        ("voice", "nOffered"): 1,
+        ("voice", "tAnswered"): 1,
+        ("voice", "tAcd"): 1,
+        ("voice", "tWait"): 1,
+    }
 
 
 def test_the_top() -> None:

@@ -72,7 +72,7 @@ def test_who_and_what() -> None:
     assert {each.agent for each in found} == set(range(AGENTS))
     assert {each.division for each in found} == set(DIVISIONS)
     assert {each.media for each in found} == {"voice", "chat", "message", "email", "callback"}
-    assert {each.fate for each in found} == set(FATES)
+    assert {each.fate for each in found} == set(FATES) - {"customer first"}
     assert {each.direction for each in found} == {"inbound", "outbound", None}
     assert len({each.id for each in found}) == len(found)
     assert all(each.end_ms is None or each.end_ms - each.start_ms <= LIFE_MS_MAX for each in found)
@@ -80,6 +80,14 @@ def test_who_and_what() -> None:
     assert any(
         each.end_ms is not None and each.end_ms - each.start_ms > 2 * DAY_MS for each in found
     )
+
+
+def test_customers_who_are_called_first() -> None:
+    """5.7: a share of the callbacks, and of nothing else; without the switch there are none."""
+    found = drawn(per_day=6000, customer_first_share=0.5).visible(ms(9), ms(10), FAR)
+    fates = [each.fate for each in found if each.media == "callback"]
+    assert 0.35 < fates.count("customer first") / len(fates) < 0.6
+    assert "customer first" not in {each.fate for each in found if each.media != "callback"}
 
 
 def test_by_hand() -> None:

@@ -44,6 +44,9 @@ VERBS = {
         Say how a destination stands: what is held, holes, the last run, what is due and when; exit
         code 3 if it is stale or has holes. Reads only what the destination has recorded, sends
         nothing.""",
+    "report:report": """
+        Count the figures of queues by half-hour and medium: offered, answered, abandoned, service
+        level, handle times. Reads a destination with tables, sends nothing.""",
     "commands:doctor": """
         Check environment, network, credentials, role, clock, watermark, retention, names and
         allowance; each is ok, or what to do.""",

@@ -44,7 +44,7 @@ from lastpage.sinks.sink import (
 )
 from lastpage.sinks.writing import rows_of, write_rows
 from lastpage.tables.build import Shredder
-from lastpage.tables.derived import Names
+from lastpage.tables.derived import LIST, Names
 from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import Selection
 
@@ -121,6 +121,13 @@ class Delta(DeltaFolder, ChangedByDay):
             if file.path.exists():
                 with read_back(file.path, file.path.parent, pa.ArrowException):
                     yield from _read(file.path, self.shredding.schemas[table])
+
+    def named(self, kind: str) -> Iterator[pa.Table]:
+        """One of the organisation's lists; nothing where it is not there."""
+        table = self._table(kind)
+        for file in table.files if table else ():
+            with read_back(file.path, file.path.parent, pa.ArrowException):
+                yield from _read(file.path, LIST)
 
     def _change(self, day: date, change: Change, pages: Pages) -> Written:
         schemas = {name: delta_schema(each) for name, each in self.shredding.schemas.items()}

@@ -46,7 +46,9 @@ from lastpage.sinks.day import Change, ChangedByDay, Count, batched, fitted, ids
 from lastpage.sinks.intact import lacking
 from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written, refuse_twins
 from lastpage.tables.build import Shredder
+from lastpage.tables.counting import view
 from lastpage.tables.derived import Names
+from lastpage.tables.figures import NEEDED, VIEWS
 from lastpage.tables.parse import ARROW
 from lastpage.tables.schema import CONVERSATIONS, END, KEY, Columns, Type
 from lastpage.tables.selection import Selection
@@ -65,10 +67,6 @@ TYPES: dict[Type, str] = {
     "num": "double",
     "strs": "varchar[]",
     "ints": "bigint[]",
-}
-#: Views, and the columns that each needs.
-VIEWS = {
-    "queues_by_day": {"segments.queue_id", "sessions.media_type", "metrics.name", "metrics.value"}
 }
 
 
@@ -220,6 +218,12 @@ class DuckDB(DatabaseFile, ChangedByDay):
             for batch in pa.RecordBatchReader.from_stream(found):
                 yield fitted(pa.Table.from_batches([batch]), schema)
 
+    def named(self, kind: str) -> Iterator[pa.Table]:
+        """One of the organisation's lists; nothing where it is not there."""
+        if kind in self._columns():
+            with explained(self.path, pa.ArrowException):
+                yield self._db.sql(SQL["read_list"].format(table=in_target(kind))).to_arrow_table()
+
     def _create(self, identity: Identity) -> None:
         """Make the file appear with its identity in it, or not at all."""
         make_private_folder(self._state)
@@ -249,9 +253,10 @@ class DuckDB(DatabaseFile, ChangedByDay):
                 for column in missing:
                     self._run("add_column", in_target(name), column)
         selected = {f"{name}.{column}" for name, columns in schemas.items() for column in columns}
-        for view, needed in VIEWS.items():
-            if needed <= selected:
-                self._run(view)
+        if selected >= NEEDED:
+            self._run("create_queues")
+            for name in VIEWS:
+                self._run("create_view", in_target(name), view(name, "main."))
 
     def _check_counts(self, day: date, rows: Mapping[str, int]) -> None:
         for name, found in self._counts(day).items():

@@ -78,6 +78,9 @@ select count(*) from {table} where day = $day;
 -- name: insert
 insert into {table} by name select $day::date as day, * from arriving;
 
+-- name: read_list
+select id, name from {table};
+
 -- name: replace_list
 create or replace table {table} as from list;
 
@@ -128,28 +131,11 @@ select count(*) from target.conversations
 where day = $day and conversation_start >= $start and conversation_start < $stop
   and conversation_end is null;
 
--- One row a start day, queue and medium, by the metric rules of docs/api.md, 5.7. A metric belongs
--- to the queue of its session.
--- name: queues_by_day
--- Whoever opens the file calls the database otherwise, and the schema always main.
-create or replace view target.queues_by_day as
-with stays as (
-  select conversation_id, participant_no, session_no, min_by(queue_id, segment_no) as queue_id
-  from main.segments where queue_id is not null group by all
-)
-select
-  day, queue_id, media_type,
-  count(distinct conversation_id) filter (name = 'nOffered') as conversations,
-  coalesce(sum(value) filter (name = 'nOffered'), 0)::bigint as offered,
-  count(*) filter (name = 'tAnswered') as answered,
-  count(*) filter (name = 'tAbandon') as abandoned,
-  count(*) filter (name = 'tFlowOut') as flowed_out,
-  sum(value) filter (name in ('tAnswered', 'tAbandon', 'tFlowOut'))::bigint as wait_ms,
-  sum(value) filter (name = 'tTalkComplete')::bigint as talk_ms,
-  sum(value) filter (name = 'tHeldComplete')::bigint as hold_ms,
-  sum(value) filter (name = 'tAcw')::bigint as acw_ms,
-  sum(value) filter (name = 'tHandle')::bigint as handle_ms
-from main.metrics
-join stays using (conversation_id, participant_no, session_no)
-join main.sessions using (day, conversation_id, participant_no, session_no)
-group by all;
+-- The views name queues, so their list is there; without names it is empty.
+-- name: create_queues
+create table if not exists target.queues (id varchar, name varchar);
+
+-- {columns} is the view's query (`tables/counting.py`). Whoever opens the file calls the database
+-- otherwise, and the schema always main.
+-- name: create_view
+create or replace view {table} as {columns};

@@ -33,7 +33,7 @@ from lastpage.sinks.sink import (
 from lastpage.sinks.staging import Staging
 from lastpage.sinks.writing import Writer, rows_of, write_rows
 from lastpage.tables.build import Shredder, Shredding
-from lastpage.tables.derived import Names
+from lastpage.tables.derived import LIST, Names
 from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import Selection
 
@@ -157,6 +157,13 @@ class Folder(RecordedFolder, ChangedByDay):
         if path.exists():
             with read_back(path, path.parent, pa.ArrowException):
                 yield from self._format.read(path, self.shredding.schemas[table])
+
+    def named(self, kind: str) -> Iterator[pa.Table]:
+        """One of the organisation's lists; nothing where it is not there."""
+        path = self.folder / kind / self._recorded.file
+        if path.exists():
+            with read_back(path, path.parent, pa.ArrowException):
+                yield from self._format.read(path, LIST)
 
     def _write(self, staged: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
         """Write every table of a day; how many conversations it has."""

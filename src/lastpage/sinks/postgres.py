@@ -42,7 +42,6 @@ from lastpage.sinks.server import Server
 from lastpage.sinks.session import META, RANGE_COLUMNS, VERSION, Session
 from lastpage.sinks.shape import (
     DAY,
-    VIEWS,
     after_creation,
     check_names,
     comments,
@@ -55,7 +54,9 @@ from lastpage.sinks.shape import (
 from lastpage.sinks.sink import NONE_STAYS, Identity, Pages, Written
 from lastpage.sinks.zero import cleaned, cleaned_text, without_zeros
 from lastpage.tables.build import Shredder
+from lastpage.tables.counting import view, view_columns
 from lastpage.tables.derived import Names
+from lastpage.tables.figures import NEEDED
 from lastpage.tables.schema import CONVERSATIONS, END
 from lastpage.tables.selection import Selection
 
@@ -185,6 +186,11 @@ class Postgres(Session, ChangedByDay):
             yield fitted(part, schema)
         self._run("close_cursor", columns=cursor)
 
+    def named(self, kind: str) -> Iterator[pa.Table]:
+        """One of the organisation's lists; nothing where it is not there."""
+        if kind in self._columns():
+            yield self._answer(self._text("read_list", self._named(kind)))
+
     def _missing(self) -> Iterator[str]:
         """The statements that make what is not there yet; of most runs none."""
         there, relations = self._columns(), self._relations()
@@ -207,9 +213,22 @@ class Postgres(Session, ChangedByDay):
             for table, schema in self.shredding.schemas.items()
             for column in schema.names
         }
-        for view, needed in VIEWS.items():
-            if needed <= selected and view not in relations:
-                yield self._text(view)
+        if selected >= NEEDED:
+            yield from self._views(relations)
+
+    def _views(self, relations: Collection[str]) -> Iterator[str]:
+        """The statements that make views, or give those of an older version their new columns."""
+        there = {
+            row["view"]: row["columns"] for row in self._rows("views", schema=self.server.schema)
+        }
+        for name, columns in view_columns().items():
+            found = there.get(name, [])
+            is_ours = name not in relations or found == columns[: len(found)] != []
+            if is_ours and found != columns:
+                query = view(name, f"{quoted(self.server.schema)}.")
+                yield self._text("create_queues")
+                yield self._text("create_view", self._named(name), query)
+                yield from comments(name, self._named(name), columns, kind="view")
 
     def _completing(
         self, table: str, wanted: Mapping[str, str], there: Mapping[str, Mapping[str, str]]

@@ -27,6 +27,13 @@ join pg_catalog.pg_class c on c.oid = a.attrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $schema and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped;
 
+-- name: views
+select c.relname as view, array_agg(a.attname::text order by a.attnum) as columns
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_attribute a on a.attrelid = c.oid
+where n.nspname = $schema and c.relkind = 'v' and a.attnum > 0 group by c.relname;
+
 -- name: create_schema
 create schema {schema};
 
@@ -100,6 +107,9 @@ select $name as name, count(*) as rows from {table} where day = $day
 -- name: delete_day
 with gone as (delete from {table} where day = $day returning 1)
 select count(*) as rows from gone;
+
+-- name: read_list
+select id, name from {table};
 
 -- name: empty
 delete from {table};
@@ -193,29 +203,10 @@ select count(*) as rows from {schema}.conversations
 where day = $day and conversation_start >= $start and conversation_start < $stop
   and conversation_end is null;
 
--- One row a start day, queue and medium, by the metric rules of docs/api.md, 5.7. A metric belongs
--- to the queue of its session.
--- name: queues_by_day
-create view {schema}.queues_by_day as
-with stays as (
-  select distinct on (day, conversation_id, participant_no, session_no)
-    day, conversation_id, participant_no, session_no, queue_id
-  from {schema}.segments where queue_id is not null
-  order by day, conversation_id, participant_no, session_no, segment_no
-)
-select
-  day, queue_id, media_type,
-  count(distinct conversation_id) filter (where name = 'nOffered') as conversations,
-  coalesce(sum(value) filter (where name = 'nOffered'), 0)::bigint as offered,
-  count(*) filter (where name = 'tAnswered') as answered,
-  count(*) filter (where name = 'tAbandon') as abandoned,
-  count(*) filter (where name = 'tFlowOut') as flowed_out,
-  sum(value) filter (where name in ('tAnswered', 'tAbandon', 'tFlowOut'))::bigint as wait_ms,
-  sum(value) filter (where name = 'tTalkComplete')::bigint as talk_ms,
-  sum(value) filter (where name = 'tHeldComplete')::bigint as hold_ms,
-  sum(value) filter (where name = 'tAcw')::bigint as acw_ms,
-  sum(value) filter (where name = 'tHandle')::bigint as handle_ms
-from {schema}.metrics
-join stays using (day, conversation_id, participant_no, session_no)
-join {schema}.sessions using (day, conversation_id, participant_no, session_no)
-group by day, queue_id, media_type;
+-- The views name queues, so their list is there; without names it is empty.
+-- name: create_queues
+create table if not exists {schema}.queues (id text, name text);
+
+-- {columns} is the view's query (`tables/counting.py`).
+-- name: create_view
+create or replace view {table} as {columns};

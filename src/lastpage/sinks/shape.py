@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from lastpage.errors import UsageError
 from lastpage.sinks.server import check_name
+from lastpage.tables.figures import SUMS, VIEWS
 from lastpage.tables.schema import (
     CONVERSATION,
     CONVERSATIONS,
@@ -53,13 +54,11 @@ INDEXES = {
     "segments": ("queue_id", DAY),
     "participants": ("user_id", DAY),
 }
-#: Views, and the columns that each needs.
-VIEWS = {
-    "queues_by_day": {"segments.queue_id", "sessions.media_type", "metrics.name", "metrics.value"}
-}
 #: Names that PostgreSQL has for itself in every table.
 SYSTEM = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 COLUMNS_MAX = 1_600
+#: What the views begin with.
+VIEW = "Figures, each counted when its metric was emitted, by"
 #: The tables that are no level of the record, and what is in them.
 MEANINGS = {
     CONVERSATIONS: "One row a conversation.",
@@ -68,9 +67,16 @@ MEANINGS = {
     "oddities": "Values that are in their tables otherwise than they came, and where they were.",
     "broken": "Records that no table could take, as they came.",
     "raw": "Every record as it came.",
+    "queues_by_day": f"{VIEW} UTC day, queue and medium.",
+    "queues_by_interval": f"{VIEW} half-hour, queue and medium.",
     "lastpage_meta": "Whose data these are. Written by lastpage; change nothing here.",
     "lastpage_ranges": "Which hours of a day are held, how complete, as of when.",
     "lastpage_tables": "How many rows each table has of a day.",
+}
+#: The columns of views.
+IN_VIEWS = {each.name: f"{each.formula}: {each.counted}" for each in SUMS} | {
+    DAY: "The UTC day on which what is counted was emitted.",
+    "half_hour": "When it begins; what is counted was emitted in it.",
 }
 #: Columns of the same meaning everywhere.
 EVERYWHERE = {
@@ -136,15 +142,17 @@ def after_creation(table: str, quoted_table: str, schema: pa.Schema) -> Iterator
         yield f"create index on {quoted_table} ({', '.join(index)})"
 
 
-def comments(table: str, quoted_table: str, columns: list[str]) -> Iterator[str]:
-    """The statements that say what a table and its columns mean."""
+def comments(
+    table: str, quoted_table: str, columns: list[str], kind: str = "table"
+) -> Iterator[str]:
+    """The statements that say what a table, or a view, and its columns mean."""
     levels = {level.table: (level, parent) for level, parent in _levels(CONVERSATION, "")}
     level, parent = levels.get(table, (None, ""))
     meaning = MEANINGS.get(table, "")
     if level and not meaning:
         meaning = f"The API's {level.name} of each row of {parent}."
     if meaning:
-        yield f"comment on table {quoted_table} is {literal(meaning)}"
+        yield f"comment on {kind} {quoted_table} is {literal(meaning)}"
     for column in columns:
         if said := _meaning(table, level, column):
             yield f"comment on column {quoted_table}.{quoted(column)} is {literal(said)}"
@@ -159,6 +167,8 @@ def literal(text: str) -> str:
 
 
 def _meaning(table: str, level: Level | None, column: str) -> str:
+    if table in VIEWS:
+        return IN_VIEWS.get(column, "")
     if table == OVERVIEW:
         defined = {each.name: each.definition for each in OVERVIEW_COLUMNS}
         if column in defined:

@@ -153,6 +153,9 @@ class TableReader(Sink, Protocol):
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
         """A day of a table, a part at a time, with the columns of the selection."""
 
+    def named(self, kind: str) -> Iterator[pa.Table]:
+        """One of the organisation's lists, `id` and `name`; nothing where it is not there."""
+
 
 @runtime_checkable
 class TableSink(TableReader, Protocol):

@@ -35,6 +35,8 @@ AGENTS = ("agent", "user")
 OWN = (KEY, START, "conversation_end", "originating_direction")
 #: The metrics that columns of the overview follow from.
 METRICS = sorted({metric for column in OVERVIEW_COLUMNS for metric in column.metrics})
+#: A list of the organisation's.
+LIST = arrow_schema({"id": "str", "name": "str"})
 #: More than a conversation has participants: so a conversation and a participant are one number.
 PARTICIPANTS_MAX = 1_000_000
 
@@ -62,7 +64,6 @@ NO_NAMES = Names()
 
 def names_of(lists: Mapping[str, Mapping[str, str | None]]) -> Names:
     """Lists of names by id as tables, each in the order of the ids."""
-    schema = arrow_schema({"id": "str", "name": "str"})
     return Names(
         {
             kind: pa.table(
@@ -70,7 +71,7 @@ def names_of(lists: Mapping[str, Mapping[str, str | None]]) -> Names:
                     array(sorted(names), pa.string()),
                     array([names[each] for each in sorted(names)], pa.string()),
                 ],
-                schema=schema,
+                schema=LIST,
             )
             for kind, names in lists.items()
         }

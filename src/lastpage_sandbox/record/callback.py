@@ -1,5 +1,9 @@
-"""A callback: asked for now, scheduled for later, perhaps days, then one agent with two sessions
-(docs/api.md, 3.4, 5.7).
+"""A callback: asked for now, scheduled for later, perhaps days (docs/api.md, 3.4, 5.7).
+
+agent first      an agent takes the callback, and dials: one participant with two sessions, both
+                 with the handle time
+customer first   the customer is dialled, and comes back to the queue by voice, where somebody
+                 waits for him; the callback itself ends without an outcome
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from typing import Any
 from lastpage_sandbox.moments import stamp
 from lastpage_sandbox.record.agent import Handling, agent, talk
 from lastpage_sandbox.record.draft import Draft, Line
-from lastpage_sandbox.record.queue import waited
+from lastpage_sandbox.record.queue import acd, over_sla, waited
 from lastpage_sandbox.record.shape import Participant, Session
 from lastpage_sandbox.record.voice import Call
 
@@ -26,7 +30,12 @@ def callback(draft: Draft) -> list[Participant]:
         "provider": "PureCloud Callback",
     }
     parties = [_customer(call, facts), _queue(call, facts)]
-    return parties if skeleton.fate == "abandoned" else [*parties, _agent(call, facts)]
+    match skeleton.fate:
+        case "abandoned":
+            return parties
+        case "customer first":
+            return [*parties, *_back_in_the_queue(call)]
+    return [*parties, _agent(call, facts)]
 
 
 def _customer(call: Call, facts: dict[str, Any]) -> Participant:
@@ -68,7 +77,10 @@ def _queue(call: Call, facts: dict[str, Any]) -> Participant:
     )
     line.metric(skeleton.start_ms, "nCallbackScheduled")
     line.metric(queued, "nOffered")
-    line.metric(left, "tAbandon" if abandoned else "tAcd", left - queued)
+    if skeleton.fate != "customer first":
+        line.metric(left, "tAbandon" if abandoned else "tAcd", left - queued)
+        if not abandoned:
+            over_sla(line, left, left - queued)
     sessions = line.session(
         "callback", draft.id(), peer_id=call.customer, used_routing="Standard", **facts
     )
@@ -89,6 +101,7 @@ def _agent(call: Call, facts: dict[str, Any]) -> Participant:
     taken.metric(left, "nCallbackAttempts")
     taken.metric(done, "tActiveCallback", done - left)
     taken.metric(done, "tActiveCallbackComplete", done - left)
+    taken.metric(skeleton.first_end_ms, "tHandle", skeleton.first_end_ms - dialed)
     parts = [("dialing", dialed, _answered(call)), *talk(draft, _answered(call), done)]
     handling = Handling(skeleton.agent, dialed, parts, skeleton.first_end_ms, None, skeleton.queue)
     line = Line(draft)
@@ -100,6 +113,19 @@ def _agent(call: Call, facts: dict[str, Any]) -> Participant:
         + caller.sessions
     )
     return caller
+
+
+def _back_in_the_queue(call: Call) -> list[Participant]:
+    """By voice, from when he picked up; an agent is there at once."""
+    draft, skeleton, answered = call.draft, call.draft.skeleton, _answered(call)
+    visit = acd(
+        draft, call.customer, skeleton.queue, (answered, answered), "answered", "voice",
+        **call.behind() | {"direction": "outbound"},
+    )  # fmt: skip
+    parts = talk(draft, answered, skeleton.done_ms)
+    handling = Handling(skeleton.agent, answered, parts, skeleton.first_end_ms, 0, skeleton.queue)
+    taker = agent(draft, handling, "voice", **call.behind() | {"direction": "outbound"})
+    return [visit, taker]
 
 
 def _answered(call: Call) -> int:

@@ -1,0 +1,90 @@
+"""What a destination has recorded of its days: verdict, volume, freshness, and holes. Pure.
+
+    a day is   if
+    --------   ------------------------------------------------------------------------------------
+    hole       nothing of it is held, though days before and after it are
+    part       some of its hours are held and others are not, though they lie between what is held
+    short      evidence says that rows are missing
+    unproven   nothing proves that none are
+    complete   all that is visible to the client's divisions is there
+
+The first that fits counts. The first and the last day may begin late and end early: what lies
+before and after all that is held was never asked for, and is no hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from lastpage.coverage.ranges import Range
+from lastpage.coverage.weighing import WORST
+from lastpage.query.interval import DAY, Interval
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDay:
+    """A UTC day, as a destination holds it."""
+
+    day: date
+    verdict: str
+    conversations: int
+    #: How many had no end when they were read; None where that was not recorded.
+    open: int | None
+    #: Whether all of it will stay as it is; of a hole it is not.
+    is_final: bool
+    #: When its oldest part was read; None of a hole.
+    as_of: datetime | None
+    #: What of it is missing between what is held.
+    missing: tuple[Interval, ...]
+
+
+def span(held: Mapping[date, Sequence[Range]]) -> Interval:
+    """From the first moment that is held to the last."""
+    ranges = [each for day in held.values() for each in day]
+    return Interval(
+        min(each.interval.start for each in ranges), max(each.interval.end for each in ranges)
+    )
+
+
+def days_of(held: Mapping[date, Sequence[Range]]) -> list[HeldDay]:
+    """Every day from the first that is held to the last."""
+    whole = span(held)
+    first, last = whole.start.date(), (whole.end - timedelta(milliseconds=1)).date()
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return [_day(day, held.get(day, ()), whole) for day in days]
+
+
+def _day(day: date, ranges: Sequence[Range], whole: Interval) -> HeldDay:
+    midnight = datetime.combine(day, time(), UTC)
+    wanted = Interval(max(midnight, whole.start), min(midnight + DAY, whole.end))
+    missing = _gaps(wanted, ranges)
+    open_ = [each.open for each in ranges]
+    if not ranges:
+        verdict = "hole"
+    elif missing:
+        verdict = "part"
+    else:
+        verdict = max((each.coverage for each in ranges), key=WORST.index)
+    return HeldDay(
+        day,
+        verdict,
+        sum(each.conversations for each in ranges),
+        None if None in open_ or not ranges else sum(each or 0 for each in open_),
+        bool(ranges) and all(each.finality == "final" for each in ranges),
+        min((each.as_of for each in ranges), default=None),
+        missing,
+    )
+
+
+def _gaps(wanted: Interval, ranges: Sequence[Range]) -> tuple[Interval, ...]:
+    """What of an interval is in no range."""
+    gaps, reached = [], wanted.start
+    for each in sorted(ranges, key=lambda each: each.interval.start):
+        if each.interval.start > reached:
+            gaps.append(Interval(reached, each.interval.start))
+        reached = max(reached, each.interval.end)
+    if reached < wanted.end:
+        gaps.append(Interval(reached, wanted.end))
+    return tuple(gaps)
