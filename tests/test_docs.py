@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from docs.commands_page import options, verbs
 from docs.generate import PAGES, rewritten
 
+import lastpage
 from lastpage import Cloud
 from lastpage_sandbox import Sandbox, Settings
 from tests.served import served
@@ -54,6 +56,34 @@ def test_the_example(box: Sandbox) -> None:
         assert wrong.returncode == 2
         assert "2023-10-01/2023-10-08" in wrong.stderr
         assert wrong.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("allowed", [60_000, pytest.param(300, marks=pytest.mark.long)])
+def test_the_example_of_several_processes(
+    allowed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Four processes read a plan whole, also under the API's own allowance, with nothing refused, into files of the schema that was told; the page shows the program as it is."""
+    path = ROOT / "examples" / "processes.py"
+    assert path.read_text("utf-8") in (ROOT / "docs" / "scaling.md").read_text("utf-8")
+    command = [sys.executable, str(path)]
+    when = "2023-10-20T08:00Z/2023-10-20T15:00Z"
+    settings = Settings(seed=7, per_day=12, requests_per_minute=allowed, orphans=0.0)
+    with served(settings, NOW, monkeypatch, tmp_path) as box:
+        done = subprocess.run([*command, when, "out"], capture_output=True, text=True, check=True)
+        ends = (datetime(2023, 10, 20, hour, tzinfo=UTC) for hour in (8, 15))
+        truth = box.truth_ids(*ends)
+    assert done.stdout == f"{len(truth)} conversations\n"
+    assert not [entry for entry in box.log if entry.status == 429]
+    for table in ("conversations", "segments", "metrics"):
+        files = sorted(Path("out", table).iterdir())
+        assert len(files) == 8
+        read = [pq.ParquetFile(each).read() for each in files]
+        assert all(each.schema.equals(lastpage.schema(table, unit="us")) for each in read)
+        assert {text for each in read for text in each["conversation_id"].to_pylist()} <= truth
+    wrong = subprocess.run(
+        [*command, "yesterday", "x"], capture_output=True, text=True, check=False
+    )
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
 
 
 def test_the_example_is_typed() -> None:

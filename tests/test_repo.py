@@ -100,6 +100,7 @@ def test_exported_names() -> None:
         "plan",
         "read_delta",
         "report",
+        "schema",
         "status",
         "sync",
         "verify",

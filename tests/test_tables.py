@@ -58,7 +58,7 @@ def test_slices_read_apart() -> None:
     rows = [
         row
         for piece in reversed(slices)
-        for batch in made.cloud().read(piece)
+        for _, batch in made.cloud().read(piece, "conversations")
         for row in batch.to_pylist()
     ]
     truth = made.truth(datetime(2023, 10, 18, tzinfo=UTC), datetime(2023, 10, 20, 15, tzinfo=UTC))
@@ -69,7 +69,7 @@ def test_a_table_that_is_none() -> None:
     """A table that there is not is refused before anything is sent."""
     made = world()
     with pytest.raises(UsageError, match="did you mean segments"):
-        next(made.cloud().tables(SPAN, tables="segmnts"))
+        made.cloud().tables(SPAN, tables="segmnts")
     assert made.sandbox.log == []
 
 
@@ -180,7 +180,7 @@ def test_odd_values_of_an_iteration(caplog: pytest.LogCaptureFixture) -> None:
     rows = sum(batch.num_rows for batch in found)
     assert [f"{rows:,} values did not fit" in text for text in caplog.messages] == [True]
     (piece,) = made.cloud().plan("2023-10-10")
-    odd = [row for batch in made.cloud().read(piece, "oddities") for row in batch.to_pylist()]
+    odd = [row for _, batch in made.cloud().read(piece, "oddities") for row in batch.to_pylist()]
     assert len(odd) == rows
     caplog.clear()
     assert any("12.5" in json.dumps(each) for each in made.cloud().conversations("2023-10-10"))
@@ -236,11 +236,11 @@ def test_a_slice_read_without_a_record(caplog: pytest.LogCaptureFixture, refused
     cloud = made.cloud(transport=Spoiling(made, refused))
     (piece,) = cloud.plan("2023-10-10")
     assert (
-        sum(batch.num_rows for batch in cloud.read(piece))
+        sum(batch.num_rows for _, batch in cloud.read(piece, "conversations"))
         == len(made.truth(DAY, DAY.replace(day=11))) - 1
     )
     assert "1 conversations could not be read into tables" in caplog.text
-    assert sum(batch.num_rows for batch in cloud.read(piece, "broken")) == 1
+    assert sum(batch.num_rows for _, batch in cloud.read(piece, "broken")) == 1
 
 
 @pytest.mark.invariant("Tables")

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from lastpage.query.interval import Interval
     from lastpage.reading import FetchedPage
     from lastpage.sinks.readers import read_delta
+    from lastpage.slicing import schema
     from lastpage.standing import Status, status
     from lastpage.verbs import doctor, fetch, fetch_all, plan, sync, verify
 
@@ -75,6 +76,7 @@ __all__ = [
     "plan",
     "read_delta",
     "report",
+    "schema",
     "status",
     "sync",
     "verify",
@@ -93,6 +95,7 @@ _MODULES = {
     "Slice": "planning.slices",
     "read_delta": "sinks.readers",
     **dict.fromkeys(("Report", "report"), "figures.report"),
+    "schema": "slicing",
     **dict.fromkeys(("Status", "status"), "standing"),
     "Summary": "extraction.summary",
     "Verification": "coverage.verification",

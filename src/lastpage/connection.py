@@ -7,7 +7,7 @@ keywords                 ─▶ a query, and how to fetch it ─▶ to the calle
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +18,7 @@ from lastpage.api.auth import auth_of
 from lastpage.api.client import Client
 from lastpage.api.messages import Transport
 from lastpage.api.names import Directory
-from lastpage.api.organization import organization
+from lastpage.api.organization import JobWatermark, organization
 from lastpage.api.pace import Pace
 from lastpage.api.transport import Urllib3Transport
 from lastpage.clock import Clock, RealClock
@@ -36,7 +36,7 @@ from lastpage.keywords import (
     query_from,
     selection_from,
 )
-from lastpage.planning.slices import Slice
+from lastpage.planning.planner import Planner
 from lastpage.planning.small import WHOLE, Need
 from lastpage.progress import Meter, tell
 from lastpage.query.credentials import VARIABLES, Credentials, credentials_from_env
@@ -76,6 +76,7 @@ class Connection:
     ) -> None:
         self.threads = at_least_one("a number of threads", threads) or 1
         rate = at_least_one("a share (requests a minute)", requests_per_minute)
+        self.requests_per_minute = rate
         clock = clock or RealClock()
         credentials, where = _here(credentials, environment)
         auth, self._stand_in = auth_of(credentials, where, clock)
@@ -131,16 +132,16 @@ class Connection:
         self,
         interval: When,
         keywords: Asked,
-        slices: Sequence[Slice] | None = None,
         directory: Directory | None = None,
         need: Need = WHOLE,
     ) -> AbstractContextManager[Fetching]:
+        """A run over an interval, for the caller; `need` is what asks for jobs."""
         from lastpage.reading import reading
 
-        # Whoever reads one slice of a plan has made the plan, and was told then.
-        ask = self._query if slices is None else query_from
-        query = ask(interval, keywords, directory or Directory(self.client))
-        return reading(query, self.client, self._options(keywords), slices, need)
+        query = self._query(interval, keywords, directory or Directory(self.client))
+        how, mark = keywords.get("paginate", "auto"), JobWatermark(self.client)
+        planner = Planner(query, self.client, mark, Meter(), how, need)
+        return reading(planner, self._options(keywords))
 
     def _file(self, destination: Destination, keywords: Landed) -> tuple[SingleFile | None, Wanted]:
         """The single file that a destination is, if it is one, and what to fetch for it."""

@@ -11,10 +11,11 @@ anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any, TypedDict, cast, get_args
+from typing import Any, Literal, TypedDict, cast, get_args
 from unicodedata import category
 
 from lastpage.api.names import Directory
@@ -40,6 +41,8 @@ When = str | Interval | Relative
 Since = str | date | datetime | Relative | None
 #: A length of time: a text such as "26h" or "10m", a `timedelta`, or seconds.
 Length = str | timedelta | float
+#: What moments of Arrow are counted in; the API has milliseconds.
+Unit = Literal["ms", "us"]
 #: The API keeps nothing for longer.
 SETTLE_DAYS_MAX = 3_650
 
@@ -106,6 +109,10 @@ class Landed(Wanted, FileKeywords, total=False):
     """Which conversations, how to fetch them, and what a destination has of them."""
 
 
+#: The keywords that take a text, or several.
+SEVERAL = frozenset({"media", "queue", "user", "division", "columns", "drop", "hash", "attributes"})
+
+
 def query_from(interval: When, keywords: Asked, directory: Directory) -> Query:
     """The query; names of queues, users and divisions are looked up in `directory`.
 
@@ -118,8 +125,8 @@ def query_from(interval: When, keywords: Asked, directory: Directory) -> Query:
         raise UsageError(f"paginate is one of {', '.join(get_args(Paginate))}, not {paginate!r}")
     at_least_one("a page size", keywords.get("page_size"))
     query = Query(
-        _interval(interval, zone(keywords.get("tz", "UTC"))),
-        media=_several(keywords.get("media", ())),
+        interval_from(interval, keywords),
+        media=several(keywords.get("media", ())),
         direction=keywords.get("direction"),
         body={} if keywords.get("query") is None else body_of(keywords["query"]),
     )
@@ -134,17 +141,29 @@ def query_from(interval: When, keywords: Asked, directory: Directory) -> Query:
     )
 
 
+def interval_from(interval: When, keywords: Asked) -> Interval | Relative:
+    """What is said of time; raises `UsageError`."""
+    tz = zone(keywords.get("tz", "UTC"))
+    when = parse_interval(interval, tz) if isinstance(interval, str) else interval
+    if not isinstance(when, Interval | Relative):
+        raise UsageError(
+            f"{when!r} is not an interval; "
+            "give a text such as '2023-10-01/2023-10-08', or an Interval"
+        )
+    return when
+
+
 def selection_from(keywords: SelectionKeywords) -> Selection | None:
     """The tables and columns; None where no keyword is given, so that a destination keeps its own.
 
     Raises `UsageError` for a table or column that there is not, or a contradiction.
     """
     selection = Selection(
-        tables=_several(keywords.get("tables", ())),
-        columns=_several(keywords.get("columns", ())),
-        drop=_several(keywords.get("drop", ())),
-        hash=_several(keywords.get("hash", ())),
-        attributes=_several(keywords.get("attributes", ())),
+        tables=several(keywords.get("tables", ())),
+        columns=several(keywords.get("columns", ())),
+        drop=several(keywords.get("drop", ())),
+        hash=several(keywords.get("hash", ())),
+        attributes=several(keywords.get("attributes", ())),
         keep_raw=bool(keywords.get("keep_raw")),
     )
     return None if selection == Selection() else selection
@@ -168,6 +187,34 @@ def need_from(keywords: SelectionKeywords) -> Need:
     return Need(kept_from(keywords).needs_jobs)
 
 
+def as_given(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for and is kept, in one spelling, without what is left at its default.
+
+    Names are not looked up. It is plain, and can be compared. Raises `UsageError` for an unknown
+    keyword.
+    """
+    _refuse_unknown(keywords)
+    found: dict[str, Any] = {}
+    for name, value in keywords.items():
+        if name == "query" and value is not None:
+            found[name] = json.dumps(body_of(value), sort_keys=True)
+        elif name in SEVERAL:
+            found[name] = sorted(set(several(value)))
+        elif name not in ("tables", "names"):
+            found[name] = str(value) if name == "tz" else value
+    return {name: value for name, value in found.items() if value and value != "auto"}
+
+
+def check_given(keywords: Mapping[str, Any], planned: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for a keyword that a slice was not planned with (`as_given`)."""
+    for name, value in as_given(keywords).items():
+        if planned.get(name) != value:
+            raise UsageError(
+                f"the slice was not planned with this {name}, and is read as it was planned; "
+                f"leave {name} out, or give it to plan"
+            )
+
+
 def at_least_one(what: str, count: int | None) -> int | None:
     """A number that is at least 1, or None; raises `UsageError` for everything else."""
     if count is None or (isinstance(count, int) and not isinstance(count, bool) and count >= 1):
@@ -175,6 +222,16 @@ def at_least_one(what: str, count: int | None) -> int | None:
     raise UsageError(
         f"{what} of {count!r} makes no sense; give at least 1, or leave it to lastpage"
     )
+
+
+def unit_from(unit: Unit) -> Unit:
+    """A unit of moments; raises `UsageError` for one that there is not."""
+    if unit not in get_args(Unit):
+        raise UsageError(
+            f"unit is ms or us, milliseconds or microseconds, not {unit!r}: others would lose part "
+            "of a moment, or have no room for one"
+        )
+    return unit
 
 
 def since_from(since: Since, tz: str | tzinfo = "UTC") -> datetime | Relative | None:
@@ -222,6 +279,15 @@ def not_negative(what: str, count: int) -> int:
     raise UsageError(f"{what} of {count!r} makes no sense; give 0 or more")
 
 
+def several(values: str | Sequence[str]) -> tuple[str, ...]:
+    """A text, or several, as a tuple; raises `UsageError` for anything else."""
+    if isinstance(values, str):
+        return (values,)
+    if not isinstance(values, Iterable):
+        raise UsageError(f"give a text or a list of texts, not {values!r}")
+    return tuple(values)
+
+
 def _refuse_unknown(keywords: Iterable[str]) -> None:
     known = Wanted.__annotations__
     for name in keywords:
@@ -229,19 +295,9 @@ def _refuse_unknown(keywords: Iterable[str]) -> None:
             raise UsageError(f"there is no option {name!r}; there are {', '.join(known)}")
 
 
-def _interval(interval: When, tz: tzinfo) -> Interval | Relative:
-    when = parse_interval(interval, tz) if isinstance(interval, str) else interval
-    if not isinstance(when, Interval | Relative):
-        raise UsageError(
-            f"{when!r} is not an interval; "
-            "give a text such as '2023-10-01/2023-10-08', or an Interval"
-        )
-    return when
-
-
 def _names(option: str, values: str | Sequence[str]) -> tuple[str, ...]:
     """Names or ids; raises `UsageError` for a text that can be neither."""
-    texts = _several(values)
+    texts = several(values)
     for text in texts:
         is_name = isinstance(text, str) and text.strip()
         if not is_name or any(category(letter) in ("Cc", "Cs") for letter in text):
@@ -250,11 +306,3 @@ def _names(option: str, values: str | Sequence[str]) -> tuple[str, ...]:
                 "give one as the admin pages show it"
             )
     return texts
-
-
-def _several(values: str | Sequence[str]) -> tuple[str, ...]:
-    if isinstance(values, str):
-        return (values,)
-    if not isinstance(values, Iterable):
-        raise UsageError(f"give a text or a list of texts, not {values!r}")
-    return tuple(values)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lastpage.api.client import Client
-from lastpage.api.organization import JobWatermark
+from lastpage.api.pace import Share
 from lastpage.api.records import Raw, decode_record
 from lastpage.errors import ShortError, UsageError
 from lastpage.extraction.choosing import Choice
@@ -25,9 +24,7 @@ from lastpage.extraction.summary import unknown_fields
 from lastpage.ledger.ledger import Ledger
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
-from lastpage.planning.small import WHOLE, Need
-from lastpage.progress import LOG, Meter
-from lastpage.query.query import Query
+from lastpage.progress import LOG
 from lastpage.tables import oddities
 from lastpage.tables.selection import Selection
 from lastpage.walks import ROUTES
@@ -56,21 +53,22 @@ class FetchedPage:
 
 
 @contextmanager
-def reading(
-    query: Query,
-    client: Client,
-    options: Options,
-    slices: Sequence[Slice] | None = None,
-    need: Need = WHOLE,
-) -> Iterator[Fetching]:
-    """A run over the interval of a query, or over `slices` of it; `need` is what asks for jobs."""
+def reading(planner: Planner, options: Options, slice_: Slice | None = None) -> Iterator[Fetching]:
+    """A run over the interval of a query, or over one slice of a plan.
+
+    It ends with the block. Whatever ends it, it leaves no job at the API.
+    """
     # A thread may still write into the folder when the caller has seen enough and it is removed.
     temporary = tempfile.TemporaryDirectory(prefix="lastpage-", ignore_cleanup_errors=True)
-    with temporary as folder, closing(Ledger(Path(folder))) as ledger:
-        mark = JobWatermark(client)
-        planner = Planner(query, client, mark, Meter(), options.paginate, need)
-        choice = Choice.whole(planner)
-        yield Fetching.begin(str(query.interval), planner, ledger, options, choice, slices=slices)
+    with temporary as folder, closing(Ledger(Path(folder), lasts=False)) as ledger:
+        command = str(planner.query.interval)
+        if slice_ is None or slice_.terms is None:
+            yield Fetching.begin(command, planner, ledger, options, Choice.whole(planner))
+            return
+        terms = slice_.terms
+        choice = Choice(slice_.interval, terms.horizon, [slice_.interval])
+        with planner.client.pace.shared(Share(terms.processes, terms.requests_per_minute)):
+            yield Fetching.begin(command, planner, ledger, options, choice, slices=[slice_])
 
 
 def handed(
@@ -131,15 +129,32 @@ def batches(run: Fetching, shredder: Shredder) -> Iterator[tuple[str, pa.RecordB
     unknown_fields(run.verdicts(), LOG.warning)
 
 
-def only(table: str, slice_: Slice) -> Selection:
-    """One table of a slice; raises `UsageError` where it needs a job, and none was planned."""
-    selection = Selection(tables=(table,))
-    if selection.needs_jobs and slice_.is_quick:
+def batches_as(
+    run: Fetching, shredder: Shredder, schemas: Mapping[str, pa.Schema]
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Those of the tables of `schemas`, of just these types; broken records are told of anyway."""
+    broken = 0
+    for name, batch in batches(run, shredder):
+        broken += batch.num_rows if name == "broken" else 0
+        if name in schemas:
+            yield name, batch.cast(schemas[name])
+    if broken and "broken" not in schemas:
+        LOG.warning("%d conversations could not be read into tables; see the table broken", broken)
+
+
+def kept_of(slice_: Slice, tables: Sequence[str]) -> Selection:
+    """What is kept of a slice, of these tables or of all that were planned.
+
+    Raises `UsageError` where a table needs a job, and none was planned.
+    """
+    kept = Selection.load(slice_.terms.kept if slice_.terms else "{}")
+    kept = kept.only(tables) if tables else kept
+    if kept.needs_jobs and slice_.is_quick:
         raise UsageError(
-            f"{slice_} was planned for tables that need no job, and {table} needs one; "
-            f"give plan tables={table!r}, or none"
+            f"{slice_} was planned for tables that need no job, and {', '.join(tables)} needs one; "
+            "give plan the same tables, or none"
         )
-    return selection
+    return kept
 
 
 def _raise_if_short(run: Fetching) -> None:

@@ -26,9 +26,18 @@ def doctor() -> list[Finding]:
     return Cloud.from_env().doctor()
 
 
-def plan(interval: When, **keywords: Unpack[Wanted]) -> list[Slice]:
-    """`Cloud.from_env().plan(…)`: the slices that a fetch would take."""
-    return Cloud.from_env().plan(interval, **keywords)
+def plan(
+    interval: When,
+    *,
+    slices: int | None = None,
+    longest: Length | None = None,
+    processes: int | None = None,
+    **keywords: Unpack[Wanted],
+) -> list[Slice]:
+    """`Cloud.from_env().plan(…)`: the slices that a fetch would take, or smaller ones."""
+    return Cloud.from_env().plan(
+        interval, slices=slices, longest=longest, processes=processes, **keywords
+    )
 
 
 def fetch(

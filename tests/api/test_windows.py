@@ -8,15 +8,17 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.simulation.backfill import Moment
 
-from lastpage.api.pace import WATCH_S, WINDOW_S, Pace
+from lastpage.api.pace import WATCH_S, WINDOW_S, Pace, Share
 from lastpage_sandbox.limiter import Limiter
 
 #: A whole number of windows after which an offset is how much of a window has passed.
@@ -320,3 +322,61 @@ def test_two_processes_at_once() -> None:
         happens()
     assert scene.refused == other.refused == 0
     assert len(scene.arrived) + len(other.arrived) == 400
+
+
+# A share -----------------------------------------------------------------------------------------
+
+
+def together(scenes: Sequence[Scene], until: float) -> None:
+    """Several processes with one client: all send what they may, until then."""
+    first = scenes[0]
+    for each in scenes[1:]:
+        each._limiter, each._events, each._numbers = first._limiter, first._events, first._numbers
+    for each in scenes:
+        each._left = ENDLESS
+        each.pace.plan(ENDLESS)
+        for _ in range(each.callers):
+            each._ask(True)
+    while first._events and first._events[0][0] <= until:
+        first.clock.at, _, happens = heapq.heappop(first._events)
+        happens()
+
+
+@pytest.mark.invariant("Several processes")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("before", [0, 20, 200])
+@pytest.mark.parametrize("processes", [2, 4, 8])
+def test_processes_that_share_the_allowance(processes: int, before: int, kind: str) -> None:
+    """Processes that were each told of the others take nearly all of the allowance together, and nothing of theirs is refused, wherever a window begins and whatever a plan has taken of it."""
+    for offset in range(0, 60, 7):
+        clock = Moment(BEGUN)
+        latency = partial(random.Random(offset).uniform, 0.05, 0.9)
+        scenes = [
+            Scene(2, kind=kind, offset=offset, clock=clock, latency=latency)
+            for _ in range(processes)
+        ]
+        scenes[0]._limiter.take(before, BEGUN)
+        with ExitStack() as shares:
+            for each in scenes:
+                shares.enter_context(each.pace.shared(Share(processes)))
+            together(scenes, until=BEGUN + 300)
+        assert sum(each.refused for each in scenes) == 0, offset
+        late = sum(BEGUN + 120 <= at < BEGUN + 300 for each in scenes for at in each.arrived)
+        assert late >= 0.9 * 3 * 300, offset
+
+
+def test_a_share_of_a_share() -> None:
+    """Of a fixed number of requests a minute each process takes its part; the smallest share of what is under way counts, and ends with it."""
+    scene = Scene(share=120)
+    with scene.pace.shared(Share(4)), scene.pace.shared(Share(2, 80)):
+        assert scene.pace.per_minute == 20
+        assert scene.send(10) >= 9 * 60 / 20 - 3.0
+    assert scene.pace.per_minute == 120
+
+
+def test_a_share_follows_the_allowance() -> None:
+    """What a process takes is a part of what the API allows, as its headers say."""
+    scene = Scene(allowed=600)
+    with scene.pace.shared(Share(3)):
+        scene.send(1)
+        assert scene.pace.per_minute == 200

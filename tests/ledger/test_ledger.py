@@ -13,6 +13,7 @@ from lastpage.ledger.ledger import Ledger
 from lastpage.ledger.records import Absence, Run
 from lastpage.planning.slices import Horizon, Slice, halves_of
 from lastpage.query.interval import Interval
+from lastpage.query.query import Query
 from lastpage.walks.walk import Request
 
 START = datetime(2023, 10, 1, tzinfo=UTC)
@@ -82,7 +83,7 @@ def test_cutting(tmp_path: Path) -> None:
     """A cut slice is replaced by its parts, which know what they were part of."""
     ledger = Ledger(tmp_path)
     run = begun(ledger)
-    parts = ledger.cut(run, ledger.slices(run)[0], halves_of(PIECE))
+    parts = ledger.cut(run, ledger.slices(run)[0], halves_of(PIECE, Query(DAYS)))
     assert [
         (planned.slice.number, planned.part, planned.state) for planned in ledger.slices(run)
     ] == [

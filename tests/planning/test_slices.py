@@ -205,7 +205,7 @@ def test_a_plan_covers_its_interval(start: int, length: int, per_day: int, pagin
 def test_halves_of_a_slice() -> None:
     """Days are halved at midnights, then hours, then minutes; a minute is cut no further."""
     piece = Slice(1, whole("2023-09-01/2023-09-05"), whole("2023-09-01/2023-09-06"), "cursor", "")
-    first, second = halves_of(piece)
+    first, second = halves_of(piece, Query(piece.interval, media=("voice",)))
     assert (first.interval, first.asked) == (
         whole("2023-09-01/2023-09-03"),
         whole("2023-09-01/2023-09-04"),
@@ -214,7 +214,7 @@ def test_halves_of_a_slice() -> None:
         whole("2023-09-03/2023-09-05"),
         whole("2023-09-03/2023-09-06"),
     )
-    while parts := halves_of(first):
+    while parts := halves_of(first, Query(first.interval)):
         assert parts[0].interval.end == parts[1].interval.start
         first = parts[0]
     assert first.interval.length == MINUTE

@@ -10,6 +10,8 @@ docs/api.md, 1.2). A program that keeps to it can spend it in two ways:
                                                  first two            the first two are a login, and
                                                                       what it is for
     `requests_per_minute`                        evenly, no faster    the rest is for others
+    several processes share it (`shared`)        evenly, no faster    the others are on their way,
+                                                 than a part of it    and cannot be seen in time
     what is planned fits: it is no more than     at once              nothing is saved by waiting:
     the window has left, less what is under                           what is left is lost when the
     way, what others will take until its end,                         window ends
@@ -43,6 +45,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from lastpage.clock import Clock
@@ -55,7 +58,8 @@ RATE = ("count", "allowed", "reset")
 #: Without headers, evenly spaced requests drift against the server's window; this factor keeps one
 #: window from holding one request too many.
 MARGIN = 0.985
-#: Requests of a window that are kept back: they may arrive in another order than they were sent in.
+#: Requests of a window that each process keeps back: they may arrive in another order than they
+#: were sent in.
 RESERVE = 2
 #: The share of the allowance that goes out at once before anything is planned: login, whose data,
 #: how far jobs reach, the counts of a plan.
@@ -80,6 +84,14 @@ TURN_S_MAX = 5.0
 Position = tuple[datetime, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of the allowance: of so many processes, which take so much a minute together."""
+
+    processes: int = 1
+    requests_per_minute: float | None = None
+
+
 class Pace:
     """`wait()` before every request, `learn(headers, number)` after its answer, `hold(s)` on a 429.
 
@@ -90,7 +102,8 @@ class Pace:
     def __init__(self, clock: Clock, requests_per_minute: float | None = None) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._share = requests_per_minute
+        #: Our own, and those of what is under way.
+        self._shares = [Share(requests_per_minute=requests_per_minute)]
         self._allowed, self._length_s = PER_MINUTE, WINDOW_S
         #: Requests so far; those that wait for their moment; those that are known to be needed;
         #: those that went out at once without a plan.
@@ -114,7 +127,7 @@ class Pace:
     def per_minute(self) -> float:
         """Requests a minute, as far as is known."""
         allowed = self._allowed * 60 / self._length_s
-        return min(allowed, self._share or allowed)
+        return min(allowed, self._share or allowed) / self._processes
 
     @property
     def distance_s(self) -> float:
@@ -129,6 +142,17 @@ class Pace:
         if self._held_until <= now and self._fits(now, now):
             return True
         return max(self._next, self._held_until) - now <= SLACK * self._distance_s(now, now)
+
+    @contextmanager
+    def shared(self, share: Share) -> Iterator[None]:
+        """While something is under way that may take this share of the allowance, and no more."""
+        with self._lock:
+            self._shares.append(share)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._shares.remove(share)
 
     def plan(self, requests: int) -> None:
         """So many more requests are needed than was told before; below zero, fewer."""
@@ -190,18 +214,31 @@ class Pace:
                 self._next = max(self._next, at) + self._distance_s(now, at)
             return at
         at = max(at, self._next)
-        if at < self._window_end and self._left <= 0:
+        # What the others have sent since we heard of them last is not counted yet.
+        if at < self._window_end and self._left <= RESERVE * (self._processes - 1):
             at = self._window_end
         self._next = at + self._distance_s(now, at)
         return at
 
     def _fits(self, now: float, at: float) -> bool:
         """Whether the window of which was heard has room for all that is planned."""
-        if self._share or at >= self._window_end:
+        if self._share or self._processes > 1 or at >= self._window_end:
             return False
         if not self._planned and self._opening >= OPENING * self._allowed:
             return False
         return max(self._planned, 1) <= self._room(now)
+
+    @property
+    def _share(self) -> float | None:
+        """Requests a minute, as they were given; for all processes together."""
+        return min(
+            (each.requests_per_minute for each in self._shares if each.requests_per_minute),
+            default=None,
+        )
+
+    @property
+    def _processes(self) -> int:
+        return max(each.processes for each in self._shares)
 
     @property
     def _left(self) -> float:
@@ -210,7 +247,10 @@ class Pace:
 
     def _room(self, now: float) -> float:
         """What it has left for us, by what is known now of others."""
-        return self._left - RESERVE - self._others * (self._window_end - now + LAG_S)
+        # The processes that share it are no strangers: they leave us our part.
+        known = (self._processes - 1) * self._allowed / self._length_s / self._processes
+        strangers = max(self._others - known, 0.0) * (self._window_end - now + LAG_S)
+        return (self._left - RESERVE * self._processes - strangers) / self._processes
 
     def _learn_window(self, beyond: float, now: float, reset: float) -> None:
         end = now + reset
@@ -240,10 +280,11 @@ class Pace:
 
     def _distance_s(self, now: float, at: float) -> float:
         is_heard = at < self._window_end
-        per_window = max(self._allowed - RESERVE, 1.0) if is_heard else self._allowed * MARGIN
+        kept = RESERVE * self._processes
+        per_window = max(self._allowed - kept, 1.0) if is_heard else self._allowed * MARGIN
         share = 60 / (self._share * MARGIN) if self._share else 0.0
-        # Never faster than evenly over a whole window.
-        even = max(self._length_s / per_window, share)
+        # Never faster than evenly over a whole window, and all processes together no faster.
+        even = max(self._length_s / per_window, share) * self._processes
         if not is_heard:
             return even
         time_left = max(self._window_end - SAME_S - at, 0.0)

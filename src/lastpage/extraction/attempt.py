@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lastpage.api.messages import Answer
+from lastpage.api.patience import SHORT_PATIENCE
 from lastpage.coverage.account import Account
 from lastpage.errors import ApiError, Interrupted
 from lastpage.ledger.records import Attempt, Entry
@@ -103,7 +104,16 @@ class OpenAttempt:
             sleep=self._settler.client.clock.sleep,
             made=self.requests,
             since_new=self.account.since_new,
+            broken_off=self._leave,
         )
+
+    def _leave(self, step: Request) -> None:
+        """Broken off at this step: a job that nobody will go on with is deleted at the API."""
+        client = self._settler.client.with_patience(SHORT_PATIENCE)
+        request = step if step.kind == "delete" else self.walk.cleanup([step])
+        if request and not self._settler.ledger.lasts:
+            with suppress(ApiError, Interrupted):  # a job expires by itself
+                client.send(self.walk.call(request))
 
     def _send(self, request: Request) -> Answer:
         """Before a page is asked for, slices before this one go first, while not all can."""

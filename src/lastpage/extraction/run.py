@@ -127,10 +127,7 @@ class Fetching:
         held_ids: HeldIds = lambda _interval: None,
         slices: Sequence[Slice] | None = None,
     ) -> Fetching:
-        """Plan a new run of what was chosen, and commit the plan; the rest is as for `resume`.
-
-        `slices` are the plan, if given.
-        """
+        """Plan a new run of what was chosen, or take `slices` for it, and commit the plan."""
         if slices is None:
             slices = planner.plan(choice.interval, choice.horizon, choice.parts)
         now = planner.client.server_now()
@@ -286,7 +283,8 @@ class Fetching:
 
     def _settled(self, settler: Settler, todo: list[Planned]) -> Iterator[Planned]:
         if self.options.threads > 1:
-            yield from in_threads(todo, settler.settle, self.options.threads)
+            stop = None if self.ledger.lasts else self.stop
+            yield from in_threads(todo, settler.settle, self.options.threads, stop)
             return
         while todo:
             # The parts of a slice come next, so that days are whole one after the other.

@@ -220,7 +220,7 @@ class Settler:
 
     def _cut(self, planned: Planned, current: OpenAttempt, reason: str) -> list[Planned]:
         parts = len(self.ledger.slices_of(self.run, planned.part, planned.part))
-        halves = halves_of(planned.slice) if parts < CUTS_MAX else []
+        halves = halves_of(planned.slice, self.query) if parts < CUTS_MAX else []
         if not halves:
             why = f"{reason}, and smaller slices do not help"
             return self._record_short(planned, current, why)
@@ -326,18 +326,26 @@ class Settler:
 
 
 def in_threads(
-    todo: Sequence[Planned], settle: Callable[[Planned], list[Planned]], threads: int
+    todo: Sequence[Planned],
+    settle: Callable[[Planned], list[Planned]],
+    threads: int,
+    stop: Callable[[], None] | None = None,
 ) -> Iterator[Planned]:
-    """Each slice when it is settled; the parts it is cut into follow. The first error ends all."""
+    """Each slice when it is settled; the parts it is cut into follow. The first error ends all.
+
+    With `stop`, threads that are under way are stopped and have left when it ends; without it, they
+    leave when they can.
+    """
     pool = ThreadPoolExecutor(threads, "lastpage")
+    running: dict[Future[list[Planned]], Planned] = {}
     try:
-        running: dict[Future[list[Planned]], Planned] = {
-            pool.submit(settle, planned): planned for planned in todo
-        }
+        running.update({pool.submit(settle, planned): planned for planned in todo})
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 planned = running.pop(future)
                 running.update({pool.submit(settle, part): part for part in future.result()})
                 yield planned
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        if stop and running:
+            stop()
+        pool.shutdown(wait=stop is not None, cancel_futures=True)

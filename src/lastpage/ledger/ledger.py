@@ -47,8 +47,16 @@ class Ledger(Attempts):
     Raises `DestinationError` where the disk does not do what it should.
     """
 
-    def __init__(self, folder: Path, seam: Callable[[str], None] = lambda _name: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seam: Callable[[str], None] = lambda _name: None,
+        *,
+        lasts: bool = True,
+    ) -> None:
         self.folder = folder
+        #: Whether a later process may go on with its runs.
+        self.lasts = lasts
         self._claim: dict[str, str] = {}
         self._made = [path for path in (folder / FILE, folder / "spool") if not path.exists()]
         try:

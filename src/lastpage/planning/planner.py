@@ -22,6 +22,7 @@ from lastpage.api.client import Client
 from lastpage.api.messages import QUERY, Call
 from lastpage.api.organization import RETENTION_DAYS_MIN, JobWatermark, retention_days
 from lastpage.errors import UsageError
+from lastpage.planning.finer import Finer
 from lastpage.planning.slices import (
     JOB_PAGE_ROWS,
     LAG_ASSUMED,
@@ -145,6 +146,11 @@ class Planner:
         slices = [replace(each, number=number) for number, each in enumerate(found, 1)]
         log_plan(slices)
         return slices
+
+    def finer(self, slices: Sequence[Slice], finer: Finer) -> list[Slice]:
+        """The slices of a plan, cut as is asked for; about one request more for each that comes."""
+        found = self._answered(finer.cut(slices, self.query))
+        return [replace(each, number=number) for number, each in enumerate(found, 1)]
 
     def by_pages(self, slice_: Slice, horizon: Horizon) -> list[Slice]:
         """A job's slice as slices of page numbers; raises `UsageError` where these cannot reach."""

@@ -26,9 +26,9 @@ before it, and page numbers read on from there.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lastpage.errors import UsageError
 from lastpage.planning.small import REASON, WHOLE, Need, is_small
@@ -43,6 +43,9 @@ from lastpage.query.interval import (
     floor_minute,
 )
 from lastpage.query.query import Query
+
+if TYPE_CHECKING:
+    from lastpage.planning.terms import Terms
 
 Route = Literal["pages", "cursor"]
 Paginate = Literal["auto", "pages", "cursor"]
@@ -80,6 +83,8 @@ class Slice:
     route: Route
     reason: str
     expected: int | None = None
+    #: What it was planned with, if it is handed out to be read elsewhere.
+    terms: Terms | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_quick(self) -> bool:
@@ -204,24 +209,19 @@ def by_job(slice_: Slice) -> Slice:
     return replace(slice_, route="cursor", reason="page numbers do not agree with what was counted")
 
 
-def halves_of(slice_: Slice) -> list[Slice]:
+def halves_of(slice_: Slice, query: Query) -> list[Slice]:
     """The halves of a slice that proved too large; empty where time is cut no further.
 
     The ledger gives numbers; here each half keeps the number of the whole.
     """
-    at = _middle(slice_.interval)
-    if at is None:
-        return []
-    reach = slice_.asked.end - slice_.interval.end
-    return [
-        replace(
-            slice_,
-            interval=half,
-            asked=Interval(half.start, min(half.end + reach, slice_.asked.end)),
-            expected=None,
-        )
-        for half in slice_.interval.split(at)
-    ]
+    at = middle_of(slice_.interval)
+    return [part_of(slice_, half, query) for half in slice_.interval.split(at)] if at else []
+
+
+def part_of(whole: Slice, part: Interval, query: Query, expected: int | None = None) -> Slice:
+    """A part of a slice: it looks past its own end as any slice does, and no further than that."""
+    end = min(part.end + look_ahead(query), whole.asked.end)
+    return replace(whole, interval=part, asked=Interval(part.start, end), expected=expected)
 
 
 def counted_intervals(slice_: Slice) -> list[Interval]:
@@ -331,7 +331,7 @@ def _cut_in_halves(part: Part) -> Cutting:
     """Halves, until each is small enough; raises `UsageError` for a minute above the wall."""
     if part.count <= PAGES_ROWS:
         return [part]
-    at = _middle(part.interval)
+    at = middle_of(part.interval)
     if at is None and part.count < WALL_ROWS:
         return [part]
     if at is None:
@@ -347,7 +347,7 @@ def _cut_in_halves(part: Part) -> Cutting:
     return left + right
 
 
-def _middle(interval: Interval) -> datetime | None:
+def middle_of(interval: Interval) -> datetime | None:
     """Where to halve: a midnight, else a whole hour or minute; None where it is too short."""
     if at := _midnight_inside(interval):
         return at

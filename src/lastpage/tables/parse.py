@@ -80,9 +80,10 @@ class Broken:
     record: bytes
 
 
-def arrow_schema(columns: Mapping[str, Type]) -> pa.Schema:
-    """A table's columns as an Arrow schema."""
-    return pa.schema([(name, ARROW[type_]) for name, type_ in columns.items()])
+def arrow_schema(columns: Mapping[str, Type], unit: str = "ms") -> pa.Schema:
+    """A table's columns as an Arrow schema; moments are counted in `unit`."""
+    types = ARROW | {"time": pa.timestamp(unit, tz="UTC")}
+    return pa.schema([(name, types[type_]) for name, type_ in columns.items()])
 
 
 @cache

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import msgspec
@@ -167,6 +167,16 @@ class Selection:
         if self.keep_raw:
             schemas["raw"] = RAW
         return schemas
+
+    def only(self, tables: Sequence[str]) -> Self:
+        """The same of these tables alone; `raw`, and the one of attributes, can be named, too.
+
+        Raises `UsageError` for a name that no table has, and for `raw` where something is taken
+        out.
+        """
+        others = {"raw", PIVOT} if self.attributes else {"raw"}
+        named = tuple(name for name in tables if name not in others)
+        return replace(self, tables=named or (CONVERSATIONS,), keep_raw="raw" in tables)
 
     @property
     def lists(self) -> tuple[str, ...]:

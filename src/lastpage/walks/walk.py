@@ -284,37 +284,42 @@ def drive(
     sleep: Callable[[float], None],
     made: Iterable[Request] = (),
     since_new: Callable[[], tuple[int, int]] = lambda: (0, 0),
+    broken_off: Callable[[Request], None] = lambda _step: None,
 ) -> End:
     """Go from `step` to the end of the walk; `made` are the requests of an earlier process.
 
     `since_new` says how many pages were kept since the last new id: with rows, and without. Raises
-    what `send` raises, unless fewer rows a page may help.
+    what `send` raises, unless fewer rows a page may help; `broken_off` is told first at which step.
     """
     seen = {_identity(request) for request in made}
-    for _ in range(STEPS_MAX):
-        if not isinstance(step, Request):
-            return step
-        if _identity(step) in seen and step.kind != "poll":
-            reason = f"the API led back to a page already read ({step.kind} {step.ordinal})"
-            return Again(reason)
-        seen.add(_identity(step))
-        sleep(step.wait_s)
-        try:
-            answer = send(step)
-        except ApiError as problem:
-            if not problem.too_large:
-                raise
-            seen.discard(_identity(step))  # it is asked for again, with fewer rows
-            step = walk.fewer_rows(step, str(problem))
-            continue
-        following = walk.after(step, answer)
-        polls_on = isinstance(following, Request) and step.kind == following.kind == "poll"
-        if not polls_on:  # a poll that another one follows proved nothing
-            keep(step, answer)
-        del answer  # its memory is free before the next page comes
-        if isinstance(following, Request) and following.kind in READS:
-            following = _idle(following, *since_new()) or following
-        step = following
+    try:
+        for _ in range(STEPS_MAX):
+            if not isinstance(step, Request):
+                return step
+            if _identity(step) in seen and step.kind != "poll":
+                reason = f"the API led back to a page already read ({step.kind} {step.ordinal})"
+                return Again(reason)
+            seen.add(_identity(step))
+            sleep(step.wait_s)
+            try:
+                answer = send(step)
+            except ApiError as problem:
+                if not problem.too_large:
+                    raise
+                seen.discard(_identity(step))  # it is asked for again, with fewer rows
+                step = walk.fewer_rows(step, str(problem))
+                continue
+            request, step = step, walk.after(step, answer)
+            polls_on = isinstance(step, Request) and request.kind == step.kind == "poll"
+            if not polls_on:  # a poll that another one follows proved nothing
+                keep(request, answer)
+            del answer  # its memory is free before the next page comes
+            if isinstance(step, Request) and step.kind in READS:
+                step = _idle(step, *since_new()) or step
+    except BaseException:
+        if isinstance(step, Request):
+            broken_off(step)
+        raise
     return Again(f"no end after {STEPS_MAX:,} requests")
 
 
