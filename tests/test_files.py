@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lastpage import files
 from lastpage.files import Disk
 
 
@@ -17,6 +18,39 @@ def test_steps_have_names(tmp_path: Path) -> None:
     Disk(steps.append).write(tmp_path / "x", b"data")
     assert steps == ["file write", "file fsync", "file rename", "file fsync"]
     assert (tmp_path / "x").read_bytes() == b"data"
+
+
+def test_what_is_flushed_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several files get their names one after the other; then each folder is flushed once, and so is each that has a new one."""
+    steps: list[str] = []
+    flushed: list[Path] = []
+    flush = files._flush
+
+    def noting(path: Path) -> None:
+        flush(path)
+        flushed.append(path)
+
+    monkeypatch.setattr(files, "_flush", noting)
+    (tmp_path / "a").mkdir()
+    for name in "xyz":
+        (tmp_path / name).write_text(name)
+    moves = ((tmp_path / name, tmp_path / to / name) for name, to in zip("xyz", "abb", strict=True))
+    Disk(steps.append).replace(*moves)
+    assert steps == ["file rename"] * 3 + ["file fsync"] * 3
+    assert sorted(flushed) == [tmp_path, tmp_path / "a", tmp_path / "b"]
+    assert (tmp_path / "b" / "z").read_text() == "z"
+
+
+def test_a_flush_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of several flushes that fails is an error."""
+
+    def full(path: Path) -> None:
+        if path.name == "b":
+            raise OSError("No space left on device")
+
+    monkeypatch.setattr(files, "_flush", full)
+    with pytest.raises(OSError, match="No space"):
+        Disk().sync(*(tmp_path / name for name in "abc"))
 
 
 @pytest.mark.parametrize("at", range(4))

@@ -3,6 +3,8 @@
     write    bytes into FILE.new ─▶ fsync ─▶ replace
     replace  rename in one step ─▶ fsync of the folder, and of the folders that were made for it
 
+A flush is a wait for the disk, and several wait together: so what may be flushed in any order is.
+
 What lastpage keeps for itself may be read by its owner alone: answers of the API lie in it as they
 came. A destination's own files are as the umask makes them.
 
@@ -16,6 +18,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
@@ -27,33 +30,40 @@ except ImportError:  # not a POSIX system
     fcntl = None  # type: ignore[assignment]
 
 
+#: Flushes that wait together.
+FLUSHES = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Disk:
     """The durable steps. `seam` is called with a step's name before it is taken."""
 
     seam: Callable[[str], None] = lambda _name: None
 
-    def sync(self, path: Path) -> None:
-        """Wait until the disk has a file's bytes, or a folder's names."""
-        self.seam("file fsync")
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except PermissionError:
-            return  # a platform that cannot open folders does not need it
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    def sync(self, *paths: Path) -> None:
+        """Wait until the disk has the bytes of files, and the names in folders."""
+        for _ in paths:
+            self.seam("file fsync")
+        if len(paths) == 1:
+            _flush(*paths)
+        elif paths:
+            with ThreadPoolExecutor(FLUSHES, "lastpage-flush") as threads:
+                list(threads.map(_flush, paths))
 
-    def replace(self, source: Path, target: Path) -> None:
-        """Give a finished file its final name, in one step; missing folders are made."""
-        self.seam("file rename")
-        folders = (target.parent, *target.parent.parents)
-        made = [folder for folder in folders if not folder.exists()]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)
-        for folder in (target.parent, *(each.parent for each in made)):
-            self.sync(folder)
+    def replace(self, *moves: tuple[Path, Path]) -> None:
+        """Give finished files their final names, one after the other, each in one step.
+
+        Missing folders are made. Names are flushed once all are given.
+        """
+        folders: dict[Path, None] = {}
+        for source, target in moves:
+            self.seam("file rename")
+            above = (target.parent, *target.parent.parents)
+            made = [folder for folder in above if not folder.exists()]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+            folders |= dict.fromkeys((target.parent, *(each.parent for each in made)))
+        self.sync(*folders)
 
     def write(self, target: Path, data: bytes) -> None:
         """Write a small file of our own, whole or not at all."""
@@ -62,7 +72,7 @@ class Disk:
         make_private(beside)
         beside.write_bytes(data)
         self.sync(beside)
-        self.replace(beside, target)
+        self.replace((beside, target))
 
     def remove(self, path: Path) -> None:
         """Remove a file or a folder; it may be gone already."""
@@ -71,6 +81,17 @@ class Disk:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return  # a platform that cannot open folders does not need it
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def lock(path: Path) -> int | None:

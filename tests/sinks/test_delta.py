@@ -251,9 +251,9 @@ class Flushing(Disk):
 
     flushed: list[Path] = field(default_factory=list)
 
-    def sync(self, path: Path) -> None:
-        super().sync(path)
-        self.flushed.append(path)
+    def sync(self, *paths: Path) -> None:
+        super().sync(*paths)
+        self.flushed.extend(paths)
 
 
 @pytest.mark.invariant("Crash-safe")

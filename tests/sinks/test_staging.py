@@ -63,9 +63,9 @@ def test_conversations_come_last(tmp_path: Path) -> None:
     moved: list[str] = []
 
     class Noting(Disk):
-        def replace(self, source: Path, target: Path) -> None:
-            moved.append(target.parent.name)
-            super().replace(source, target)
+        def replace(self, *moves: tuple[Path, Path]) -> None:
+            moved.extend(target.parent.name for _, target in moves)
+            super().replace(*moves)
 
     names = ["broken", "conversations", "conversation_overview", "segments"]
     with Staging(tmp_path / "folder", tmp_path / "beside", Noting()).change("one") as path:

@@ -109,7 +109,7 @@ class SingleFile:
         # Its stamp stays when it is renamed.
         if made := _made(state):
             self._record(state, replace(made, stamp=_stamp(beside)))
-        self.disk.replace(beside, self.path)
+        self.disk.replace((beside, self.path))
         return summary
 
     def _beside(self, state: Path) -> Path:

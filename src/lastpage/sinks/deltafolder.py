@@ -171,7 +171,7 @@ class DeltaFolder(RecordedTables):
     def _moved(self, file: Path, place: Path) -> Path:
         """Put a file in its place, flushed."""
         self._disk.sync(file)
-        self._disk.replace(file, place)
+        self._disk.replace((file, place))
         return place
 
     def _next_change(self) -> int:

@@ -236,7 +236,7 @@ class DuckDB(DatabaseFile, ChangedByDay):
         self._run("checkpoint")
         self._db.close()
         self._disk.sync(new)
-        self._disk.replace(new, self.path)
+        self._disk.replace((new, self.path))
 
     def _add_missing(self, schemas: Mapping[str, Columns]) -> None:
         """Add tables and columns that are not there yet; rows that are there have nulls in them."""

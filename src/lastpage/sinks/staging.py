@@ -62,9 +62,7 @@ class Staging:
         self._disk.remove(waiting)
         waiting.mkdir(parents=True)
         yield lambda path: waiting / path.replace("/", SLASH)
-        for path in sorted(waiting.iterdir()):
-            self._disk.sync(path)
-        self._disk.sync(waiting)
+        self._disk.sync(*waiting.iterdir(), waiting)
         self._disk.write(waiting / MARK, b"")
         self._move(waiting)
 
@@ -73,8 +71,8 @@ class Staging:
         # `conversations` comes last, since what the day holds is recorded with it; and last of all
         # what is recorded beside it: then no file is without a record, whatever is copied when.
         last, beside = CONVERSATIONS + SLASH, f"{SLASH}_"
-        names = {path.name: path for path in files}
-        for name in sorted(names, key=lambda name: (name.startswith(last), beside in name, name)):
-            source = names[name]
-            self._disk.replace(source, self._folder / source.name.replace(SLASH, "/"))
+        files.sort(key=lambda path: (path.name.startswith(last), beside in path.name, path.name))
+        self._disk.replace(
+            *((path, self._folder / path.name.replace(SLASH, "/")) for path in files)
+        )
         self._disk.remove(waiting)
