@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.simulation.backfill import Moment
 
@@ -327,16 +327,17 @@ def test_two_processes_at_once() -> None:
 # A share -----------------------------------------------------------------------------------------
 
 
-def together(scenes: Sequence[Scene], until: float) -> None:
-    """Several processes with one client: all send what they may, until then."""
+def together(scenes: Sequence[Scene], until: float, begin: Sequence[float] = ()) -> None:
+    """Several processes with one client: all send what they may until then, each after so many seconds."""
     first = scenes[0]
     for each in scenes[1:]:
         each._limiter, each._events, each._numbers = first._limiter, first._events, first._numbers
-    for each in scenes:
+    for number, each in enumerate(scenes):
         each._left = ENDLESS
         each.pace.plan(ENDLESS)
         for _ in range(each.callers):
-            each._ask(True)
+            later = begin[number] if begin else 0.0
+            each._at(BEGUN + later, partial(each._ask, True))
     while first._events and first._events[0][0] <= until:
         first.clock.at, _, happens = heapq.heappop(first._events)
         happens()
@@ -363,6 +364,47 @@ def test_processes_that_share_the_allowance(processes: int, before: int, kind: s
         assert sum(each.refused for each in scenes) == 0, offset
         late = sum(BEGUN + 120 <= at < BEGUN + 300 for each in scenes for at in each.arrived)
         assert late >= 0.9 * 3 * 300, offset
+
+
+@given(
+    processes=st.integers(2, 8),
+    callers=st.integers(1, 6),
+    allowed=st.sampled_from([180, 300]),
+    before=st.integers(0, 300),
+    offset=st.floats(0, 60),
+    kind=st.sampled_from(sorted(KINDS)),
+    slowest=st.floats(0.01, 8.0),
+    begins=st.floats(0, 30),
+    seed=st.integers(0, 1000),
+)
+@example(6, 6, 300, 45, 48.82, "grid", 2.4844611825639014, 9.660984128497143, 5149)
+@settings(max_examples=25, deadline=None)
+@pytest.mark.invariant("Several processes")
+def test_no_request_of_a_process_is_one_too_many(
+    processes: int,
+    callers: int,
+    allowed: int,
+    before: int,
+    offset: float,
+    kind: str,
+    slowest: float,
+    begins: float,
+    seed: int,
+) -> None:
+    """However many processes share the allowance, whenever each begins, however slow answers are: nothing of theirs is refused."""
+    drawn, clock = random.Random(seed), Moment(BEGUN)
+    latency = partial(drawn.uniform, 0.01, slowest)
+    scenes = [
+        Scene(callers, allowed, offset=offset, kind=kind, latency=latency, clock=clock)
+        for _ in range(processes)
+    ]
+    # What each asks before it has heard of a window has to fit.
+    scenes[0]._limiter.take(min(before, max(allowed - 14 * processes, 0)), BEGUN)
+    with ExitStack() as shares:
+        for each in scenes:
+            shares.enter_context(each.pace.shared(Share(processes)))
+        together(scenes, BEGUN + 150, [drawn.uniform(0, begins) for _ in scenes])
+    assert sum(each.refused for each in scenes) == 0
 
 
 def test_a_share_of_a_share() -> None:

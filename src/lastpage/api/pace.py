@@ -208,14 +208,13 @@ class Pace:
         """When the next request goes out; the timeline goes on behind it."""
         at = max(now, self._held_until)
         is_first = not self._window_end and self._sent + self._waiting < 2
-        if is_first or self._fits(now, at):
+        if (is_first and self._processes == 1) or self._fits(now, at):
             if not self._planned:
                 self._opening += 1
                 self._next = max(self._next, at) + self._distance_s(now, at)
             return at
         at = max(at, self._next)
-        # What the others have sent since we heard of them last is not counted yet.
-        if at < self._window_end and self._left <= RESERVE * (self._processes - 1):
+        if at < self._window_end and self._left(at - now) <= 0:
             at = self._window_end
         self._next = at + self._distance_s(now, at)
         return at
@@ -226,7 +225,7 @@ class Pace:
             return False
         if not self._planned and self._opening >= OPENING * self._allowed:
             return False
-        return max(self._planned, 1) <= self._room(now)
+        return max(self._planned, 1) <= self._room(now, now)
 
     @property
     def _share(self) -> float | None:
@@ -241,16 +240,20 @@ class Pace:
         return max(each.processes for each in self._shares)
 
     @property
-    def _left(self) -> float:
-        """What the window has left once all our requests so far are counted."""
-        return self._allowed - self._beyond - self._sent - self._waiting
+    def _partners(self) -> float:
+        """Requests a second that the processes take with which we share."""
+        return (1 - 1 / self._processes) * self._allowed / self._length_s
 
-    def _room(self, now: float) -> float:
-        """What it has left for us, by what is known now of others."""
-        # The processes that share it are no strangers: they leave us our part.
-        known = (self._processes - 1) * self._allowed / self._length_s / self._processes
-        strangers = max(self._others - known, 0.0) * (self._window_end - now + LAG_S)
-        return (self._left - RESERVE * self._processes - strangers) / self._processes
+    def _left(self, after_s: float = 0.0) -> float:
+        """What the window has left, so much later, once all our requests so far are counted."""
+        ours = self._sent + self._waiting
+        return self._allowed - self._beyond - ours - self._partners * after_s
+
+    def _room(self, now: float, at: float) -> float:
+        """What it has left for us at a moment, by what is known now of others."""
+        strangers = max(self._others - self._partners, 0.0) * (self._window_end - now + LAG_S)
+        left = self._left(at - now) - RESERVE * self._processes - strangers
+        return left / self._processes
 
     def _learn_window(self, beyond: float, now: float, reset: float) -> None:
         end = now + reset
@@ -288,7 +291,7 @@ class Pace:
         if not is_heard:
             return even
         time_left = max(self._window_end - SAME_S - at, 0.0)
-        return max(even, time_left / max(self._room(now), 1.0))
+        return max(even, time_left / max(self._room(now, at), 1.0))
 
 
 def figure(text: str | None) -> float | None:
