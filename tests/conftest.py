@@ -12,8 +12,9 @@ from cheroot.server import HTTPServer
 from hypothesis import HealthCheck, settings
 
 from lastpage.clock import RealClock
+from lastpage.sinks.bucket import Bucket
 from lastpage.sinks.server import Server
-from tests import postgres
+from tests import elsewhere, objects, postgres
 
 # A busy machine is not a fault: an example may take as long as it takes.
 settings.register_profile(
@@ -48,6 +49,20 @@ def nobody_waits() -> Iterator[None]:
         yield
 
 
+#: What is asked of an object store in the short lane: what its sink says by itself. It is the folder's sink with other files, so what
+#: runs make of it is asked of Parquet there, and of both in the long lane.
+OF_OBJECTS = ("tests/contract/test_sinks.py", "tests/contract/test_look.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is asked of object stores beyond that waits for the long lane."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        if "[objects" in item.nodeid and "/contract/" in file and file not in OF_OBJECTS:
+            item.add_marker("long")
+
+
 @pytest.fixture(autouse=True)
 def _with_extra(request: pytest.FixtureRequest) -> None:
     """What is asked of Delta tables is skipped where the extra `delta` is not installed."""
@@ -74,16 +89,23 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(autouse=True)
-def schemas_of_a_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A schema stands for a folder (tests/postgres.py): its state is in that, and it goes with the test."""
-    usual = Server.state
+def what_stands_for_folders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A schema, or a prefix, stands for a folder (tests/elsewhere.py): its state is in that, and it goes with the test."""
+    usual = {kind: kind.state for kind in (Server, Bucket)}
 
-    def state(server: Server) -> Path:
+    def of_server(server: Server) -> Path:
         folder = postgres.FOLDERS.get(server.schema)
-        return postgres.state(folder) if folder else usual.__get__(server)
+        return postgres.state(folder) if folder else usual[Server].__get__(server)
 
-    monkeypatch.setattr(Server, "state", property(state))
+    def of_bucket(bucket: Bucket) -> Path:
+        folder = objects.FOLDERS.get(bucket.prefix)
+        return objects.state(folder) if folder else usual[Bucket].__get__(bucket)
+
+    monkeypatch.setattr(Server, "state", property(of_server))
+    monkeypatch.setattr(Bucket, "state", property(of_bucket))
     yield
     for folder in postgres.FOLDERS.values():
         postgres.remove(folder)
-    postgres.FOLDERS.clear()
+    objects.STORES.clear()
+    for kind in elsewhere.KINDS.values():
+        kind.FOLDERS.clear()

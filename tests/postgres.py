@@ -3,8 +3,8 @@
 The server is started once, in a folder of its own, and listens on a socket in it and nowhere else. Where its programs are missing,
 `WHY_NOT` says so, and every test of it is skipped with that.
 
-What a destination of another kind has in a folder, this one has in a schema: `url(folder)` names it, `copied` copies it with the
-folder, so that what a crash left can be looked at: no more than what was committed.
+What a destination of another kind has in a folder, this one has in a schema: `url(folder)` names it, and it is copied with the folder
+(`elsewhere.copied`), so that what a crash left can be looked at: no more than what was committed.
 """
 
 from __future__ import annotations
@@ -111,18 +111,11 @@ FOLDERS: dict[str, Path] = {}
 
 def url(folder: Path, user: str = "lastpage", **params: str) -> str:
     """The schema that stands for a folder, as a destination."""
+    if WHY_NOT:
+        pytest.skip(WHY_NOT)
     FOLDERS[schema(folder)] = folder
     more = "".join(f"&{name}={value}" for name, value in params.items())
     return f"postgresql://{user}@/{DATABASE}?host={server()}{more}&schema={schema(folder)}"
-
-
-def there(place: Path) -> Any:
-    """A destination by its path, whose last part says which kind it is: the schema of its folder, or the path."""
-    if place.name != NAME:
-        return place
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
-    return url(place.parent)
 
 
 def everything(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -195,12 +188,3 @@ def clone(old: Path, new: Path) -> None:
 
 def remove(folder: Path) -> None:
     run(f"drop schema if exists {schema(folder)} cascade")
-
-
-def copied(source: Path, target: Path) -> Path:
-    """A copy of a folder, and of the schemas that stand for it and for those in it."""
-    shutil.copytree(source, target)
-    for folder in list(FOLDERS.values()):
-        if folder == source or source in folder.parents:
-            clone(folder, target / folder.relative_to(source))
-    return target

@@ -15,9 +15,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from lastpage.coverage.ranges import Range
-from lastpage.files import Disk
-from lastpage.sinks.folder import Folder
-from lastpage.sinks.formats import Parquet
+from lastpage.sinks.recorded import PARQUET, OnDisk, RecordedFolder
 
 #: A field of a CSV file and what ends it: quoted text, or anything else.
 FIELD = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))([,\n])')
@@ -73,7 +71,7 @@ def ids(folder: Path) -> list[str]:
 
 
 def everything(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    names = sorted(path.name for path in folder.iterdir() if path.name[0] not in "._")
     return {name: table(folder, name) for name in names if not name.startswith("lastpage_")}
 
 
@@ -124,5 +122,5 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def ranges(folder: Path) -> list[Range]:
     """What the files themselves say they hold."""
-    days = Folder(folder, folder / ".lastpage", Parquet(), Disk()).committed()
+    days = RecordedFolder(OnDisk(folder, PARQUET), PARQUET).committed()
     return [version for day in sorted(days) for version in days[day]]

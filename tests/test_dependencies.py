@@ -23,7 +23,7 @@ OTHERS = [
 ]
 DIRECT = {each.name: each for each in (*RUNTIME, *OTHERS) if each.name != PROJECT["name"]}
 #: What the package imports only where it was installed with them.
-EXTRAS = ("delta", "excel", "postgres")
+EXTRAS = ("delta", "excel", "postgres", "s3")
 #: What the Makefile alone installs.
 TOOLS = {"uv"}
 PINS = dict(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-from tests import postgres
+from tests import objects, postgres
+from tests.elsewhere import KINDS, there
 from tests.readback import by_keys, database, lines, table
 
 from lastpage.files import Disk
@@ -32,11 +32,7 @@ class Kind:
 
     def at(self, folder: Path) -> Any:
         """Where it is in a folder: a path, or the URL of the schema that stands for the folder."""
-        if not self.is_server:
-            return folder / self.name
-        if postgres.WHY_NOT:
-            pytest.skip(postgres.WHY_NOT)
-        return postgres.url(folder)
+        return there(folder / self.name)
 
     def destination(self, folder: Path) -> Destination:
         return Destination.parse(str(self.at(folder)), self.format)
@@ -55,7 +51,7 @@ class Kind:
         return self.destination(folder).record()
 
     def read(self, folder: Path, name: str) -> Rows:
-        return self.read_table(folder if self.is_server else folder / self.name, name)
+        return self.read_table(folder if self.is_elsewhere else folder / self.name, name)
 
     @property
     def has_tables(self) -> bool:
@@ -76,14 +72,24 @@ class Kind:
         return self.name == postgres.NAME
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is in no folder, and something else stands for one (tests/elsewhere.py)."""
+        return self.name in KINDS
+
+    @property
     def is_database(self) -> bool:
         """Whether changes that belong together are one."""
         return self.is_server or self.name.endswith("duckdb")
 
     @property
+    def has_files(self) -> bool:
+        """Whether it has a file a table and day."""
+        return self.name in ("out", objects.NAME)
+
+    @property
     def _row(self) -> Row:
-        if self.is_server:
-            return SERVERS["postgresql"]
+        if self.is_elsewhere:
+            return SERVERS[{postgres.NAME: "postgresql", objects.NAME: "s3"}[self.name]]
         return FOLDERS[self.format] if self.format else Destination.parse(self.name).kind
 
     def kept(self, text: str) -> str:
@@ -134,6 +140,7 @@ SINKS: dict[str, Kind] = {
     "delta": Kind("out", table, "delta"),
     "duckdb": Kind("x.duckdb", lambda path, name: database(path).get(name, [])),
     "postgres": Kind(postgres.NAME, lambda folder, table: by_keys(postgres.read(folder, table))),
+    "objects": Kind(objects.NAME, objects.read),
     "jsonl": Kind("x.jsonl", conversations),
     "gz": Kind("x.jsonl.gz", conversations),
     "zst": Kind("x.jsonl.zst", conversations),

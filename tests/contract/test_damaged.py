@@ -5,19 +5,20 @@ A day has forty conversations. Somebody takes something of it away behind our ba
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from tests import postgres
+from tests import objects, postgres
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import BOTH_DAYS, DAY, HOUR, TALKS, Place
 from tests.crash.steps import Crash, Stepping, Steps
+from tests.elsewhere import KINDS, copied
 from tests.inprocess import talk, world
-from tests.postgres import copied
 from tests.readback import database, everything
 
 from lastpage import Summary
@@ -32,6 +33,17 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return SINKS[request.param]
 
 
+@contextmanager
+def files(place: Place) -> Iterator[Path]:
+    """The folder of the files of a destination, to be damaged: of an object store a copy, which goes back."""
+    if not place.kind.is_elsewhere:
+        yield place.path
+        return
+    folder = objects.down(place.folder)
+    yield folder
+    objects.up(folder, place.folder)
+
+
 def run_sql(place: Place, statement: str) -> None:
     if place.kind.is_server:
         postgres.run(statement.format(schema=f"{postgres.schema(place.folder)}."))
@@ -43,7 +55,8 @@ def run_sql(place: Place, statement: str) -> None:
 def lose_table(place: Place) -> None:
     """The file of a table is gone; in a database the table is."""
     if not place.kind.is_database:
-        shutil.rmtree(place.path / place.kind.side / "day=2023-10-10")
+        with files(place) as folder:
+            shutil.rmtree(folder / place.kind.side / "day=2023-10-10")
     else:
         run_sql(place, "drop table {schema}sessions cascade")
 
@@ -56,7 +69,12 @@ def lose_rows(place: Place, table: str = "") -> None:
         half = f"(select conversation_id {few})"
         run_sql(place, f"delete from {{schema}}{table} where conversation_id in {half}")
         return
-    (path,) = (place.path / table / "day=2023-10-10").glob("part*")
+    with files(place) as folder:
+        halve(*(folder / table / "day=2023-10-10").glob("part*"))
+
+
+def halve(path: Path) -> None:
+    """Half of the rows of a file are gone."""
     if path.suffix == ".csv":
         header, *lines = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(b"".join([header, *lines[: len(lines) // 2]]))
@@ -107,6 +125,8 @@ def content(place: Place) -> Any:
     if place.kind.is_server:
         names = postgres.tables(place.folder)
         return {name: place.kind.read(place.folder, name) for name in names}
+    if place.kind.is_elsewhere:
+        return objects.everything(place.folder)
     return database(place.path) if place.kind.is_database else everything(place.path)
 
 
@@ -318,8 +338,8 @@ def test_a_run_that_goes_on(kind: Kind, tmp_path: Path, monkeypatch: pytest.Monk
     place, steps = Place(made, kind, tmp_path), Steps()
     place.fetch(BOTH_DAYS, transport=Stepping(made.sandbox, steps), disk=steps.disk)
     shutil.rmtree(tmp_path)
-    if kind.is_server:
-        postgres.remove(tmp_path)
+    if kind.is_elsewhere:
+        KINDS[kind.name].remove(tmp_path)
     steps = Steps(steps.names.index("ledger end") + 1)
     with pytest.raises(Crash):
         place.fetch(BOTH_DAYS, transport=Stepping(made.sandbox, steps), disk=steps.disk)

@@ -8,12 +8,12 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from tests import postgres
+from tests import objects, postgres
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import TALKS, Place
 from tests.crash.steps import Crash, Stepping, Steps
+from tests.elsewhere import copied
 from tests.inprocess import world
-from tests.postgres import copied
 
 from lastpage.api.messages import Answer, Call
 
@@ -47,6 +47,8 @@ def texts(folder: Path) -> Iterator[tuple[str, str]]:
     if folder in postgres.FOLDERS.values():
         for table in postgres.tables(folder):
             yield table, str(postgres.read(folder, table))
+    if folder in objects.FOLDERS.values():
+        yield from texts(objects.down(folder))
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
         if path.suffix == ".duckdb":

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from tests import objects
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.test_sinks import AS_OF, DAY, FEW, US, hours, opened, put, record
 from tests.inprocess import InProcess, World, talk
@@ -28,12 +29,15 @@ from lastpage.files import Disk
 from lastpage.query.interval import Interval
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.duckdb import DuckDB
+from lastpage.sinks.hold import LOCK
 from lastpage.sinks.sink import TableReader
 
 SPAN = "2023-10-10/2023-10-12"
 SAME = {"2023-10-10": "same", "2023-10-11": "same"}
 TABLES = [name for name, kind in SINKS.items() if kind.replaces]
 FOLDERS = ["parquet", "csv", "lines"]
+#: What another process can look at: the store in memory is one process's (tests/sinks/test_objects.py has the others).
+OF_PROCESSES = [name for name in SINKS if name != objects.NAME]
 #: Where an identifier of a record is, that its tables have in common: its tag.
 TAGS = {"conversations": "external_tag", "sessions": "session_id"}
 
@@ -41,10 +45,12 @@ TAGS = {"conversations": "external_tag", "sessions": "session_id"}
 def seen(folder: Path) -> dict[str, Any]:
     """All that a file system shows of a folder: a file that comes and goes changes the time of the one it was in."""
     facts = {path: path.stat() for path in sorted([folder, *folder.rglob("*")])}
-    return {
+    found = {
         str(path): (fact.st_mode, fact.st_ino, fact.st_size, fact.st_mtime_ns)
         for path, fact in facts.items()
     }
+    there = objects.names(folder) if folder in objects.FOLDERS.values() else ()
+    return found | {name: objects.get(folder, name) for name in there}
 
 
 @contextmanager
@@ -77,7 +83,7 @@ def filled(kind: Kind, folder: Path) -> tuple[World, Path]:
 
 
 @pytest.mark.invariant("Destinations")
-@pytest.mark.parametrize("name", SINKS)
+@pytest.mark.parametrize("name", OF_PROCESSES)
 def test_no_right_to_write(name: str, tmp_path: Path) -> None:
     """`verify` needs no right to write, though another run holds the destination, and leaves no trace."""
     _, place = filled(SINKS[name], folder := tmp_path / "folder")
@@ -92,7 +98,7 @@ def test_no_right_to_write(name: str, tmp_path: Path) -> None:
         assert seen(folder) == before
 
 
-@pytest.mark.parametrize("name", SINKS)
+@pytest.mark.parametrize("name", OF_PROCESSES)
 def test_the_owner_alone(name: str, tmp_path: Path) -> None:
     """What lastpage keeps for itself is its owner's: others look without it, or are told who can."""
     _, place = filled(SINKS[name], tmp_path)
@@ -122,6 +128,8 @@ class Watching:
         state = self.look()
         # Until the change counts as made, nothing has moved, and a reader need not wait for it.
         is_made = any(self.folder.rglob("staging/*/commit"))
+        if self.kind.name == objects.NAME:
+            is_made = bool(json.loads(objects.get(self.folder, LOCK))["change"])
         assert (state == "changing") == is_made
         self.steps[state] += 1
 
@@ -175,6 +183,8 @@ def test_at_every_step_of_a_change(name: str, tmp_path: Path) -> None:
         assert set(watching.steps) == {"old", "new"}  # once it is pinned
     elif name == "postgres":
         assert set(watching.steps) == {"old"}  # until it is committed
+    elif name == "objects":
+        assert set(watching.steps) == {"old", "changing", "new"}  # what is staged goes afterwards
     else:
         assert set(watching.steps) == {"old", "changing"}
     assert watching.steps.total() > 2

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import DAY, HOUR, Place
+from tests.contract.test_damaged import files
 from tests.contract.test_replacement import filled, notes
 from tests.crash.steps import Crash, Stepping, Steps
+from tests.elsewhere import copied
 from tests.inprocess import InProcess, talk, world
-from tests.postgres import copied
 
 from lastpage.api.messages import Answer, Call
 from lastpage_sandbox import Skeleton
@@ -96,7 +97,8 @@ def test_a_day_that_is_damaged(kind: Kind, tmp_path: Path, days: int) -> None:
     place = filled(kind, tmp_path, *TALKS, span=DAYS)
     if kind.is_database:
         pytest.skip("only files are taken away")
-    shutil.rmtree(place.path / kind.side / "day=2023-10-10")
+    with files(place) as folder:
+        shutil.rmtree(folder / kind.side / "day=2023-10-10")
     place.made.sandbox.world.add(moved(TALKS[1], 24 * days))
     place.fetch(f"2023-10-1{1 if days == 1 else 3}")
     place.fetch(DAYS)

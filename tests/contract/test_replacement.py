@@ -16,8 +16,8 @@ import pytest
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import BOTH_DAYS, DAY, HOUR, TALKS, Place
 from tests.crash.steps import Crash, Stepping, Steps
+from tests.elsewhere import copied
 from tests.inprocess import NOW, InProcess, talk, world
-from tests.postgres import copied
 
 from lastpage import Summary
 from lastpage.api.messages import Answer, Call

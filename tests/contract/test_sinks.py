@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests import postgres
+from tests import objects, postgres
 from tests.contract.kinds import SINKS, Kind
-from tests.postgres import copied
+from tests.elsewhere import copied
 from tests.readback import everything
 
 from lastpage.coverage.ranges import Range
@@ -545,7 +545,7 @@ def test_rows_found_late(lines: Kind, tmp_path: Path) -> None:
 def test_a_row_keeps_its_contract(row: Any, tmp_path: Path) -> None:
     """What a row of the table of sinks opens has the methods of the contract that the row names, and no others."""
     if row.shape == "server":
-        destination = SINKS["postgres"].destination(tmp_path)
+        destination = SINKS[row.name].destination(tmp_path)
     else:
         ending = row.endings[0]
         name = {"folder": "out", "stream": ending}.get(row.shape, f"x{ending}")
@@ -652,20 +652,24 @@ def test_a_foreign_place(kind: Kind, tmp_path: Path) -> None:
     path = kind.at(tmp_path)
     if kind.is_server:
         make_foreign(tmp_path)
+    elif kind.is_elsewhere:
+        objects.put(tmp_path, "thesis.docx", b"years of work")
     elif not path.suffix:
         path.mkdir()
         path /= "thesis.docx"
-    if not kind.is_server:
+    if not kind.is_elsewhere:
         path.write_text("years of work")
     with pytest.raises(LastpageError) as refused, opened(kind, tmp_path):
         pass
     assert refused.value.exit_code == 6
+    if kind.name == objects.NAME:
+        assert objects.names(tmp_path) == ["thesis.docx"]
 
 
 def test_a_place_that_cannot_be(kind: Kind, tmp_path: Path) -> None:
     """A folder under a file, or a file where a folder is: one sentence, exit 6, and nothing is changed."""
-    if kind.is_server:
-        pytest.skip("a schema is in no folder")
+    if kind.is_elsewhere:
+        pytest.skip("it is in no folder")
     base = tmp_path / "notes"
     if kind.replaces:
         base.write_text("mine")

@@ -11,8 +11,8 @@ import pytest
 from tests.advice import do_as_told
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import DAY, HOUR, Place
+from tests.elsewhere import copied
 from tests.inprocess import talk, world
-from tests.postgres import copied
 
 from lastpage import DestinationError, LastpageError, UsageError
 from lastpage.errors import DamagedError

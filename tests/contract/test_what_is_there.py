@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import postgres
 from tests.contract.kinds import SINKS, Kind
 from tests.contract.place import BOTH_DAYS, DAY, HOUR, TALKS, Place
+from tests.contract.test_damaged import files
 from tests.crash.steps import Crash, Stepping, Steps
+from tests.elsewhere import KINDS
 from tests.inprocess import talk, world
 
 from lastpage import DestinationError
@@ -50,8 +51,8 @@ def stopped(place: Place, at: str, number: int = 1) -> None:
 
 def removed(place: Place) -> None:
     """Somebody made room: the data are gone, what lastpage keeps of its runs is not."""
-    if place.kind.is_server:
-        postgres.remove(place.folder)
+    if place.kind.is_elsewhere:
+        KINDS[place.kind.name].remove(place.folder)
     for path in list(place.folder.rglob("*")):
         if path.is_file() and place.state not in path.parents:
             path.unlink()
@@ -59,8 +60,8 @@ def removed(place: Place) -> None:
 
 def data(place: Place) -> dict[Path, bytes]:
     """The files of the destination, without the ledger and the spool; of a schema a copy is made."""
-    if place.kind.is_server:
-        postgres.clone(place.folder, place.folder / "copy")
+    if place.kind.is_elsewhere:
+        KINDS[place.kind.name].clone(place.folder, place.folder / "copy")
         return {}
     files = (path for path in place.folder.rglob("*") if path.is_file())
     ours = ("ledger.sqlite", "lock", "segment")
@@ -73,8 +74,8 @@ def data(place: Place) -> dict[Path, bytes]:
 
 def put_back(place: Place, copy: dict[Path, bytes]) -> None:
     """The destination is again as it was."""
-    if place.kind.is_server:
-        postgres.clone(place.folder / "copy", place.folder)
+    if place.kind.is_elsewhere:
+        KINDS[place.kind.name].clone(place.folder / "copy", place.folder)
         return
     for path in data(place):
         path.unlink()
@@ -137,14 +138,15 @@ def test_a_short_run_whose_output_was_removed(place: Place) -> None:
 @pytest.mark.invariant("Truthful")
 def test_removed_while_the_run_is_on(place: Place) -> None:
     """What was written and is not there at the end is missed before anybody is told that it is complete."""
-    if place.kind.name != "out":
+    if not place.kind.has_files:
         pytest.skip("an open file outlives its name")
     steps = Steps()
 
     def removing(name: str) -> None:
         steps(name)
         if name == "ledger commit" and steps.names.count(name) == 2:
-            shutil.rmtree(place.path / "conversations" / "day=2023-10-10")
+            with files(place) as folder:
+                shutil.rmtree(folder / "conversations" / "day=2023-10-10")
 
     summary = place.fetch(BOTH_DAYS, disk=type(steps.disk)(removing))
     assert summary.coverage == "short"
@@ -157,7 +159,7 @@ def test_removed_while_the_run_is_on(place: Place) -> None:
 @pytest.mark.parametrize("commits", [1, 2])
 def test_a_file_removed_while_the_run_is_on(place: Place, commits: int) -> None:
     """A file that is removed while a run has it open is missed, before more is written and at the end; the same command has it anew."""
-    if place.kind.name == "out":
+    if place.kind.has_files:
         pytest.skip("of a folder, days are looked at")
     steps = Steps()
 

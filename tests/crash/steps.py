@@ -12,8 +12,8 @@ import duckdb
 
 from lastpage.api.messages import Answer, Call, TransportError
 from lastpage.files import Disk
+from tests.elsewhere import copied
 from tests.inprocess import InProcess
-from tests.postgres import copied
 
 
 class Crash(BaseException):

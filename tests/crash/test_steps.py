@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from lastpage import DestinationError, LastpageError, UnavailableError
-from tests import inprocess, postgres
+from tests import elsewhere, inprocess, objects, postgres
 from tests.crash.steps import Crash, Stepping, Steps
+from tests.elsewhere import there
 from tests.inprocess import World, talk, world
-from tests.postgres import there
 from tests.readback import database, everything, lines
 
 DAY = datetime(2023, 10, 10, 9, tzinfo=UTC)
@@ -28,9 +28,11 @@ PLACES: dict[str, dict[str, Any]] = {
     "delta": FEW | {"format": "delta"},
     "out.duckdb": FEW,
     postgres.NAME: FEW,
+    objects.NAME: FEW,
     "out.jsonl": {},
     "out.jsonl.gz": {},
 }
+ON_DISK = [name for name in PLACES if name not in elsewhere.KINDS]
 #: Reading is the same whatever the destination. So it is stopped at every step, by both routes, on the way to the cheapest one;
 #: each of the others is stopped at every step of its own, and at one in so many before that.
 EVERY, EVERY_LONG = 7, 3
@@ -43,6 +45,7 @@ LANES: list[tuple[str, str, int]] = [
     ("delta", "pages", EVERY),
     ("out.duckdb", "pages", EVERY),
     (postgres.NAME, "pages", EVERY),
+    (objects.NAME, "pages", EVERY),
     ("out.jsonl.gz", "cursor", EVERY),
 ]
 
@@ -70,8 +73,8 @@ def held(place: Path) -> Any:
     """What a destination holds, without what tells when it was read."""
     if place.suffix == ".duckdb":
         return database(place)
-    if place.name == postgres.NAME:
-        return postgres.everything(place.parent)
+    if place.name in elsewhere.KINDS:
+        return elsewhere.everything(place)
     if not place.suffix:
         return everything(place)
     return sorted(lines(place), key=lambda record: record["conversationId"])
@@ -92,7 +95,7 @@ def tried(names: list[str], every: int) -> list[int]:
         at
         for at, name in enumerate(names, 1)
         if at > settled
-        or name.startswith(("file", "database", "delta", "server"))
+        or name.startswith(("file", "database", "delta", "server", "store"))
         or (at - 1) % every == 0
     ]
 

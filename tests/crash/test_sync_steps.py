@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from lastpage import Summary
-from tests import postgres
+from tests import elsewhere, objects, postgres
 from tests.crash.steps import Crash, Stepping, Steps
 from tests.inprocess import World, talk, world
 from tests.readback import database, everything
@@ -24,8 +24,9 @@ PLACES: dict[str, dict[str, Any]] = {
     "delta": {"format": "delta"},
     "out.duckdb": {},
     postgres.NAME: {},
+    objects.NAME: {},
 }
-#: In the short lane, one step in so many; and where a copy is one of a schema, which takes its time, in the long one.
+#: In the short lane, one step in so many; and where a copy is one of what stands for a folder, which takes its time, in the long one.
 EVERY = 11
 OF_SERVERS = 4
 
@@ -53,13 +54,12 @@ def meanwhile(made: World) -> World:
 def sync(made: World, place: Path, steps: Steps, **more: Any) -> Summary:
     cloud = made.cloud(transport=Stepping(made.sandbox, steps), disk=steps.disk)
     chosen = {"tables": ["sessions"], "names": False, **PLACES[place.name]}
-    return cloud.sync(postgres.there(place), settle=(1, 2, 3, 4, 5), **chosen, **more)
+    return cloud.sync(elsewhere.there(place), settle=(1, 2, 3, 4, 5), **chosen, **more)
 
 
 def held(place: Path) -> dict[str, Any]:
-    if place.name == postgres.NAME:
-        tables = postgres.everything(place.parent)
-    else:
+    tables = elsewhere.everything(place)
+    if tables is None:
         tables = database(place) if place.suffix == ".duckdb" else everything(place)
     return {name: tables[name] for name in ("conversations", "sessions")}
 
@@ -68,9 +68,9 @@ def held(place: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "every"),
     [
-        *((name, EVERY) for name in PLACES),
+        *((name, 3 * EVERY if name == objects.NAME else EVERY) for name in PLACES),
         *(
-            pytest.param(name, OF_SERVERS if name == postgres.NAME else 1, marks=pytest.mark.long)
+            pytest.param(name, OF_SERVERS if name in elsewhere.KINDS else 1, marks=pytest.mark.long)
             for name in PLACES
         ),
     ],
@@ -81,7 +81,7 @@ def test_a_sync_that_is_stopped(tmp_path: Path, name: str, every: int) -> None:
     sync(before(), first, Steps(), since=START)
 
     def copied(to: str) -> Path:
-        return postgres.copied(first.parent, tmp_path / to) / name
+        return elsewhere.copied(first.parent, tmp_path / to) / name
 
     steps, untouched = Steps(), copied("untouched")
     summary = sync(meanwhile(before()), untouched, steps)

@@ -19,7 +19,7 @@ from lastpage import DestinationError
 from lastpage.sinks.destination import Destination
 from tests.advice import do_as_told
 from tests.crash.steps import Crash, Stepping, Steps
-from tests.crash.test_steps import PLACES, held
+from tests.crash.test_steps import ON_DISK, PLACES, held
 from tests.inprocess import FEW, World, talk, world
 
 DAY = datetime(2023, 10, 10, 9, tzinfo=UTC)
@@ -106,7 +106,7 @@ def gone_on_with(made: World, place: Path, wanted: Any, where: Any) -> None:
 
 @pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("every", [12, pytest.param(4, marks=pytest.mark.long)])
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", ON_DISK)
 def test_the_ledger_is_copied_later(tmp_path: Path, name: str, every: int) -> None:
     """The tables as they were at one step, the ledger as it was some steps later, or at the end."""
     steps = Steps()

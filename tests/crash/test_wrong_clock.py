@@ -8,7 +8,7 @@ import pytest
 from lastpage.clock import Clock, SimClock
 from lastpage.ledger.glance import glance
 from tests.crash.steps import Crash, Stepping, Steps
-from tests.crash.test_steps import PLACES, held
+from tests.crash.test_steps import ON_DISK, PLACES, held
 from tests.crash.test_torn import _a_job_a_day, two_days  # noqa: F401 - a fixture
 from tests.inprocess import World
 
@@ -43,7 +43,7 @@ def fetch(made: World, place: Path, steps: Steps, clock: Clock) -> str:
 
 @pytest.mark.invariant("Crash-safe")
 @pytest.mark.parametrize("first", [TWO_DAYS_S, -TWO_DAYS_S], ids=["ahead", "behind"])
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", ON_DISK)
 def test_half_of_a_run(tmp_path: Path, name: str, first: float) -> None:
     """Stopped anywhere and gone on with four days apart by the machine's clock: complete, and what a right clock brings."""
     steps, whole = Steps(), two_days()

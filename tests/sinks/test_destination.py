@@ -30,7 +30,7 @@ def test_forms(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "s3://bucket/x", "mysql://host/db", "x.json", "x.sqlite", "x.gz"]
+    "text", ["", "ftp://host/x", "mysql://host/db", "x.json", "x.sqlite", "x.gz"]
 )
 def test_no_destination(text: str) -> None:
     """What cannot be written to is refused with what can."""

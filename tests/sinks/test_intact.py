@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from lastpage.sinks.intact import Look, damage, footprint, lacking
+from lastpage.sinks.recorded import PARQUET, OnDisk
 
 SCHEMAS = {"one": pa.schema([("a", pa.int64())])}
 
@@ -33,7 +34,8 @@ class Counted:
 
 def looked(path: Path, look: Look, counted: Counted, **recorded: int) -> str:
     facts = {**footprint(path, path.stat().st_size), **recorded} if path.exists() else recorded
-    return damage({"one": facts}, lambda _name: path, counted, look, SCHEMAS)
+    files = OnDisk(path.parent, PARQUET)
+    return damage({"one": facts}, files, lambda _name: path.name, counted, look, SCHEMAS)
 
 
 @pytest.fixture

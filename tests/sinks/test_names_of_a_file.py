@@ -16,7 +16,7 @@ from lastpage.sinks.destination import Destination
 from lastpage.sinks.jsonl import JsonLines
 
 
-@pytest.fixture(params=[name for name, kind in SINKS.items() if not kind.is_server])
+@pytest.fixture(params=[name for name, kind in SINKS.items() if not kind.is_elsewhere])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return SINKS[request.param]
 

@@ -72,8 +72,8 @@ Wait = Annotated[
 State = Annotated[
     str | None,
     Parameter(
-        help="Of a server: the folder of what is known of the runs; without this, one of this "
-        "user's. Others have it in them, or beside them."
+        help="Of a server or an object store: the folder of what is known of the runs; without "
+        "this, one of this user's. Others have it in them, or beside them."
     ),
 ]
 Words = Annotated[list[str], Parameter(negative="")]

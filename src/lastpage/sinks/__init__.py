@@ -5,5 +5,7 @@ A sink keeps one of two contracts (`sink`): tables replace what they hold, lines
     destination ─▶ folder ◀─ formats (Parquet, CSV) ┐
         │          delta  ─▶ deltafolder ─▶ pins    ├─ day: one change of a day
         │          duckdb                           │  (tables only)
+        ├────────▶ postgres                         │
+        ├────────▶ objects ─▶ folder, hold, store   │
         └────────▶ jsonl  (file, stdout)            ┘
 """

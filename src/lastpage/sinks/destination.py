@@ -12,7 +12,7 @@ import pkgutil
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lastpage.errors import DestinationError, InUseError, UsageError
 from lastpage.files import Disk, make_private, make_private_folder
-from lastpage.sinks.server import BEGINS, SCHEMES, Server
+from lastpage.sinks import bucket, server
+from lastpage.sinks.bucket import Bucket
+from lastpage.sinks.server import Server
 from lastpage.tables.schema import CONVERSATIONS
 from lastpage.tables.selection import EVERYTHING, Selection
 
@@ -87,12 +89,13 @@ SINKS = (
     Kind(
         "postgres",
         "server",
-        SCHEMES,
+        server.SCHEMES,
         "tables",
         "postgres:Postgres",
         "session:Session",
         ("postgres", "adbc_driver_postgresql"),
     ),
+    Kind("objects", "server", bucket.SCHEMES, "tables", "objects:DOORS", extra=("s3", "obstore")),
     Kind("stdout", "stream", ("-",), "lines", "jsonl:Stdout"),
 )
 FOLDERS = {kind.name: kind for kind in SINKS if kind.shape == "folder"}
@@ -100,14 +103,19 @@ FILES = {
     ending: kind for kind in SINKS if kind.shape in ("file", "single") for ending in kind.endings
 }
 SERVERS = {name: kind for kind in SINKS if kind.shape == "server" for name in kind.endings}
+#: What reads the URLs of those, by what begins as one.
+URLS: dict[re.Pattern[str], Callable[[str], Server | Bucket]] = {
+    server.BEGINS: Server.parse,
+    bucket.BEGINS: Bucket.parse,
+}
 STREAMS = {name: kind for kind in SINKS if kind.shape == "stream" for name in kind.endings}
 #: What looks like the ending of a file; a folder may have a dot in its name, as in 2023.10.
 AN_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]+")
 #: The folder of the tables that a single file is made of, within its state.
 TABLES_OF_SINGLE = "tables"
 ADVICE = (
-    f"give a folder, a file that ends in {', '.join(FILES)}, {next(iter(SERVERS))}://user@host/db, "
-    f"or {' or '.join(STREAMS)}"
+    f"give a folder, a file that ends in {', '.join(FILES)}, {server.SCHEMES[0]}://user@host/db, "
+    f"{bucket.SCHEMES[0]}://bucket/prefix, or {' or '.join(STREAMS)}"
 )
 
 
@@ -117,7 +125,7 @@ class Destination:
 
     text: str
     #: What it names, with every link followed: as it was given where there is none.
-    path: Path | Server
+    path: Path | Server | Bucket
     kind: Kind
     #: The folder of its ledger, spool and lock; None where nothing outlives the run.
     state: Path | None
@@ -144,11 +152,13 @@ class Destination:
         servers: the folder of what is known of the runs, if not the usual one. Raises `UsageError`
         for what cannot be a destination.
         """
-        if BEGINS.match(text):
-            return cls._of_server(text, form, state)
+        for begins, parse in URLS.items():
+            if begins.match(text):
+                return cls._elsewhere(parse(text), form, state)
         if state is not None:
             raise UsageError(
-                f"--state is for a server; {text!r} has its state in it, or beside it: leave it out"
+                f"--state is for a server or an object store; {text!r} has its state in it, or "
+                "beside it: leave it out"
             )
         _check_name(text)
         ending = _ending_of(text)
@@ -187,17 +197,17 @@ class Destination:
         return cls(text, path, kind, path / ".lastpage")
 
     @classmethod
-    def _of_server(
-        cls, text: str, form: Format | None, state: str | os.PathLike[str] | None
+    def _elsewhere(
+        cls, path: Server | Bucket, form: Format | None, state: str | os.PathLike[str] | None
     ) -> Destination:
-        server = Server.parse(text)
-        kind = SERVERS[SCHEMES[0]]
-        if form:
-            raise UsageError(
-                f"--format {form} is how a folder's files are; {server} is not a folder"
-            )
-        _check_extra(kind, f"{SCHEMES[0]}://")
-        return cls(server.url, server, kind, Path(state) if state else server.state)
+        """What is on no disk of this machine, and has its state here."""
+        scheme = path.url.partition("://")[0]
+        if form and isinstance(path, Server):
+            raise UsageError(f"--format {form} is how a folder's files are; {path} is not a folder")
+        if form not in (None, "parquet"):
+            raise UsageError(f"{path} gets Parquet; --format {form} is for folders on a disk")
+        _check_extra(SERVERS[scheme], f"{scheme}://")
+        return cls(path.url, path, SERVERS[scheme], Path(state) if state else path.state)
 
     @property
     def is_there(self) -> bool:

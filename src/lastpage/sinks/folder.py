@@ -21,7 +21,15 @@ from lastpage.errors import DestinationError
 from lastpage.files import Disk
 from lastpage.sinks.day import Change, ChangedByDay, Count
 from lastpage.sinks.intact import Footprint, Look, damage, footprint
-from lastpage.sinks.recorded import DAY, VERSION, Recorded, RecordedFolder, day_of
+from lastpage.sinks.recorded import (
+    DAY,
+    VERSION,
+    Files,
+    OnDisk,
+    Recorded,
+    RecordedFolder,
+    day_of,
+)
 from lastpage.sinks.sink import (
     NONE_STAYS,
     Identity,
@@ -30,7 +38,7 @@ from lastpage.sinks.sink import (
     explained,
     read_back,
 )
-from lastpage.sinks.staging import Staging
+from lastpage.sinks.staging import STAGING, Staging
 from lastpage.sinks.writing import Writer, rows_of, write_rows
 from lastpage.tables.build import Shredder, Shredding
 from lastpage.tables.derived import LIST, Names
@@ -57,31 +65,44 @@ class FileFormat(Protocol):
         """How many rows a file has."""
 
 
+class Changing(Protocol):
+    """How files change together (`staging.py`, `moving.py`)."""
+
+    def recover(self) -> None:
+        """Finish or undo what a crash left."""
+
+    def moving(self) -> list[str]:
+        """The changes that are made, and whose files are not all in place."""
+
+    def change(self, name: str) -> AbstractContextManager[Callable[[str], Path]]:
+        """Where to write the file that will have a name; after the block, all are in place."""
+
+
 class Folder(RecordedFolder, ChangedByDay):
     """A `TableSink` of files in one format."""
 
-    def __init__(self, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> None:
-        super().__init__(folder, state, format_.recorded)
+    def __init__(self, files: Files, staging: Changing, format_: FileFormat) -> None:
+        super().__init__(files, format_.recorded)
         self._format = format_
         #: Of everything, until it is claimed.
         self.shredding = format_.tables(Shredder())
-        self._staging = Staging(folder, state / "staging", disk)
+        self._staging = staging
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path, state: Path, format_: FileFormat, disk: Disk) -> Iterator[Self]:
+    def open(cls, files: Files, staging: Changing, format_: FileFormat) -> Iterator[Self]:
         """Finish or undo what a crash left; refuse other software's folder, and another format."""
-        sink = cls(folder, state, format_, disk)
-        with explained(folder, pa.ArrowException):
-            sink._staging.recover()
+        sink = cls(files, staging, format_)
+        with explained(files.place, pa.ArrowException):
+            staging.recover()
         sink._identify()
         yield sink
 
     @classmethod
     @contextmanager
-    def look(cls, folder: Path, state: Path, format_: FileFormat) -> Iterator[Self]:
+    def look(cls, files: Files, staging: Changing, format_: FileFormat) -> Iterator[Self]:
         """Refuse what `open` refuses; what a crash left stays as it is."""
-        sink = cls(folder, state, format_, Disk())
+        sink = cls(files, staging, format_)
         sink._identify()
         if sink.known:
             chosen = Shredder.to_read(Selection.load(sink.known.selection))
@@ -90,7 +111,7 @@ class Folder(RecordedFolder, ChangedByDay):
 
     def claim(self, identity: Identity, shredder: Shredder) -> None:
         """Refuse a folder of another organisation, other filters or another selection."""
-        identity.check(self.known, self.folder)
+        identity.check(self.known, self._files.place)
         self._identity, self.shredding = identity, self._format.tables(shredder)
 
     def changing(self) -> set[date]:
@@ -100,8 +121,10 @@ class Folder(RecordedFolder, ChangedByDay):
 
     def damaged(self) -> dict[date, str]:
         """The days whose files are not as they were written, and what is missing of each."""
-        days = {day_of(path): self._damage(day_of(path), "files") for path in self._days()}
-        return {day: damage for day, damage in days.items() if damage}
+        with self._files.listed():
+            days = [day_of(file) for file in self._files.days()]
+            found = self._files.mapped(lambda day: self._damage(day, "files"), days)
+            return {day: damage for day, damage in zip(days, found, strict=True) if damage}
 
     def damage(self, day: date, *, content: bool = False) -> str:
         """What is missing of a day, by what it recorded of its tables."""
@@ -114,7 +137,7 @@ class Folder(RecordedFolder, ChangedByDay):
     def _change(self, day: date, change: Change, pages: Pages) -> Written:
         file = self._file(CONVERSATIONS, day)
         staging = self._staging.change(f"{DAY}{day}")
-        with explained(self.folder, pa.ArrowException), staging as staged:
+        with explained(self._files.place, pa.ArrowException), staging as staged:
             rows = self._write(staged, day, change, pages)
             found = self._format.rows(staged(file))
             if found != rows:
@@ -127,8 +150,8 @@ class Folder(RecordedFolder, ChangedByDay):
     def renew(self, day: date, ranges: Sequence[Range]) -> None:
         """Write the file of the day's conversations anew, since what it holds is recorded there."""
         file, schema = self._file(CONVERSATIONS, day), self.shredding.schemas[CONVERSATIONS]
-        tables = self._facts(self.folder / file).get("tables", {})
-        with explained(self.folder, pa.ArrowException):
+        tables = self._facts(file, self._files.version(file)).get("tables", {})
+        with explained(self._files.place, pa.ArrowException):
             change = Change(self.held(day), ranges, self.shredding, NONE_STAYS)
             counts = [Count.nothing(schema) for _ in change.after]
             with (
@@ -145,7 +168,10 @@ class Folder(RecordedFolder, ChangedByDay):
 
     def refresh(self, names: Names) -> None:
         """Write one file a list: `DEST/<list>/<file>`."""
-        with explained(self.folder, pa.ArrowException), self._staging.change("names") as staged:
+        with (
+            explained(self._files.place, pa.ArrowException),
+            self._staging.change("names") as staged,
+        ):
             for name, table in names.lists.items():
                 path = staged(f"{name}/{self._recorded.file}")
                 with self._format.create(path, table.schema) as writer:
@@ -153,17 +179,18 @@ class Folder(RecordedFolder, ChangedByDay):
 
     def read(self, table: str, day: date) -> Iterator[pa.Table]:
         """A day of a table, a part at a time, with the columns of the selection."""
-        path = self.folder / self._file(table, day)
-        if path.exists():
-            with read_back(path, path.parent, pa.ArrowException):
-                yield from self._format.read(path, self.shredding.schemas[table])
+        schema = self.shredding.schemas.get(table)
+        return self._rows(self._file(table, day), schema) if schema else iter(())
 
     def named(self, kind: str) -> Iterator[pa.Table]:
         """One of the organisation's lists; nothing where it is not there."""
-        path = self.folder / kind / self._recorded.file
-        if path.exists():
-            with read_back(path, path.parent, pa.ArrowException):
-                yield from self._format.read(path, LIST)
+        return self._rows(f"{kind}/{self._recorded.file}", LIST)
+
+    def _rows(self, file: str, schema: pa.Schema) -> Iterator[pa.Table]:
+        path = self._files.place / file
+        with read_back(path, path.parent, pa.ArrowException), self._files.local(file) as local:
+            if local:
+                yield from self._format.read(local, schema)
 
     def _write(self, staged: Callable[[str], Path], day: date, change: Change, pages: Pages) -> int:
         """Write every table of a day; how many conversations it has."""
@@ -206,14 +233,16 @@ class Folder(RecordedFolder, ChangedByDay):
         )
 
     def _damage(self, day: date, look: Look) -> str:
-        path = self.folder / self._file(CONVERSATIONS, day)
-        if not path.exists():
+        file = self._file(CONVERSATIONS, day)
+        if self._files.found(file) is None:
             return ""
-        recorded = self._facts(path).get("tables", {})
+        recorded = self._facts(file, self._files.version(file)).get("tables", {})
+        path = self._files.place / file
         with read_back(path.parent, path.parent):
             return damage(
                 recorded,
-                lambda name: self.folder / self._file(name, day),
+                self._files,
+                lambda name: self._file(name, day),
                 self._format,
                 look,
                 self.shredding.schemas,
@@ -228,8 +257,10 @@ class Folders:
 
     def open(self, folder: Path, state: Path, disk: Disk) -> AbstractContextManager[Folder]:
         """Open a folder, to write to it."""
-        return Folder.open(folder, state, self.format, disk)
+        staging = Staging(folder, state / STAGING, disk)
+        return Folder.open(OnDisk(folder, self.format.recorded), staging, self.format)
 
     def look(self, folder: Path, state: Path) -> AbstractContextManager[Folder]:
         """Look at a folder."""
-        return Folder.look(folder, state, self.format)
+        staging = Staging(folder, state / STAGING, Disk())
+        return Folder.look(OnDisk(folder, self.format.recorded), staging, self.format)

@@ -27,6 +27,7 @@ from typing import Literal, Protocol
 import msgspec
 import pyarrow as pa
 
+from lastpage.sinks.recorded import Files, seen
 from lastpage.sinks.sink import first_line
 
 Look = Literal["files", "counts", "content"]
@@ -51,13 +52,13 @@ class Readable(Protocol):
 
 def footprint(path: Path, rows: int) -> dict[str, int]:
     """What is recorded of a file that is whole."""
-    facts = path.stat()
-    return {"rows": rows, "bytes": facts.st_size, "changed": facts.st_mtime_ns}
+    return {"rows": rows, **seen(path)}
 
 
 def damage(
     recorded: Mapping[str, Footprint],
-    path_of: Callable[[str], Path],
+    files: Files,
+    file_of: Callable[[str], str],
     readable: Readable,
     look: Look,
     schemas: Mapping[str, pa.Schema],
@@ -68,21 +69,23 @@ def damage(
     """
     found = list[str]()
     for name in {**recorded, **(schemas if look == "content" else {})}:
-        path, known = path_of(name), recorded.get(name)
-        if known and not path.exists():
-            found.append(f"the table {name} is gone")
-        if not path.exists():
+        file, known = file_of(name), recorded.get(name)
+        there = files.found(file)
+        if there is None:
+            found += [f"the table {name} is gone"] if known else []
             continue
         try:
-            there = _rows(path, known, readable, look) if known else 0
-            for _ in readable.read(path, schemas[name]) if look == "content" else ():
-                pass
+            if known and (look != "files" or there.items() - known.items()):
+                with files.local(file, is_end=True) as path:
+                    found += _fewer(name, readable.rows(path) if path else 0, known["rows"])
+            if look == "content":
+                with files.local(file) as path:
+                    for _ in readable.read(path, schemas[name]) if path else ():
+                        pass
         except PermissionError:
             raise
         except UNREADABLE as problem:
             found.append(f"the table {name} cannot be read: {first_line(problem)}")
-        else:
-            found += _fewer(name, there, known["rows"]) if known else []
     return told(found)
 
 
@@ -100,10 +103,3 @@ def told(found: list[str]) -> str:
     """Several of these as one; the first few are named."""
     more = [f"and {len(found) - TOLD_MAX} more tables"] if len(found) > TOLD_MAX else []
     return "; ".join([*found[:TOLD_MAX], *more])
-
-
-def _rows(path: Path, known: Footprint, readable: Readable, look: Look) -> int:
-    """How many rows a file has; those that are known, where it is as it was."""
-    if look == "files" and footprint(path, known["rows"]) == known:
-        return known["rows"]
-    return readable.rows(path)

@@ -15,13 +15,13 @@ not found so is read by pyarrow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from io import SEEK_END
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -40,77 +40,117 @@ DAY = "day="
 METADATA_KEY = b"lastpage"
 TEXT = b"\x18"
 KEY_IN_FOOTER = TEXT + bytes([len(METADATA_KEY)]) + METADATA_KEY + TEXT
-#: The inode, the size and the time of the last change of a file; None where it cannot be read.
-Version = tuple[int, int, int] | None
+#: What a file has that another version of it has not; None where it cannot be read.
+Version = tuple[int | str | None, ...] | None
 #: How a Parquet file ends: the length of its footer, and this.
 PARQUET_END, END_BYTES = b"PAR1", 8
 #: The file of the facts beside a file of another format.
 FACTS_FILE = "_lastpage.json"
+#: What lastpage keeps for itself in an object store, which has no folder beside it.
+KEPT = "_lastpage"
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Place(Protocol):
+    """Where files are, as a sentence names it: a folder, or a place in an object store."""
+
+    def __truediv__(self, file: str, /) -> Place: ...
+
+    @property
+    def parent(self) -> Place: ...
+
+
+class Files(Protocol):
+    """The files of a folder, each named from it: on a disk, or in an object store."""
+
+    @property
+    def place(self) -> Place:
+        """What is in front of their names."""
+
+    def names(self) -> set[str]:
+        """What is there, but not within another folder of it."""
+
+    def days(self) -> dict[str, Version]:
+        """The files of conversations, in the order of their days, with their versions."""
+
+    def version(self, file: str) -> Version:
+        """What tells what a file records from what it recorded before; None where it has none."""
+
+    def found(self, file: str) -> Mapping[str, int] | None:
+        """What a look at a file shows, of what `intact.py` compares; None: it is gone."""
+
+    def local(self, file: str, *, is_end: bool = False) -> AbstractContextManager[Path | None]:
+        """A file on a disk, to be read; with `is_end`, its end may be all there is of it."""
+
+    def listed(self) -> AbstractContextManager[None]:
+        """Within the block, `found` may be as of its beginning."""
+
+    def mapped(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterable[Out]:
+        """What comes of some work for each item, in order; each may wait for the files."""
+
+    def check_format(self) -> None:
+        """Raise `UsageError` for days that are files of another format."""
 
 
 class RecordedFolder:
     """A `Sink` of files of one format: what it holds, without its rows."""
 
-    def __init__(self, folder: Path, state: Path, recorded: Recorded) -> None:
-        self.folder = folder
+    def __init__(self, files: Files, recorded: Recorded) -> None:
         self.known: Identity | None = None
-        self._state = state
+        self._files = files
         self._recorded = recorded
-        self._known_facts: dict[Path, tuple[Version, dict[str, Any]]] = {}
+        self._known_facts: dict[str, tuple[Version, dict[str, Any]]] = {}
 
     @classmethod
     @contextmanager
-    def look_up(cls, folder: Path, state: Path, recorded: Recorded) -> Iterator[Self]:
+    def look_up(cls, files: Files, recorded: Recorded) -> Iterator[Self]:
         """Refuse what lastpage did not write."""
-        sink = cls(folder, state, recorded)
+        sink = cls(files, recorded)
         sink._identify()
         yield sink
 
     def committed(self) -> dict[date, list[Range]]:
         """What each day has recorded with its conversations."""
-        return {day_of(path): self._ranges(path) for path in self._days()}
+        days = self._files.days()
+        facts = self._files.mapped(lambda each: self._facts(*each), days.items())
+        return {day_of(file): ranges_of(each) for file, each in zip(days, facts, strict=True)}
 
     def held(self, day: date) -> list[Range]:
         """What the day has recorded with its conversations."""
-        path = self.folder / self._file(CONVERSATIONS, day)
-        return self._ranges(path) if path.exists() else []
+        file = self._file(CONVERSATIONS, day)
+        if self._files.found(file) is None:
+            return []
+        return ranges_of(self._facts(file, self._files.version(file)))
 
     def _identify(self) -> None:
         """Learn whose the folder is; refuse other software's."""
-        for path in self._days()[:1]:
-            self.known = Identity.from_record(self._facts(path))
-        self._refuse_foreign()
+        for file, version in [*self._files.days().items()][:1]:
+            self.known = Identity.from_record(self._facts(file, version))
+        self.refuse_foreign()
 
     def _file(self, table: str, day: date) -> str:
-        """The file of a table and day, from the folder."""
-        return f"{table}/day={day}/{self._recorded.file}"
+        """The file of a table and day."""
+        return f"{table}/{DAY}{day}/{self._recorded.file}"
 
-    def _days(self) -> list[Path]:
-        """The files of conversations, in the order of their days."""
-        folder = self.folder / CONVERSATIONS
-        with read_back(folder, folder):  # `glob` passes over what may not be read
-            days = sorted(folder.iterdir()) if folder.exists() else []
-            paths = (day / self._recorded.file for day in days if day.name.startswith(DAY))
-            return [path for path in paths if path.exists()]
-
-    def _ranges(self, path: Path) -> list[Range]:
-        return [Range.from_record(record) for record in self._facts(path)["ranges"]]
-
-    def _facts(self, path: Path) -> dict[str, Any]:
+    def _facts(self, file: str, version: Version) -> dict[str, Any]:
         """What a file of conversations records of itself; refuses one of other software.
 
         It is read once for each version of the file: a folder has years of days.
         """
-        version = _version_of(self._recorded.at(path))
-        if version and self._known_facts.get(path, (None,))[0] == version:
-            return self._known_facts[path][1]
-        facts = self._read_facts(path)
-        self._known_facts[path] = (version, facts)
+        if version and self._known_facts.get(file, (None,))[0] == version:
+            return self._known_facts[file][1]
+        facts = self._read_facts(file)
+        self._known_facts[file] = (version, facts)
         return facts
 
-    def _read_facts(self, path: Path) -> dict[str, Any]:
-        with read_back(path, path.parent, RecursionError):
-            found = self._recorded.read(self._recorded.at(path))
+    def _read_facts(self, file: str) -> dict[str, Any]:
+        path = self._files.place / file
+        with (
+            read_back(path, path.parent, RecursionError),
+            self._files.local(file, is_end=True) as local,
+        ):
+            found = self._recorded.read(self._recorded.at(local)) if local else None
             facts: dict[str, Any] = msgspec.json.decode(found, type=dict[str, Any]) if found else {}
         if not isinstance(facts.get("version"), int):
             raise ForeignError(
@@ -120,18 +160,61 @@ class RecordedFolder:
         refuse_newer(path, facts["version"], VERSION)
         return facts
 
-    def _refuse_foreign(self) -> None:
+    def refuse_foreign(self) -> None:
         """Refuse a folder with files of another format, or with other things than ours."""
-        refuse_other_format(self.folder, self._recorded.file)
-        if not self.folder.exists() or (self.folder / CONVERSATIONS).exists():
-            return
-        ours = {*ALL, *LISTS, "raw", PIVOT, self._state.name}
-        names = {path.name for path in self.folder.iterdir() if not path.name.startswith(".")}
-        if strange := sorted(names - ours):
+        self._files.check_format()
+        names = self._files.names()
+        strange = names - {*ALL, *LISTS, "raw", PIVOT, KEPT}
+        if strange and CONVERSATIONS not in names:
             raise ForeignError(
-                f"{self.folder} has other things in it ({', '.join(strange[:3])})",
-                "give an empty or a new folder",
+                f"{self._files.place} has other things in it ({', '.join(sorted(strange)[:3])})",
+                "give an empty or a new one",
             )
+
+
+class OnDisk:
+    """The `Files` of a folder on a disk."""
+
+    def __init__(self, folder: Path, recorded: Recorded) -> None:
+        self.place = folder
+        self._recorded = recorded
+
+    def names(self) -> set[str]:
+        paths = self.place.iterdir() if self.place.exists() else ()
+        return {path.name for path in paths if not path.name.startswith(".")}
+
+    def days(self) -> dict[str, Version]:
+        folder = self.place / CONVERSATIONS
+        with read_back(folder, folder):  # `glob` passes over what may not be read
+            days = sorted(folder.iterdir()) if folder.exists() else []
+            paths = (day / self._recorded.file for day in days if day.name.startswith(DAY))
+            files = [path.relative_to(self.place).as_posix() for path in paths if path.exists()]
+        return {file: self.version(file) for file in files}
+
+    def version(self, file: str) -> Version:
+        try:
+            facts = self._recorded.at(self.place / file).stat()
+        except OSError:
+            return None
+        return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+    def found(self, file: str) -> Mapping[str, int] | None:
+        path = self.place / file
+        return seen(path) if path.exists() else None
+
+    @contextmanager
+    def local(self, file: str, *, is_end: bool = False) -> Iterator[Path | None]:  # noqa: ARG002
+        path = self.place / file
+        yield path if path.exists() else None
+
+    def listed(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def mapped(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterable[Out]:
+        return map(work, items)
+
+    def check_format(self) -> None:
+        refuse_other_format(self.place, self._recorded.file)
 
 
 def refuse_other_format(folder: Path, file: str) -> None:
@@ -147,17 +230,20 @@ def refuse_other_format(folder: Path, file: str) -> None:
         )
 
 
-def day_of(path: Path) -> date:
-    """The day of a file."""
-    return date.fromisoformat(path.parent.name.removeprefix(DAY))
+def day_of(file: str) -> date:
+    """The day of a file, by its name from the folder."""
+    return date.fromisoformat(file.split("/")[1].removeprefix(DAY))
 
 
-def _version_of(path: Path) -> Version:
-    try:
-        facts = path.stat()
-    except OSError:
-        return None
-    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+def ranges_of(facts: Mapping[str, Any]) -> list[Range]:
+    """The ranges of what a file of conversations records."""
+    return [Range.from_record(record) for record in facts["ranges"]]
+
+
+def seen(path: Path) -> dict[str, int]:
+    """What a look at a file shows."""
+    facts = path.stat()
+    return {"bytes": facts.st_size, "changed": facts.st_mtime_ns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +257,13 @@ class Recorded:
     #: Reads them there; None where nothing is recorded. Raises `OSError` and `ValueError`.
     read: Callable[[Path], bytes | None]
 
-    def record(self, folder: Path, state: Path) -> AbstractContextManager[RecordedFolder]:
+    def record(
+        self,
+        folder: Path,
+        state: Path,  # noqa: ARG002 - its own files say it all
+    ) -> AbstractContextManager[RecordedFolder]:
         """Look at what a folder has recorded."""
-        return RecordedFolder.look_up(folder, state, self)
+        return RecordedFolder.look_up(OnDisk(folder, self), self)
 
 
 def parquet_facts(path: Path) -> bytes | None:

@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -102,12 +103,17 @@ class Server:
     @property
     def state(self) -> Path:
         """The folder of its state on this machine, unless another one is given."""
-        home = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
-        root = Path(home) if home else Path.home() / ".local" / "state"
         host, _, database, schema = self.place
-        words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{host}-{database}-{schema}").strip("-.")
-        mark = hashlib.blake2b(json.dumps(self.place).encode(), digest_size=6).hexdigest()
-        return root / "lastpage" / f"{words[:80]}-{mark}"
+        return state_folder(self.place, f"{host}-{database}-{schema}")
+
+
+def state_folder(place: Sequence[str], shown: str = "") -> Path:
+    """The folder, on this machine, of the state of a destination that is elsewhere."""
+    home = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
+    root = Path(home) if home else Path.home() / ".local" / "state"
+    words = re.sub(r"[^A-Za-z0-9.]+", "-", shown or "-".join(place)).strip("-.")
+    mark = hashlib.blake2b(json.dumps(place).encode(), digest_size=6).hexdigest()
+    return root / "lastpage" / f"{words[:80]}-{mark}"
 
 
 def check_name(name: str, what: str) -> None:

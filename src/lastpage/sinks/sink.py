@@ -269,7 +269,7 @@ def first_line(problem: Exception) -> str:
 
 
 @contextmanager
-def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
+def explained(path: object, *others: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong with the disk into a `DestinationError` that says what to do.
 
     That is an `OSError`, or what else a library raises for it (`others`).
@@ -286,7 +286,7 @@ def explained(path: Path, *others: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def read_back(path: Path, remove: Path, *others: type[Exception]) -> Iterator[None]:
+def read_back(path: object, remove: object, *others: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong with reading a file of ours into a `DamagedError` that names it.
 
     To `remove` something is what people can do; `others` is what a library raises for damage.

@@ -8,13 +8,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lastpage.files import Disk
 from lastpage.tables.schema import CONVERSATIONS
 
+#: The folder, in that of the state, where files wait.
+STAGING = "staging"
 #: Marks a change that is whole.
 MARK = "commit"
 #: Stands for the slash while a file waits: one folder is flushed sooner than many. No table, day or
@@ -67,12 +69,18 @@ class Staging:
         self._move(waiting)
 
     def _move(self, waiting: Path) -> None:
-        files = [path for path in waiting.iterdir() if path.name != MARK]
-        # `conversations` comes last, since what the day holds is recorded with it; and last of all
-        # what is recorded beside it: then no file is without a record, whatever is copied when.
-        last, beside = CONVERSATIONS + SLASH, f"{SLASH}_"
-        files.sort(key=lambda path: (path.name.startswith(last), beside in path.name, path.name))
+        names = in_order(path.name for path in waiting.iterdir() if path.name != MARK)
         self._disk.replace(
-            *((path, self._folder / path.name.replace(SLASH, "/")) for path in files)
+            *((waiting / name, self._folder / name.replace(SLASH, "/")) for name in names)
         )
         self._disk.remove(waiting)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The names of files that wait, in the order in which they are put in place.
+
+    `conversations` comes last, since what the day holds is recorded with it; and last of all what
+    is recorded beside it: then no file is without a record, whatever is copied when.
+    """
+    last, beside = CONVERSATIONS + SLASH, f"{SLASH}_"
+    return sorted(names, key=lambda name: (name.startswith(last), beside in name, name))
