@@ -48,6 +48,8 @@ THREADS = 2
 PAGES_MAX = 3
 #: Bytes of tables on disk: those of a slice of 100,000 conversations.
 BYTES_MAX = 1024**3
+#: Bytes that are handed to the system at once: a page has a thousand columns, most of them small.
+BUFFER_BYTES = 256 * 1024
 #: The tables of a page that have rows.
 Names = tuple[str, ...]
 
@@ -138,7 +140,7 @@ def _keep(path: Path, tables: Tables) -> Names:
     make_private_folder(path.parent)
     make_private(path)
     filled = {name: table for name, table in tables.items() if len(table)}
-    with pa.OSFile(str(path), "wb") as file:
+    with pa.output_stream(str(path), compression=None, buffer_size=BUFFER_BYTES) as file:
         for table in filled.values():
             with pa.ipc.new_stream(file, table.schema) as stream:
                 stream.write_table(table)
