@@ -100,7 +100,7 @@ class Slow(InProcess):
     all_there: threading.Event = field(default_factory=threading.Event)
 
     def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
-        for _ in range(50 if call.method == "DELETE" else 0):
+        for _ in range(400 if call.method == "DELETE" else 0):
             super().send(base, replace(call, method="GET"), headers)
         answer = super().send(base, call, headers)
         if call.method == "POST" and call.endpoint.endswith("/jobs"):
