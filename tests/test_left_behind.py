@@ -6,6 +6,7 @@ import gc
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,6 +99,8 @@ class Slow(InProcess):
     jobs: int = 0
     submitted: list[str] = field(default_factory=list)
     all_there: threading.Event = field(default_factory=threading.Event)
+    #: One has been told that its job is running.
+    waits: threading.Event = field(default_factory=threading.Event)
 
     def send(self, base: str, call: Call, headers: Mapping[str, str]) -> Answer:
         for _ in range(400 if call.method == "DELETE" else 0):
@@ -110,6 +113,7 @@ class Slow(InProcess):
         if call.method == "GET" and call.endpoint.endswith("{jobId}"):
             self.all_there.wait()
             if not call.path.endswith(self.submitted[0]):
+                self.waits.set()
                 return Answer(200, answer.headers, b'{"state": "RUNNING"}')
         return answer
 
@@ -131,3 +135,19 @@ def test_a_closed_reader_leaves_no_job(how: str) -> None:
         del found
         gc.collect()
     assert made.sandbox.jobs.live == []
+
+
+@pytest.mark.invariant("Several processes")
+def test_a_closed_reader_stops_no_other() -> None:
+    """Of two iterators of one client, each in a thread, one is closed while the other waits for its job: that one goes on to its end."""
+    made = world(per_day=5, job_polls=0)
+    transport = Slow(made.sandbox, jobs=1)
+    cloud = made.cloud(transport=transport, clock=RealClock())
+    closed = cloud.conversations("2023-10-10")
+    next(closed)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(list, cloud.conversations("2023-10-11"))
+        transport.waits.wait()
+        closed.close()  # type: ignore[attr-defined]
+        transport.submitted[0] = transport.submitted[-1]
+        assert len(other.result()) == len(cloud.fetch_all("2023-10-11", paginate="pages"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from typing import Protocol
@@ -43,6 +44,12 @@ class RealClock:
     def stop(self) -> None:
         stopped, self._stopped = self._stopped, threading.Event()
         stopped.set()
+
+    def apart(self) -> RealClock:
+        """The same time, with sleepers of its own: to stop one wakes no other."""
+        other = copy.copy(self)
+        other._stopped = threading.Event()  # noqa: SLF001 - its own kind
+        return other
 
 
 class SimClock:

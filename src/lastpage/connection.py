@@ -139,8 +139,8 @@ class Connection:
         from lastpage.reading import reading
 
         query = self._query(interval, keywords, directory or Directory(self.client))
-        how, mark = keywords.get("paginate", "auto"), JobWatermark(self.client)
-        planner = Planner(query, self.client, mark, Meter(), how, need)
+        client, how = self.client.apart(), keywords.get("paginate", "auto")
+        planner = Planner(query, client, JobWatermark(client), Meter(), how, need)
         return reading(planner, self._options(keywords))
 
     def _file(self, destination: Destination, keywords: Landed) -> tuple[SingleFile | None, Wanted]:

@@ -135,8 +135,8 @@ class Slicing(Connection):
         shredder = Shredder.from_env(kept_of(slice_, named))
         columns = shredder.selection.schemas
         schemas = {name: arrow_schema(columns[name], unit_from(unit)) for name in named or columns}
-        mark = JobWatermark(self.client)
-        planner = Planner(terms.query, self.client, mark, Meter(), terms.paginate)
+        client = self.client.apart()
+        planner = Planner(terms.query, client, JobWatermark(client), Meter(), terms.paginate)
         options = Options(terms.paginate, terms.page_size, self.threads)
         found = partial(batches_as, shredder=shredder, schemas=schemas)
         return handed(reading(planner, options, slice_), found)

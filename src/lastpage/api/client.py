@@ -28,7 +28,7 @@ from lastpage.api.pace import RATE, Pace, figure
 from lastpage.api.patience import Patience, Trouble, retry_after_s
 from lastpage.api.responses import correlation_id, error_for, rule_for
 from lastpage.api.shapes import BLANKS, flaw, is_blank
-from lastpage.clock import Clock
+from lastpage.clock import Clock, RealClock
 from lastpage.query.environment import Environment
 from lastpage.trace import log_event
 from lastpage.version import __version__
@@ -100,6 +100,13 @@ class Client:
         other._transport = transport or self._transport  # noqa: SLF001 - the same
         return other
 
+    def apart(self) -> Client:
+        """The same client, for a run of its own: to stop that stops no other run of this client."""
+        other = copy.copy(self)
+        if isinstance(self.clock, RealClock):
+            other.clock = self.clock.apart()
+        return other
+
     def send(self, call: Call) -> Answer:
         """Send to the API until it is well, or given up by the rules of `patience.py`."""
         return self._try(self.environment.api_url, call, None)
@@ -113,7 +120,7 @@ class Client:
         refreshed = False
         trouble, blanks = Trouble(call), 0
         while True:
-            number = self.pace.wait()
+            number = self.pace.wait(self.clock.sleep)
             # The token is taken after the wait, since it may end during the wait.
             token = "" if headers is not None else self._auth.token(self._log_in)
             outcome = self._send(

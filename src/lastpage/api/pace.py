@@ -43,7 +43,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,12 +159,12 @@ class Pace:
         with self._lock:
             self._planned += requests
 
-    def wait(self) -> int:
+    def wait(self, sleep: Callable[[float], None] | None = None) -> int:
         """Take the next moment and sleep until it has come; returns the request's number."""
         pause_s = self.take()
         try:
             if pause_s > 0:
-                self._clock.sleep(pause_s)
+                (sleep or self._clock.sleep)(pause_s)
         finally:
             number = self.go()
         return number
