@@ -43,6 +43,19 @@ def test_csv(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "note: read: what began from 2023-10-09T00:00:00.000Z" in printed.err
 
 
+def test_a_page(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --csv it is a page, report.html or what --to says; - is stdout."""
+    assert run(["report", "--tz", "Europe/Berlin"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("written to report.html\n")
+    page = (place / "report.html").read_text("utf-8")
+    assert "Clocks show Europe/Berlin." in page
+    assert "tel:" not in page
+    assert run(["report", "--to", "-", "--show-personal-data"]) == 0
+    assert "tel:" in capsys.readouterr().out
+
+
 def test_a_file(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With --to it is a file, and stdout stays empty; what cannot be written is a sentence."""
     assert run(["report", "conversations", "--csv"]) == 0

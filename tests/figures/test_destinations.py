@@ -51,10 +51,15 @@ def put(kind: Kind, folder: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+def report(tmp_path_factory: pytest.TempPathFactory) -> lastpage.Report:
     """What a folder of Parquet says."""
     place = put(SINKS["parquet"], tmp_path_factory.mktemp("wanted"))
-    found = lastpage.report(place, tz="Europe/Berlin").table
+    return lastpage.report(place, tz="Europe/Berlin", show_personal_data=True)
+
+
+@pytest.fixture(scope="module")
+def wanted(report: lastpage.Report) -> pa.Table:
+    found = report.table
     assert found.column("local").to_pylist() == ["2023-10-10 11:00"] * 4
     assert found.select(
         ["queue", "media_type", "offered", "unresolved", "handled"]
@@ -69,10 +74,14 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
 
 
 @pytest.mark.parametrize("name", ["csv", "delta", "duckdb", "postgres"])
-def test_every_destination_says_the_same(name: str, wanted: pa.Table, tmp_path: Path) -> None:
-    """Whatever holds the tables, the figures are the same, names of queues included."""
-    found = lastpage.report(put(SINKS[name], tmp_path), tz="Europe/Berlin")
+def test_every_destination_says_the_same(
+    name: str, report: lastpage.Report, wanted: pa.Table, tmp_path: Path
+) -> None:
+    """Whatever holds the tables, the figures are the same, names of queues included, and so is the sample."""
+    found = lastpage.report(put(SINKS[name], tmp_path), tz="Europe/Berlin", show_personal_data=True)
     assert found.table.equals(wanted)
+    assert found.sample == report.sample
+    assert [each["wait"] for each in found.sample] == [1200]
 
 
 def test_the_views_say_the_same(wanted: pa.Table, tmp_path: Path) -> None:

@@ -45,8 +45,9 @@ VERBS = {
         code 3 if it is stale or has holes. Reads only what the destination has recorded, sends
         nothing.""",
     "report:report": """
-        Count the figures of queues by half-hour and medium: offered, answered, abandoned, service
-        level, handle times. Reads a destination with tables, sends nothing.""",
+        Make a page of what a destination holds: which days are complete, and the figures of its
+        queues by half-hour and medium (offered, answered, abandoned, service level, handle times);
+        or the figures as CSV. Sends nothing.""",
     "commands:doctor": """
         Check environment, network, credentials, role, clock, watermark, retention, names and
         allowance; each is ok, or what to do.""",

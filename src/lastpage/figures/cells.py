@@ -6,7 +6,7 @@ rows. So the cells of the start days add up, and memory is that of one day.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 
@@ -66,9 +66,15 @@ def looked_at(destination: Destination) -> Iterator[TableReader]:
 
 @contextmanager
 def counted(
-    reader: TableReader, days: Sequence[date], level: ServiceLevel
+    reader: TableReader,
+    days: Sequence[date],
+    level: ServiceLevel,
+    also: Callable[[duckdb.DuckDBPyConnection, date], None] = lambda _db, _day: None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory with the tables `cells` and `queues`, of what these days hold."""
+    """A database in memory with the tables `cells` and `queues`, of what these days hold.
+
+    `also` is called with each day, while its tables are there.
+    """
     with duckdb.connect(":memory:", config=CONFIG) as db:
         _put(db, "queues", list(reader.named("queues")) or [LIST.empty_table()])
         sums = [*NAMES, *level.in_time]
@@ -78,6 +84,7 @@ def counted(
             into = "insert into parts" if number else "create temp table parts as"
             query = cells({name: name for name in NEEDS}, HALF_HOUR_S, KEYS[0], level.in_time)
             db.execute(f"{into} {query}")
+            also(db, day)
         added = [f"sum({name})::bigint as {name}" for name in sums]
         db.execute(_ADD_UP.format(", ".join([*KEYS, *added])))
         yield db

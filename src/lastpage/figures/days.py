@@ -22,6 +22,11 @@ from lastpage.coverage.ranges import Range
 from lastpage.coverage.weighing import WORST
 from lastpage.query.interval import DAY, Interval
 
+#: Days at the beginning whose figures lack more than a little of what had begun before: a guess.
+LOOK_BACK = 7
+#: Days at the end that are still changing: open conversations, after-call work, late wrap-ups.
+CHANGING = 3
+
 
 @dataclass(frozen=True, slots=True)
 class HeldDay:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
-from typing import IO
+from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
@@ -20,17 +20,18 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from lastpage.figures.cells import counted, looked_at
-from lastpage.figures.days import HeldDay, days_of, span
+from lastpage.figures.days import CHANGING, LOOK_BACK, HeldDay, days_of, span
 from lastpage.figures.level import ServiceLevel
+from lastpage.figures.sample import Longest, sample
 from lastpage.query.interval import Interval, iso, zone
 from lastpage.sinks.destination import Destination
+from lastpage.sinks.server import Server
 from lastpage.tables.counting import divided
 from lastpage.tables.figures import NAMES, RATIOS
+from lastpage.tables.values import array
 
-#: Days at the beginning whose figures lack more than a little of what had begun before: a guess.
-LOOK_BACK = 7
-#: Days at the end that are still changing: open conversations, after-call work, late wrap-ups.
-CHANGING = 3
+#: Conversations to look at one by one.
+EXAMPLES_MAX = 200
 VERDICTS = {
     "hole": "not here, between days that are",
     "part": "here in part",
@@ -60,6 +61,16 @@ class Report:
     table: pa.Table
     #: Days that another run is writing.
     changing: set[date] = field(default_factory=set)
+    #: Some conversations as timelines, longest waits first, for the page.
+    sample: list[dict[str, Any]] = field(default_factory=list)
+    #: Whether it has names, numbers and attributes of people.
+    personal: bool = False
+
+    def html(self) -> str:
+        """The page: one file that needs no network."""
+        from lastpage.figures.page import page  # noqa: PLC0415 - a table needs no page
+
+        return page(self)
 
     def write_csv(self, file: IO[bytes]) -> None:
         """Write the table as CSV."""
@@ -81,6 +92,8 @@ def report(
     flow_outs: bool = False,
     short_abandons: bool = True,
     abandons: bool = True,
+    examples: int = EXAMPLES_MAX,
+    show_personal_data: bool = False,
     state: str | os.PathLike[str] | None = None,
 ) -> Report:
     """The figures of a destination with tables: a row a half-hour, queue and medium.
@@ -88,7 +101,8 @@ def report(
     `tz` is the zone of `local`. `sl`, such as "80/20", is a service level with a threshold of your
     own: 80 % within 20 seconds; without it, the organisation's targets count. `flow_outs`,
     `short_abandons` and `abandons` are the organisation's switches: what the service level is
-    divided by. `state` is what `fetch` was given.
+    divided by. The page shows `examples` conversations one by one (200 at most), without personal
+    data unless that is asked for. `state` is what `fetch` was given.
 
     Each figure is defined in docs/figures.md. Raises `UsageError` where there is nothing to report
     of, and `DestinationError` where it cannot be read.
@@ -98,26 +112,27 @@ def report(
         found = lastpage.report("conversations", tz="Europe/Berlin", sl="80/20")
         found.table.to_pandas().groupby("queue")["offered"].sum()
     """
-    where, level = (
-        zone(tz),
-        ServiceLevel.parse(
-            sl, flow_outs=flow_outs, short_abandons=short_abandons, abandons=abandons
-        ),
+    where = zone(tz)
+    level = ServiceLevel.parse(
+        sl, flow_outs=flow_outs, short_abandons=short_abandons, abandons=abandons
     )
     destination = Destination.parse(os.fspath(dest), state=state)
     with looked_at(destination) as reader:
         held = {day: ranges for day, ranges in reader.committed().items() if ranges}
-        with counted(reader, sorted(held), level) as db:
-            whole = span(held)
-            return Report(
-                destination.text,
-                where,
-                level,
-                whole,
-                days_of(held),
-                _table(db, whole, where, level),
-                reader.changing(),
-            )
+        whole, longest = span(held), Longest(min(examples, EXAMPLES_MAX))
+        with counted(reader, sorted(held), level, longest) as db:
+            table = _table(db, whole, where, level)
+        return Report(
+            str(destination.path) if isinstance(destination.path, Server) else destination.text,
+            where,
+            level,
+            whole,
+            days_of(held),
+            table,
+            reader.changing(),
+            sample(reader, longest.found, personal=show_personal_data),
+            show_personal_data,
+        )
 
 
 def _table(
@@ -137,16 +152,20 @@ def _table(
 def _put_clocks(db: duckdb.DuckDBPyConnection, whole: Interval, tz: tzinfo) -> None:
     """Make the table `clocks`: what clocks show at the beginning of each half-hour."""
     db.execute("set timezone = 'UTC'")
-    db.execute("create temp table clocks (half_hour timestamptz, local varchar)")
     half_hours = "select distinct epoch(half_hour)::bigint from cells where half_hour is not null"
     moments = [datetime.fromtimestamp(each, UTC) for (each,) in db.sql(half_hours).fetchall()]
-    rows = [
-        (each.isoformat(), f"{each.astimezone(tz):%Y-%m-%d %H:%M}")
-        for each in moments
-        if each in whole
-    ]
-    for row in rows:
-        db.execute("insert into clocks values (?, ?)", row)
+    inside = [each for each in moments if each in whole]
+    clocks = pa.table(
+        {
+            "half_hour": array(inside, pa.timestamp("ms", tz="UTC")),
+            "local": array(
+                [f"{each.astimezone(tz):%Y-%m-%d %H:%M}" for each in inside], pa.string()
+            ),
+        }
+    )
+    db.register("arriving", clocks)
+    db.execute("create temp table clocks as from arriving")
+    db.unregister("arriving")
 
 
 def _notes(found: Report) -> Iterator[str]:
