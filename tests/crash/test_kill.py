@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from lastpage import Credentials
 from lastpage_sandbox import Sandbox, Settings
 from tests.crash.victim import fetch
 from tests.inprocess import NOW
@@ -33,8 +32,8 @@ def url(box: Sandbox) -> Iterator[str]:
 def run(box: Sandbox, url: str, folder: Path, form: str, kill_at: int | None = None) -> int:
     """One process of the client; its exit code (-9: killed)."""
     go = SPAWN.Event()
-    credentials = Credentials(box.settings.client_id, box.settings.client_secret)
-    process = SPAWN.Process(target=fetch, args=(url, credentials, str(folder), form, go))
+    client = (box.settings.client_id, box.settings.client_secret)
+    process = SPAWN.Process(target=fetch, args=(url, client, str(folder), form, go))
     process.start()
     if kill_at is not None:
         box.kill(process.pid or 0, kill_at)

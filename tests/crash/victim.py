@@ -28,10 +28,10 @@ class Hasty(RealClock):
         super().sleep(min(seconds, 0.001))
 
 
-def fetch(url: str, credentials: Credentials, destination: str, form: Any, go: object) -> None:
-    """Wait for the word, then run the main job."""
+def fetch(url: str, client: tuple[str, str], destination: str, form: Any, go: object) -> None:
+    """Wait for the word, then run the main job; a client is its id and its secret."""
     go.wait()  # type: ignore[attr-defined]
-    Cloud(credentials, url, clock=Hasty(), threads=2).fetch(
+    Cloud(Credentials(*client), url, clock=Hasty(), threads=2).fetch(
         INTERVAL, destination, format=form, **ASKED
     )
 
