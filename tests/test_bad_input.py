@@ -337,7 +337,7 @@ ENVIRONMENTS = [
 DESTINATIONS = [
     place("", "'' is not a destination"),
     place(" ", "' ' is not a destination"),
-    place("s3://bucket/x", "give a folder"),
+    place("ftp://host/x", "give a folder"),
     place("x.json", "give a folder"),
     place("x.gz", "give a folder"),
     place("a\nb", "control characters"),

@@ -258,7 +258,7 @@ def test_plan_on_a_narrow_terminal(
         (["fetch", INTERVAL, "--page-size", "0"], "page size"),
         (["fetch", INTERVAL, "--page-size", "many"], "page-size"),
         (["fetch", INTERVAL, "--requests-per-minute", "0"], "at least 1"),
-        (["fetch", INTERVAL, "--to", "s3://bucket"], "not a destination"),
+        (["fetch", INTERVAL, "--to", "ftp://host"], "not a destination"),
         (["fetch", INTERVAL, "--to", "x.txt"], "looks like a file"),
         (["fetch", INTERVAL, "--to", ""], "not a destination"),
         (["fetch", INTERVAL, "--query", "missing.json"], "missing.json"),

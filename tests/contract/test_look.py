@@ -29,7 +29,6 @@ from lastpage.files import Disk
 from lastpage.query.interval import Interval
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.duckdb import DuckDB
-from lastpage.sinks.hold import LOCK
 from lastpage.sinks.sink import TableReader
 
 SPAN = "2023-10-10/2023-10-12"
@@ -129,7 +128,7 @@ class Watching:
         # Until the change counts as made, nothing has moved, and a reader need not wait for it.
         is_made = any(self.folder.rglob("staging/*/commit"))
         if self.kind.name == objects.NAME:
-            is_made = bool(json.loads(objects.get(self.folder, LOCK))["change"])
+            is_made = bool(json.loads(objects.get(self.folder, "_lastpage/lock"))["change"])
         assert (state == "changing") == is_made
         self.steps[state] += 1
 

@@ -295,7 +295,7 @@ def test_what_is_not_ours(tmp_path: Path, name: str) -> None:
         (b"junk", "cannot be read"),
         (b'{"version":2}', "newer lastpage"),
         (
-            b'{"writer":"","who":"","change":{"name":"x","token":"../..","files":["a"]}}',
+            b'{"writer":"","who":"","change":{"name":"names","token":"../..","files":["a"]}}',
             "cannot be read",
         ),
         (
@@ -303,7 +303,17 @@ def test_what_is_not_ours(tmp_path: Path, name: str) -> None:
                 {
                     "writer": "",
                     "who": "",
-                    "change": {"name": "x", "token": "a" * 32, "files": ["../../their/thesis"]},
+                    "change": {"name": "names", "token": "a" * 32, "files": []},
+                }
+            ).encode(),
+            "cannot be read",
+        ),
+        (
+            json.dumps(
+                {
+                    "writer": "",
+                    "who": "",
+                    "change": {"name": "names", "token": "a" * 32, "files": ["../../their/thesis"]},
                 }
             ).encode(),
             "cannot be read",
@@ -576,6 +586,24 @@ def test_two_processes(s3: dict[str, str], tmp_path: Path) -> None:
     assert tags(mine) == OLD
     assert run(s3, "two", tmp_path / "theirs", "new") == 0
     assert tags(mine) == NEW
+
+
+@pytest.mark.usefixtures("there")
+def test_all_is_removed_meanwhile(tmp_path: Path) -> None:
+    """Somebody removes the lock while a run has it: nothing more is written, and a sentence says why; the same command has it anew."""
+    import boto3
+
+    mine = wire("removed", tmp_path / "mine")
+    client = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    with mine.held() as state, mine.sink(state, Disk()) as sink:
+        assert isinstance(sink, TableSink)
+        sink.claim(US, FEW)
+        client.delete_object(Bucket=objects.BUCKET, Key="wire/removed/_lastpage/lock")
+        with pytest.raises(DestinationError, match="was removed, replaced or cut"):
+            sink.replace(DAY, [hours(0, 24)], [[record(1, "old")]])
+    assert tags(mine) == {}
+    replace(mine, "old", AS_OF, 1, 2)
+    assert tags(mine) == OLD
 
 
 @pytest.mark.invariant("Crash-safe")

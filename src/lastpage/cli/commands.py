@@ -82,9 +82,9 @@ def fetch(
     Parameters
     ----------
     to
-        A folder, x.duckdb, postgresql://user@host/db?schema=s, s3://bucket/prefix, x.jsonl,
-        x.jsonl.gz or x.jsonl.zst, or - for JSON lines on stdout; or a single file of one table,
-        x.csv, x.parquet or x.xlsx.
+        A folder, x.duckdb, postgresql://user@host/db?schema=s, s3://bucket/prefix, x.jsonl
+        (or .gz, .zst), - for JSON lines on stdout, or a single file of one table: x.csv, x.parquet
+        or x.xlsx.
     format
         The format of a folder: parquet (the default), csv, delta (tables of Delta Lake), or jsonl,
         which is the API's own records. A folder that is there keeps its own.

@@ -41,7 +41,8 @@ LOCK = f"{KEPT}/lock"
 #: How long a place stays held by a run of which nothing is heard. Longer than most days take to be
 #: fetched; short enough for a machine that comes back without its state.
 LEASE = timedelta(hours=1)
-#: The names that may be copied to.
+#: What a change is called, and the names that may be copied to.
+NAMES = re.compile(r"names|day=\d{4}-(0[1-9]|1[0-2])-\d\d")
 OURS = re.compile(r"[a-z_]+/(day=\d{4}-\d\d-\d\d/)?part\.parquet")
 TOKEN = re.compile(r"[0-9a-f]{32}")
 
@@ -55,7 +56,8 @@ class Change(msgspec.Struct, frozen=True):
     files: list[str]
 
     def __post_init__(self) -> None:
-        if not (TOKEN.fullmatch(self.token) and all(map(OURS.fullmatch, self.files))):
+        is_ours = TOKEN.fullmatch(self.token) and NAMES.fullmatch(self.name)
+        if not (is_ours and self.files and all(map(OURS.fullmatch, self.files))):
             raise ValueError("it names what lastpage never writes")
 
     def staged(self) -> list[str]:

@@ -220,7 +220,12 @@ class Store:
         mode: Any = there or "create"
         with self._asked("swap"):
             key = self.bucket.key(name)
-            return _condition(obstore.put(self._client, key, data, mode=mode, use_multipart=False))
+            try:
+                done = obstore.put(self._client, key, data, mode=mode, use_multipart=False)
+            except FileNotFoundError as problem:
+                _refuse_no_bucket(problem)
+                raise ConditionError from None  # what was seen is gone
+            return _condition(done)
 
     def copy(self, name: str, to: str) -> bool:
         """Copy an object, over whatever is there; False where there is none to copy."""
