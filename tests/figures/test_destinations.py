@@ -73,7 +73,7 @@ def wanted(report: lastpage.Report) -> pa.Table:
     return found
 
 
-@pytest.mark.parametrize("name", ["csv", "delta", "duckdb", "postgres"])
+@pytest.mark.parametrize("name", ["csv", "delta", "duckdb", "postgres", "objects"])
 def test_every_destination_says_the_same(
     name: str, report: lastpage.Report, wanted: pa.Table, tmp_path: Path
 ) -> None:
