@@ -68,7 +68,7 @@ def held(place: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "every"),
     [
-        *((name, 3 * EVERY if name == objects.NAME else EVERY) for name in PLACES),
+        *((name, 8 * EVERY if name == objects.NAME else EVERY) for name in PLACES),
         *(
             pytest.param(name, OF_SERVERS if name in elsewhere.KINDS else 1, marks=pytest.mark.long)
             for name in PLACES
