@@ -16,8 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -129,18 +127,20 @@ def state(folder: Path) -> Path:
     return folder / f"{NAME}.lastpage"
 
 
-@contextmanager
-def connected() -> Iterator[Any]:
+@cache
+def connection(process: int) -> Any:
+    """A connection of a process, as the server's owner, for as long as it lasts: to connect takes the driver long, since it reads all types."""
     from adbc_driver_postgresql import dbapi
 
     address = f"postgresql://lastpage@/{DATABASE}?host={server()}"
-    with dbapi.connect(address, autocommit=True) as db, db.cursor() as cursor:
-        yield cursor
+    connected = dbapi.connect(address, autocommit=True)
+    atexit.register(lambda: connected.close() if os.getpid() == process else None)
+    return connected
 
 
 def run(statement: str) -> list[dict[str, Any]]:
     """A statement, as the server's owner."""
-    with connected() as cursor:
+    with connection(os.getpid()).cursor() as cursor:
         cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
         cursor.execute(statement)
         rows: list[dict[str, Any]] = (

@@ -102,7 +102,7 @@ def test_a_job_that_never_ends_well(tmp_path: Path) -> None:
 def test_a_crash_at_any_step(tmp_path: Path, place: str) -> None:
     """Killed anywhere between the job and page numbers, the same command ends the same."""
     steps = count(tmp_path, place)
-    for at in range(1, steps + 1, max(steps // 40, 1)):
+    for at in range(1, steps + 1, max(steps // 20, 1)):
         made, to = lacking(), tmp_path / f"{at}" / place
         with pytest.raises(Crash):
             fetch(made, to, Steps(at))

@@ -49,7 +49,7 @@ def truth(made: World, summary: Summary) -> set[str]:
 @pytest.mark.invariant("Staying current")
 def test_day_after_day(kind: Kind, tmp_path: Path) -> None:
     """After each night the destination has what the API has: jobs to the watermark, page numbers from there; then days by job, once, and when they settle."""
-    made = world(per_day=40)
+    made = world(per_day=12)
     place = Place(made, kind, tmp_path)
     due = []
     for night in range(9):
@@ -335,9 +335,9 @@ def test_sweep(tmp_path: Path, others: int) -> None:
 @pytest.mark.invariant("Staying current")
 def test_what_is_no_longer_kept(kind: Kind, tmp_path: Path) -> None:
     """Days that the organisation keeps no longer stay, and are neither due nor held against anybody."""
-    made = world(per_day=10, retention_days=400)
+    made = world(per_day=10, retention_days=100)
     place = Place(made, kind, tmp_path)
-    first = NOW - 398 * DAY
+    first = NOW - 98 * DAY
     place.sync(since=first.date())
     held = place.ids()
     later(place, 10)

@@ -349,7 +349,7 @@ def test_a_run_that_goes_on(kind: Kind, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.invariant("Crash-safe")
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [11, pytest.param(3, marks=pytest.mark.long)])
 def test_a_crash_while_it_is_repaired(kind: Kind, tmp_path: Path, every: int) -> None:
     """Killed at any step while a damaged day is read again, and run again: it is whole."""
     before = tmp_path / "before"

@@ -105,7 +105,7 @@ def gone_on_with(made: World, place: Path, wanted: Any, where: Any) -> None:
 
 
 @pytest.mark.invariant("Crash-safe")
-@pytest.mark.parametrize("every", [12, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [25, pytest.param(8, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", ON_DISK)
 def test_the_ledger_is_copied_later(tmp_path: Path, name: str, every: int) -> None:
     """The tables as they were at one step, the ledger as it was some steps later, or at the end."""
@@ -124,7 +124,7 @@ def test_the_ledger_is_copied_later(tmp_path: Path, name: str, every: int) -> No
 
 
 @pytest.mark.invariant("Crash-safe")
-@pytest.mark.parametrize("every", [12, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [25, pytest.param(8, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("name", "first"),
     [*product(["out", "csv", "delta"], FEW), ("lines", "conversations")],
