@@ -23,17 +23,17 @@ demo: $(PRODUCT) ## the main job against the embedded sandbox, no account needed
 	@$(BIN)/lastpage demo
 
 test: $(READY) ## the tests
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-all: $(READY) ## what `make test` leaves out since it takes long: more seeds, every step, large worlds
-	@$(BIN)/python -m pytest -n auto -m long
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m long
 
 test-lowest: $(PRODUCT) ## the tests with the lowest versions that pyproject.toml declares; a part: TESTS=tests/sinks
 	@test -x $(BIN)/uv || { echo "this lane needs uv, which pip could not install into $(V)"; exit 2; }
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv --without-pip $(LOWEST)
 	@$(BIN)/uv pip install -q --compile-bytecode --python $(LOWEST)/bin/python --resolution lowest-direct $(WHEELS) -e '.[dev,sdk,bench,fuzz]' || \
 	  { echo "an old version may have no wheel for this Python; make PYTHON=python3.11 clean test-lowest"; exit 2; }
-	@$(LOWEST)/bin/python -m pytest -n auto $(TESTS)
+	@$(LOWEST)/bin/python -m pytest -n auto --dist worksteal $(TESTS)
 
 constraints: $(PRODUCT) ## rewrite constraints.txt with the newest versions; then `make clean test-all` says whether they are good
 	@$(PYTHON) -m venv --clear $(NEWEST)
