@@ -22,6 +22,7 @@ from docs import (
     coverage_page,
     errors_page,
     figures_page,
+    guide_page,
     invariants_page,
     tables_page,
 )
@@ -51,6 +52,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "figures: sums": figures_page.sums,
     "figures: made": figures_page.made,
     "figures: ratios": figures_page.ratios,
+    "guide: intervals": guide_page.intervals,
     "invariants: promises": invariants_page.promises,
     "tables: columns": tables_page.columns,
     "tables: diagram": tables_page.diagram,

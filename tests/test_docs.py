@@ -51,7 +51,7 @@ def test_the_example(box: Sandbox) -> None:
         [*command, "2023-10-10/2023-10-12"], capture_output=True, text=True, check=True
     )
     assert [line[:10] for line in done.stdout.splitlines()] == ["2023-10-10", "2023-10-11"]
-    for arguments in ["yesterday"], [], ["2023-10-10", "2023-10-11"]:
+    for arguments in ["tomorrow"], [], ["2023-10-10", "2023-10-11"]:
         wrong = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
         assert wrong.returncode == 2
         assert "2023-10-01/2023-10-08" in wrong.stderr
@@ -80,9 +80,7 @@ def test_the_example_of_several_processes(
         read = [pq.ParquetFile(each).read() for each in files]
         assert all(each.schema.equals(lastpage.schema(table, unit="us")) for each in read)
         assert {text for each in read for text in each["conversation_id"].to_pylist()} <= truth
-    wrong = subprocess.run(
-        [*command, "yesterday", "x"], capture_output=True, text=True, check=False
-    )
+    wrong = subprocess.run([*command, "tomorrow", "x"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from lastpage import Summary, UsageError
-from lastpage.query.interval import Interval, parse_interval
+from lastpage.query.interval import Interval
+from lastpage.query.written import parse_interval
 from lastpage.tables.selection import Selection
 from tests.inprocess import World, world
 from tests.readback import ids, ranges
@@ -166,11 +167,11 @@ def test_a_slice_without_a_job_has_no_attributes() -> None:
     """A slice that was planned for other tables is not read for one that needs a job: it would be empty, and nobody would know."""
     made = world()
     (small,) = made.cloud().plan(DAY, tables="sessions")
-    assert sum(batch.num_rows for batch in made.cloud().read(small, "sessions"))
+    assert sum(batch.num_rows for _, batch in made.cloud().read(small, "sessions"))
     with pytest.raises(UsageError, match="planned for tables that need no job"):
         list(made.cloud().read(small, "participant_attributes"))
     (whole,) = made.cloud().plan(DAY)
-    assert sum(batch.num_rows for batch in made.cloud().read(whole, "participant_attributes"))
+    assert sum(batch.num_rows for _, batch in made.cloud().read(whole, "participant_attributes"))
 
 
 def test_a_selection_says_what_it_needs() -> None:

@@ -46,8 +46,8 @@ from lastpage.query.environment import (
     default_environment,
     parse_environment,
 )
-from lastpage.query.interval import zone
 from lastpage.query.query import Query
+from lastpage.query.written import zone
 from lastpage.sinks.destination import Destination
 from lastpage.tables.selection import EVERYTHING
 

@@ -23,20 +23,16 @@ from lastpage.errors import UsageError
 from lastpage.planning.slices import Paginate
 from lastpage.planning.small import Need
 from lastpage.query.environment import body_of
-from lastpage.query.interval import (
-    LONGEST,
-    SECOND,
-    Interval,
-    Relative,
-    parse_interval,
-    parse_length,
-    parse_since,
-    zone,
-)
+from lastpage.query.interval import LONGEST, SECOND, Interval, Relative
 from lastpage.query.query import Query
+from lastpage.query.written import hint, parse_interval, parse_length, parse_since, zone
 from lastpage.tables.selection import EVERYTHING, Selection
 
-When = str | Interval | Relative
+#: A moment or a day, as an end of an interval: a text, a date, or a date-time with its zone, as
+#: pandas and Polars have them, too.
+End = str | date | datetime
+#: An interval: a text, a day, a length that ends now, or both ends, as in `A..B`.
+When = str | date | timedelta | tuple[End, End] | Interval | Relative
 #: From when on; None where something else says it.
 Since = str | date | datetime | Relative | None
 #: A length of time: a text such as "26h" or "10m", a `timedelta`, or seconds.
@@ -126,9 +122,10 @@ def query_from(interval: When, keywords: Asked, directory: Directory) -> Query:
     at_least_one("a page size", keywords.get("page_size"))
     query = Query(
         interval_from(interval, keywords),
-        media=several(keywords.get("media", ())),
-        direction=keywords.get("direction"),
+        media=tuple(map(_in_lower_case, several(keywords.get("media", ())))),
+        direction=_in_lower_case(keywords.get("direction")),
         body={} if keywords.get("query") is None else body_of(keywords["query"]),
+        hints=tuple(filter(None, [hint(interval)] if isinstance(interval, str) else [])),
     )
     queues = _names("--queue", keywords.get("queue", ()))
     users = _names("--user", keywords.get("user", ()))
@@ -144,13 +141,26 @@ def query_from(interval: When, keywords: Asked, directory: Directory) -> Query:
 def interval_from(interval: When, keywords: Asked) -> Interval | Relative:
     """What is said of time; raises `UsageError`."""
     tz = zone(keywords.get("tz", "UTC"))
-    when = parse_interval(interval, tz) if isinstance(interval, str) else interval
-    if not isinstance(when, Interval | Relative):
-        raise UsageError(
-            f"{when!r} is not an interval; "
-            "give a text such as '2023-10-01/2023-10-08', or an Interval"
-        )
-    return when
+    if isinstance(interval, Interval | Relative):
+        return interval
+    return parse_interval(_text_of(interval), tz)
+
+
+def _text_of(when: Any) -> str:
+    """An interval as it is written. Raises `UsageError` for what is none."""
+    match when:
+        case str():
+            return when
+        case timedelta():
+            return f"{round(when / SECOND)}s"
+        case date():
+            return when.isoformat()
+        case (str() | date() as start, str() | date() as end):
+            return f"{_text_of(start)}..{_text_of(end)}"
+    raise UsageError(
+        f"{when!r} is not an interval; give a text such as '2023-10-01/2023-10-08', a date, "
+        "a timedelta, a pair of ends, or an Interval"
+    )
 
 
 def selection_from(keywords: SelectionKeywords) -> Selection | None:
@@ -293,6 +303,11 @@ def _refuse_unknown(keywords: Iterable[str]) -> None:
     for name in keywords:
         if name not in known:
             raise UsageError(f"there is no option {name!r}; there are {', '.join(known)}")
+
+
+def _in_lower_case(word: Any) -> Any:
+    """A word as the API has it, however it was typed; what is no text is refused later on."""
+    return word.lower() if isinstance(word, str) else word
 
 
 def _names(option: str, values: str | Sequence[str]) -> tuple[str, ...]:

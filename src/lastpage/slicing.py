@@ -39,6 +39,7 @@ from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Slice
 from lastpage.planning.terms import Terms
 from lastpage.progress import Meter
+from lastpage.query.interval import Relative, from_unix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +77,9 @@ class Slicing(Connection):
         finer = Finer(
             at_least_one("a number of slices", slices) or 1, length_from("longest", longest)
         )
-        finer.check(interval_from(interval, keywords))
+        asked = interval_from(interval, keywords)
+        roughly = from_unix(self.client.server_now())  # no answer has told the API's time yet
+        finer.check(asked.until(roughly) if isinstance(asked, Relative) else asked)
         given, kept = as_given(keywords), kept_from(keywords)
         shared = at_least_one("a number of processes", processes) or 1
         query = self._query(interval, keywords, Directory(self.client), meter)

@@ -34,8 +34,8 @@ from lastpage.errors import ApiError, RefusedError, RejectedError, UnavailableEr
 from lastpage.planning.slices import Slice
 from lastpage.query.credentials import Credentials
 from lastpage.query.environment import Environment
-from lastpage.query.interval import parse_interval
 from lastpage.query.query import Query
+from lastpage.query.written import parse_interval
 from lastpage.walks.cursor import CursorWalk
 from lastpage.walks.walk import Request
 

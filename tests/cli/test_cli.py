@@ -245,7 +245,7 @@ def test_plan_on_a_narrow_terminal(
     ("arguments", "fix"),
     [
         (["fetch"], "INTERVAL"),
-        (["fetch", "yesterday"], "an interval is"),
+        (["fetch", "tomorrow"], "an interval is"),
         (["fetch", "2023-10-01T08:00/2023-10-02"], "time zone"),
         (["fetch", INTERVAL, "--media", "voise"], "did you mean voice"),
         (["fetch", INTERVAL, "--direction", "up"], "inbound, outbound"),
@@ -365,7 +365,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_slices_print() -> None:
     """A slice says what it is."""
-    from lastpage.query.interval import parse_interval
+    from lastpage.query.written import parse_interval
 
     interval = parse_interval("2023-10-10")
     text = str(Slice(3, interval, interval, "pages", "because", 5))  # type: ignore[arg-type]

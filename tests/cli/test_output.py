@@ -54,7 +54,7 @@ def test_json_lines(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(requests) == box.counters.total()
     assert {"endpoint", "status", "seconds", "correlation_id", "text"} <= set(requests[-1])
     assert any(each["event"] == "note" for each in printed)
-    assert run(["fetch", "yesterday", "--log-format=json"]) == 2
+    assert run(["fetch", "tomorrow", "--log-format=json"]) == 2
     (error,) = events(capsys.readouterr().err)
     assert (error["event"], error["exit_code"]) == ("error", 2)
     assert "an interval is" in str(error["text"])

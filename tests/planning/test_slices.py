@@ -20,8 +20,9 @@ from lastpage.planning.slices import (
     plan,
 )
 from lastpage.planning.small import FEW_ROWS, Need
-from lastpage.query.interval import DAY, HOUR, MINUTE, Interval, floor_day, parse_interval
+from lastpage.query.interval import DAY, HOUR, MINUTE, Interval, floor_day
 from lastpage.query.query import Query
+from lastpage.query.written import parse_interval
 
 NOW = datetime(2023, 10, 20, 12, 34, 56, tzinfo=UTC)
 HORIZON = Horizon(until=NOW, watermark=datetime(2023, 10, 20, 6, 30, tzinfo=UTC))

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from lastpage.errors import UsageError
-from lastpage.query.interval import parse_interval
 from lastpage.query.query import MEDIA, Query, other_filters, read_body
+from lastpage.query.written import parse_interval
 
 DAY = parse_interval("2023-10-01")
 ID = "11111111-2222-3333-4444-555555555555"

@@ -25,12 +25,13 @@ from lastpage.cli.options import (
     NO_SELECTION,
     FileOptions,
     FilterOptions,
-    IntervalText,
+    IntervalWords,
     RateOptions,
     SelectionOptions,
     Settle,
     State,
     Wait,
+    in_any_case,
     whole_number,
 )
 from lastpage.cli.output import (
@@ -61,7 +62,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 
 
 def fetch(
-    interval: IntervalText,
+    interval: IntervalWords,
     *,
     filters: FilterOptions = NO_FILTERS,
     rate: RateOptions = FULL_RATE,
@@ -69,7 +70,7 @@ def fetch(
     file: FileOptions = NO_FILE,
     output: OutputOptions = DEFAULT_OUTPUT,
     to: Annotated[str, Parameter(allow_leading_hyphen=True)] = "conversations",
-    format: Format | None = None,  # noqa: A002 - the option's name
+    format: Annotated[Format | None, Parameter(converter=in_any_case)] = None,  # noqa: A002 - the option's name
     refresh: Flag = False,
     accept_removals: Flag = False,
     wait: Wait = None,
@@ -103,7 +104,7 @@ def fetch(
     keywords, cloud, meter = filters.keywords(), rate.cloud(), Meter()
     with showing_progress(meter, cloud.client, output):
         summary = cloud.fetch(
-            interval,
+            " ".join(interval),
             to,
             format=format,
             refresh=refresh,
@@ -126,7 +127,7 @@ def sync(
     selection: SelectionOptions = NO_SELECTION,
     output: OutputOptions = DEFAULT_OUTPUT,
     to: str = "conversations",
-    format: Format | None = None,  # noqa: A002 - the option's name
+    format: Annotated[Format | None, Parameter(converter=in_any_case)] = None,  # noqa: A002 - the option's name
     since: str | None = None,
     settle: Settle = (3, 7, 30),
     sweep: Annotated[int, Parameter(converter=whole_number)] = 0,
@@ -188,7 +189,7 @@ def sync(
 
 
 def plan(
-    interval: IntervalText,
+    interval: IntervalWords,
     *,
     filters: FilterOptions = NO_FILTERS,
     selection: SelectionOptions = NO_SELECTION,
@@ -209,7 +210,9 @@ def plan(
 
     cloud, meter = rate.cloud(), Meter()
     with showing_requests(output):
-        slices = cloud.plan(interval, meter=meter, **filters.keywords(), **selection.keywords())
+        slices = cloud.plan(
+            " ".join(interval), meter=meter, **filters.keywords(), **selection.keywords()
+        )
     print_notes(meter, output)
     forecast = Forecast.of(slices, cloud.client.pace.per_minute)
     if json:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from cyclopts import Group, Parameter, Token
 
@@ -46,11 +46,28 @@ def _days(_type: type, tokens: Sequence[Token]) -> tuple[int, ...]:
         raise ValueError(f"{text!r} are no numbers of days; write 3,7,30, or none.") from None
 
 
-IntervalText = Annotated[
-    str,
+def in_any_case(choice: Any, tokens: Sequence[Token]) -> str:
+    """A converter for a choice of words, however they are typed."""
+    text, words = tokens[0].value, _words(choice)
+    if text.lower() in words:
+        return text.lower()
+    raise ValueError(f"there is no {text!r}; there are {', '.join(words)}.")
+
+
+def _words(choice: Any) -> list[str]:
+    """The words of a `Literal`, also where it may be left out."""
+    if isinstance(choice, str):
+        return [choice]
+    return [word for each in get_args(choice) for word in _words(each)]
+
+
+IntervalWords = Annotated[
+    list[str],
     Parameter(
-        help="2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, "
-        "or date-times with a zone."
+        negative="",
+        help="2023-10-01, 2023-10, 24h, 7d, yesterday, 2023-10-01/2023-10-08 (the end is not "
+        "included), 2023-10-01..2023-10-07 or 2023-10-01 2023-10-07 (it is), or date-times with "
+        "a zone.",
     ),
 ]
 Settle = Annotated[
@@ -85,7 +102,7 @@ class FilterOptions:
     """Which conversations, and by which route."""
 
     media: Annotated[Words, Parameter(group=WHICH)] = field(default_factory=list)
-    "Media type, such as voice; repeatable."
+    "Media type, such as voice or voice,chat; repeatable."
     direction: Annotated[str | None, Parameter(group=WHICH)] = None
     "inbound or outbound, as the conversation began."
     queue: Annotated[Words, Parameter(group=WHICH)] = field(default_factory=list)
@@ -98,7 +115,9 @@ class FilterOptions:
     "File with a query body, as the vendor's query builder makes it."
     tz: Annotated[str, Parameter(group=WHICH)] = "UTC"
     "The time zone of plain dates, such as Europe/Berlin."
-    paginate: Annotated[Literal["auto", "pages", "cursor"], Parameter(group=FETCH)] = "auto"
+    paginate: Annotated[
+        Literal["auto", "pages", "cursor"], Parameter(group=FETCH, converter=in_any_case)
+    ] = "auto"
     "Page numbers, job cursors, or the right one for each part."
     page_size: Annotated[int | None, Parameter(group=FETCH, converter=whole_number)] = None
     "Rows a page at most; each route has its own limit."
@@ -106,7 +125,7 @@ class FilterOptions:
     def keywords(self) -> Asked:
         """As the Python verbs take them; raises `UsageError` for a body that cannot be read."""
         keywords: Asked = {
-            "media": self.media,
+            "media": [word.strip() for text in self.media for word in text.split(",")],
             "direction": self.direction,
             "queue": self.queue,
             "user": self.user,

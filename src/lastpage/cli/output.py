@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 from cyclopts import Group, Parameter
 
+from lastpage.cli.options import in_any_case
 from lastpage.outside import shown
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ class OutputOptions:
     "Every request, with status, time and correlation id."
     debug: Annotated[Path | None, Parameter(group=PRINT)] = None
     "Write a trace for a bug report to this file; nothing secret or personal is in it."
-    log_format: Annotated[Literal["text", "json"], Parameter(group=PRINT)] = "text"
+    log_format: Annotated[
+        Literal["text", "json"], Parameter(group=PRINT, converter=in_any_case)
+    ] = "text"
     "Lines for people, or one JSON object a line."
 
     @property

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from lastpage.cli.options import in_any_case
 from lastpage.cli.output import DEFAULT_OUTPUT, OutputOptions, print_summary, showing_progress
 from lastpage.errors import ShortError, UsageError
 
@@ -27,10 +28,14 @@ def sandbox(
     now: str | None = None,
     living: Annotated[bool, Parameter(negative="")] = False,
     rate: Annotated[float, Parameter(name=("--speed", "--rate"))] = 1.0,
-    faults: Literal["calm", "rough", "hostile"] = "calm",
+    faults: Annotated[
+        Literal["calm", "rough", "hostile"], Parameter(converter=in_any_case)
+    ] = "calm",
     allowance: Annotated[int, Parameter(name="--requests-per-minute")] = 300,
     watermark_lag: Annotated[float, Parameter(name="--watermark-lag")] = 6,
-    dialect: Literal["none", "next-page-token"] = "none",
+    dialect: Annotated[
+        Literal["none", "next-page-token"], Parameter(converter=in_any_case)
+    ] = "none",
     switches: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
 ) -> int:
     """Serve until it is stopped; Ctrl-C ends it with 0.

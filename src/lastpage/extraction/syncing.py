@@ -88,7 +88,7 @@ class Sync:
         """What the destination should hold, as far as the organisation still keeps it."""
         start, until = self.since, horizon.until
         if isinstance(start, Relative):
-            start = floor_day(until - start.length)
+            start = floor_day(start.until(until).start)
         if start is None:
             start = min(each.interval.start for each in there.held)
         if start >= until:

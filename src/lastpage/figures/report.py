@@ -23,7 +23,8 @@ from lastpage.figures.cells import counted, looked_at
 from lastpage.figures.days import CHANGING, LOOK_BACK, HeldDay, days_of, span
 from lastpage.figures.level import ServiceLevel
 from lastpage.figures.sample import Longest, sample
-from lastpage.query.interval import Interval, iso, zone
+from lastpage.query.interval import Interval, iso
+from lastpage.query.written import zone
 from lastpage.sinks.destination import Destination
 from lastpage.sinks.server import Server
 from lastpage.tables.counting import divided

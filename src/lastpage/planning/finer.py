@@ -30,7 +30,7 @@ from lastpage.planning.slices import (
     middle_of,
     part_of,
 )
-from lastpage.query.interval import DAY, Interval, Relative, floor_day
+from lastpage.query.interval import DAY, Interval, floor_day
 from lastpage.query.query import Query
 
 #: More slices than this take longer to plan than they save.
@@ -48,7 +48,7 @@ class Finer:
     slices: int = 1
     longest: timedelta | None = None
 
-    def check(self, interval: Interval | Relative) -> None:
+    def check(self, interval: Interval) -> None:
         """Raise `UsageError` for a slice that is too short, or too many of them."""
         if self.longest is not None and self.longest < SMALLEST_CUT:
             raise UsageError(

@@ -1,22 +1,16 @@
-"""Ranges of time: half-open, UTC, to the millisecond; read from what people write.
+"""Ranges of time: half-open, UTC, to the millisecond.
 
-    written                                    means
-    -----------------------------------------  -----------------------------------------------------
-    24h, 7d                                    a length that ends now: `Relative`
-    2023-10-01, 2023-10                        a day, a month of the time zone (UTC by default)
-    2023-10-01/2023-10-08                      from the first day up to the second, without it
-    2023-10-01T08:00Z/2023-10-01T17:30+02:00   date-times; each needs a zone
-
-Nothing here asks what time it is.
+An `Interval` has fixed ends. Of a `Relative` one, at least one end is told by a clock: `24h` and
+`yesterday` are other hours each time. Nothing here asks what time it is.
 """
 
 from __future__ import annotations
 
-import re
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
+from typing import Self
 
 from lastpage.errors import UsageError
 
@@ -85,17 +79,88 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Relative:
-    """A length of time that ends now; it becomes an `Interval` once the server's clock is known."""
+class Length:
+    """So many months, or so long. Days are a calendar's from a midnight on, else 24 hours each."""
 
-    length: timedelta
+    months: int = 0
+    days: int = 0
+    exact: timedelta = timedelta(0)
+
+    def __neg__(self) -> Length:
+        return Length(-self.months, -self.days, -self.exact)
+
+    def after(self, moment: datetime, tz: tzinfo) -> datetime:
+        """The moment that lies so long after another, by the calendar of a zone; in UTC.
+
+        A month after the 31st is the last day of a shorter month.
+        """
+        local = moment.astimezone(tz)
+        if self.months:
+            year, month = divmod(local.year * 12 + local.month - 1 + self.months, 12)
+            if not MINYEAR <= year <= MAXYEAR:
+                raise OverflowError(f"the year {year}")
+            day = min(local.day, monthrange(year, month + 1)[1])
+            local = local.replace(year=year, month=month + 1, day=day)
+        if self.days and local.time() == time():
+            return midnight(local.date() + self.days * DAY, tz) + self.exact
+        return local.astimezone(UTC) + self.days * DAY + self.exact
+
+
+NOTHING = Length()
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A moment that is told by a clock: now, or the midnight with which a day begins; or after it.
+
+    `day` is counted from today, which is 0.
+    """
+
+    day: int | None = None
+    tz: tzinfo = UTC
+    length: Length = NOTHING
+
+    def at(self, now: datetime) -> datetime:
+        """The moment, when it is `now`."""
+        if self.day is not None:
+            now = midnight(now.astimezone(self.tz).date() + self.day * DAY, self.tz)
+        return self.length.after(now, self.tz)
+
+
+NOW = Point()
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """What ends now, or is told by the clock otherwise.
+
+    It becomes an `Interval` once the server's time is known. `text` names it.
+    """
+
+    text: str
+    start: Point | datetime
+    end: Point | datetime = NOW
+
+    @classmethod
+    def last(cls, length: timedelta) -> Self:
+        """So long, until now."""
+        text = f"the last {length / HOUR:g} hours"
+        return cls(text, Point(length=Length(exact=-length)))
 
     def __str__(self) -> str:
-        return f"the last {self.length / HOUR:g} hours"
+        return self.text
 
-    def until(self, end: datetime) -> Interval:
-        """The interval of this length that ends then."""
-        return Interval(end - self.length, end)
+    def until(self, now: datetime) -> Interval:
+        """The interval, when it is `now`; raises `UsageError` where nothing is between its ends."""
+        start, end = (
+            each.at(now) if isinstance(each, Point) else each for each in (self.start, self.end)
+        )
+        if start >= end:
+            raise UsageError(
+                f"{self} is empty: by the API's clock, a minute ago was {iso(now)}, so it would "
+                f"be from {iso(start)} to {iso(end)}"
+            )
+        return Interval(start, end)
 
 
 def minus(whole: Interval, others: Sequence[Interval]) -> list[Interval]:
@@ -126,6 +191,11 @@ def parse_iso(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def midnight(day: date, tz: tzinfo) -> datetime:
+    """The moment with which a day of a zone begins, in UTC."""
+    return datetime.combine(day, time(), tz).astimezone(UTC)
+
+
 def floor_day(moment: datetime) -> datetime:
     """The beginning of its day, in its own time zone."""
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -146,160 +216,9 @@ def from_unix(seconds: float) -> datetime:
     return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
 
 
-_RELATIVE = re.compile(r"([0-9]{1,18})([hd])")
-_LENGTH = re.compile(r"([0-9]{1,9})([smhd])")
-_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: Python reads more forms (week dates, dates without hyphens), but few people write them; here they
-#: are more likely a typing error.
-_TIME = re.compile(
-    _DAY.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
-)
-_FORMS = (
-    "an interval is 2023-10-01/2023-10-08 (the end is not included), 2023-10-01, 2023-10, 24h, 7d, "
-    "or two date-times with a zone such as 2023-10-01T08:00Z/2023-10-01T17:30Z"
-)
-
-
-def parse_interval(text: str, tz: tzinfo = UTC) -> Interval | Relative:
-    """Read an interval as people write it; plain dates mean days of `tz`.
-
-    Returns a `Relative` for a length such as `24h`. Raises `UsageError`.
-    """
-    try:
-        return _parse(text.strip(), tz)
-    except OverflowError:
-        raise UsageError(f"the interval {text!r} is at the end of the calendar; {_FORMS}") from None
-
-
-def parse_since(text: str, tz: tzinfo = UTC) -> datetime | Relative:
-    """Read from when on, as people write it: 2023-10-01, 2023-10, a date-time with a zone, or 90d.
-
-    Plain dates begin at midnight in `tz`. Raises `UsageError`.
-    """
-    text = text.strip()
-    try:
-        if _RELATIVE.fullmatch(text) or _MONTH.fullmatch(text):
-            found = _parse(text, tz)
-            return found.start if isinstance(found, Interval) else found
-        since = _moment(text, tz)
-    except OverflowError:
-        raise UsageError(f"{text!r} is at the end of the calendar; write 2023-10-01") from None
-    if not EARLIEST <= since < LATEST:
-        raise UsageError(f"nothing can be held since {text!r}; write a date as 2023-10-01")
-    return since
-
-
-def parse_length(text: str) -> timedelta:
-    """Read a length of time, as people write it: 90s, 10m, 26h, 2d. Raises `UsageError`."""
-    match = _LENGTH.fullmatch(text.strip())
-    length = int(match[1]) * _UNITS[match[2]] if match else None
-    if length is None or length > LONGEST:
-        raise UsageError(f"{text!r} is no length of time; write 90s, 10m, 26h or 2d")
-    return length
-
-
 def in_words(length: timedelta) -> str:
     """A length of time in words, in the largest unit of which there are two: 26 hours, 1 second."""
     units = (("day", DAY), ("hour", HOUR), ("minute", MINUTE))
     name, unit = next((each for each in units if length >= 2 * each[1]), ("second", SECOND))
     count = length // unit
     return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
-
-
-def zone(name: str | tzinfo) -> tzinfo:
-    """A time zone by its name; raises `UsageError`."""
-    if isinstance(name, tzinfo):
-        return name
-    try:
-        return UTC if name == "UTC" else ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError):
-        if not available_timezones():
-            raise UsageError(
-                f"--tz {name!r} cannot be looked up, because this Python knows no time zones; "
-                "install the package tzdata"
-            ) from None
-        raise UsageError(f"--tz {name!r} is not a time zone; write it as Europe/Berlin") from None
-
-
-def _parse(text: str, tz: tzinfo) -> Interval | Relative:
-    if match := _RELATIVE.fullmatch(text):
-        return _relative(int(match[1]), match[2])
-    if "/" in text:
-        first, _, second = text.partition("/")
-        return _checked(_moment(first, tz), _moment(second, tz), text)
-    if match := _MONTH.fullmatch(text):
-        return _month(text, int(match[1]), int(match[2]), tz)
-    if _DAY.fullmatch(text):
-        day = _date(text)
-        return _checked(_midnight(day, tz), _midnight(day + DAY, tz), text)
-    raise UsageError(f"cannot read the interval {text!r}: {_FORMS}")
-
-
-def _relative(count: int, unit: str) -> Relative:
-    if not count:
-        raise UsageError(f"the interval 0{unit} is empty; give a length such as 24h or 7d")
-    length = HOUR if unit == "h" else DAY
-    if count > LONGEST / length:
-        raise UsageError(
-            f"the last {count}{unit} begin before Genesys Cloud existed; "
-            "give a length such as 24h or 7d"
-        )
-    return Relative(count * length)
-
-
-def _month(text: str, year: int, month: int, tz: tzinfo) -> Interval:
-    try:
-        first = date(year, month, 1)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a month; write it as 2023-10") from None
-    # Four days after the 28th are in the next month, whatever the month.
-    following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return _checked(_midnight(first, tz), _midnight(following, tz), text)
-
-
-def _moment(text: str, tz: tzinfo) -> datetime:
-    text = text.strip()
-    if _DAY.fullmatch(text):
-        return _midnight(_date(text), tz)
-    try:
-        moment = datetime.fromisoformat(text if _TIME.fullmatch(text) else "")
-    except ValueError:
-        raise UsageError(f"cannot read {text!r} as a time: {_FORMS}") from None
-    if moment.tzinfo is None:
-        raise UsageError(
-            f"{text!r} has no time zone, so it could mean any of 24 hours; "
-            f"write {text}Z for UTC or add an offset such as {text}+02:00"
-        )
-    moment = moment.astimezone(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a date; write it as 2023-10-01") from None
-
-
-def _midnight(day: date, tz: tzinfo) -> datetime:
-    return datetime.combine(day, time(), tz).astimezone(UTC)
-
-
-def _checked(start: datetime, end: datetime, text: str) -> Interval:
-    if start < EARLIEST:
-        raise UsageError(
-            f"the interval {text!r} starts before {EARLIEST.year}, "
-            "when Genesys Cloud did not exist; write a date as 2023-10-01"
-        )
-    if end > LATEST:
-        raise UsageError(
-            f"the interval {text!r} ends in the year {end.year}; write a date as 2023-10-01"
-        )
-    if start >= end:
-        raise UsageError(
-            f"the interval {text!r} is empty: "
-            "the start must lie before the end, which is not included"
-        )
-    return Interval(start, end)

@@ -87,6 +87,8 @@ class Query:
     users: tuple[str, ...] = ()
     divisions: tuple[str, ...] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
+    #: What may be misread in how it was written.
+    hints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.media:
@@ -118,7 +120,7 @@ class Query:
         unused = [key for key in UNUSED if self.body.get(key) is not None]
         if self.body.get("interval") == str(self.interval):
             unused.remove("interval")
-        found = []
+        found = list(self.hints)
         if unused:
             found.append(
                 f"not used of the query body: {', '.join(unused)}; "
