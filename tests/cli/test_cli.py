@@ -211,7 +211,7 @@ def test_no_interval(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_names_no_empty_default(capsys: pytest.CaptureFixture[str]) -> None:
     """The help shows defaults that hold something: no empty list, no flag that is not set."""
     run(["fetch", "--help"])
-    printed = capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.replace("│", "").split())
     assert "[default: conversations]" in printed
     assert not any(empty in printed for empty in ("[default: []]", "False]", "[default: ]"))
 
