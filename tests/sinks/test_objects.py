@@ -29,7 +29,10 @@ from lastpage.errors import DestinationError, InUseError, LastpageError, UsageEr
 from lastpage.files import Disk
 from lastpage.sinks.bucket import Bucket
 from lastpage.sinks.destination import Destination
+from lastpage.sinks.hold import Hold
+from lastpage.sinks.objects import Staged
 from lastpage.sinks.sink import TableSink
+from lastpage.sinks.store import Store
 
 pytestmark = pytest.mark.skipif(bool(objects.WHY_NOT), reason=objects.WHY_NOT)
 KIND = SINKS["objects"]
@@ -138,11 +141,68 @@ def test_one_that_sleeps(tmp_path: Path, every: int) -> None:
         try:
             replace(KIND.destination(folder), "late", LATER, 1, 2, seam=seam)
         except DestinationError as problem:
-            assert "taken" in str(problem), (at, problem)  # noqa: PT017
+            assert isinstance(problem, InUseError), (at, problem)  # noqa: PT017
+            assert "another run has taken" in str(problem)  # noqa: PT017
         assert stored(KIND, folder) == NEW, (at, steps.names[at - 1])
         assert [row["session_id"] for row in KIND.read(folder, "sessions")] == ["new", "new"]
         replace(other(folder), "new", LATER + timedelta(days=1), 1, 3)
         assert not [name for name in objects.names(folder) if "staging" in name]
+
+
+@pytest.mark.invariant("Crash-safe")
+@pytest.mark.usefixtures("no_lease")
+def test_one_that_wakes_amid_a_change(tmp_path: Path) -> None:
+    """A run that took the place and slept, and wakes where another one's change is made and not yet in place, removes nothing of it."""
+    write(KIND, tmp_path, [hours(0, 24)], [[record(1, "old"), record(2, "old")]], shredder=FEW)
+    store = Store(Bucket.parse(KIND.at(tmp_path)), str)
+    held, woke = Hold(store, "a" * 32), list[str]()
+    asleep = Staged(store, held, tmp_path / "asleep", Disk())
+
+    def waking(step: str) -> None:
+        if step == "store copy" and not woke:
+            with pytest.raises(InUseError, match="another run has taken") as refused:
+                asleep.recover()
+            woke.append(str(refused.value))
+
+    with held.taken():
+        replace(other(tmp_path), "new", LATER, 1, 3, seam=waking)
+    assert woke
+    assert stored(KIND, tmp_path) == NEW
+
+
+@pytest.mark.usefixtures("no_lease")
+def test_one_whose_change_another_one_finishes(tmp_path: Path) -> None:
+    """A run that sleeps before any copy of its change, while another one finishes that, is told that it was taken over, and not to remove the lock."""
+    write(KIND, tmp_path, [hours(0, 24)], [[record(1, "old"), record(2, "old")]], shredder=FEW)
+    slept = list[str]()
+
+    def seam(step: str) -> None:
+        if step == "store copy" and not slept:
+            slept.append(step)
+            with other(tmp_path).held() as state, other(tmp_path).sink(state, Disk()):
+                """It finishes the change."""
+
+    with pytest.raises(InUseError, match="another run has taken"):
+        replace(KIND.destination(tmp_path), "new", LATER, 1, 3, seam=seam)
+    assert stored(KIND, tmp_path) == NEW
+
+
+@pytest.mark.parametrize("kept", ["create", "nothing"])
+def test_a_new_place_without_conditions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    """A store that keeps If-None-Match and no If-Match, or neither, is refused by the first run of a place."""
+    import obstore
+
+    usual = obstore.put
+
+    def careless(*args: Any, mode: Any = None, **more: Any) -> Any:
+        return usual(*args, mode=mode if mode == kept else "overwrite", **more)
+
+    monkeypatch.setattr(obstore, "put", careless)
+    with pytest.raises(DestinationError, match="cannot be written to safely"):
+        write(KIND, tmp_path, [hours(0, 24)], [[record(1)]])
+    assert objects.names(tmp_path) == ["_lastpage/lock"]
 
 
 def test_a_store_that_keeps_no_conditions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +221,7 @@ def test_a_store_that_keeps_no_conditions(tmp_path: Path, monkeypatch: pytest.Mo
     assert stored(KIND, tmp_path) == {"h1-0": "one"}
 
 
-@pytest.mark.parametrize("at", range(1, 5))
+@pytest.mark.parametrize("at", range(1, 6))
 def test_an_answer_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """A conditional write whose answer is lost, and that is sent again and then turned down, is known to be ours."""
     import obstore
@@ -199,6 +259,67 @@ def test_a_conflict_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(obstore, "put", conflicting)
     write(KIND, tmp_path, [hours(0, 24)], [[record(1)]])
     assert stored(KIND, tmp_path) == {"h1-0": "one"}
+
+
+@pytest.mark.invariant("Crash-safe")
+def test_a_copy_that_is_still_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that answers before it has copied (Azure may): the change is not said to be in place, and the next run finishes it."""
+    import obstore
+    from obstore.exceptions import AlreadyExistsError
+
+    write(KIND, tmp_path, [hours(0, 24)], [[record(1, "old")]], shredder=FEW)
+    azure = KIND.at(tmp_path).replace("s3:", "az:")
+    mine = Destination.parse(azure, state=objects.state(tmp_path))
+
+    def pending(store: Any, _name: str, to: str) -> None:
+        obstore.put(store, to, b"")
+
+    def refused(*_args: object) -> None:
+        raise AlreadyExistsError("409 Conflict <Code>PendingCopyOperation</Code>")
+
+    for copy in (pending, refused):
+        with monkeypatch.context() as patched:
+            patched.setattr(obstore, "copy", copy)
+            with pytest.raises(DestinationError, match="not yet copied all into place; wait a"):
+                replace(mine, "new", LATER, 1, 3)
+    with mine.look() as sink:
+        assert DAY in sink.changing()
+    with mine.held() as state, mine.sink(state, Disk()):
+        """It finishes the change."""
+    assert stored(KIND, tmp_path) == NEW
+
+
+def test_some_are_gone_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that stops removing at a name that is gone (Google's may): the others are removed nevertheless."""
+    import obstore
+
+    usual = obstore.delete
+
+    def stopping(store: Any, paths: str | list[str]) -> None:
+        for path in [paths] if isinstance(paths, str) else paths:
+            obstore.head(store, path)  # raises `FileNotFoundError`
+            usual(store, path)
+
+    KIND.at(tmp_path)
+    monkeypatch.setattr(obstore, "delete", stopping)
+    for name in "ac":
+        objects.put(tmp_path, name, b"")
+    Store(Bucket.parse(KIND.at(tmp_path)), str).remove(["a", "b", "c"])
+    assert objects.names(tmp_path) == []
+
+
+def test_a_table_that_cannot_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a day that is larger than what a store copies is refused before anything of the day is put."""
+    write(KIND, tmp_path, [hours(0, 24)], [[record(1, "old")]])
+    before = objects.names(tmp_path)
+    monkeypatch.setattr("lastpage.sinks.objects.COPY_MAX", 100_000)
+    large = record(2, os.urandom(200_000).hex())
+    with pytest.raises(DestinationError, match=r"/part\.parquet would .* fewer tables or"):
+        write(KIND, tmp_path, [hours(0, 24, as_of=LATER)], [[large]])
+    assert objects.names(tmp_path) == before
+    assert stored(KIND, tmp_path) == {"h1-0": "old"}
+    write(KIND, tmp_path, [hours(0, 24, as_of=LATER)], [[record(2, "new")]])
+    assert stored(KIND, tmp_path) == {"h2-0": "new"}
 
 
 # What is put, and when ----------------------------------------------------------------------------
@@ -291,8 +412,8 @@ def test_what_is_not_ours(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("data", "match"),
     [
-        (b"{}", "cannot be read"),
-        (b"junk", "cannot be read"),
+        (b"{}", "cannot be read.* --refresh"),
+        (b"junk", "cannot be read.* --refresh"),
         (b'{"version":2}', "newer lastpage"),
         (
             b'{"writer":"","who":"","change":{"name":"names","token":"../..","files":["a"]}}',
@@ -341,7 +462,7 @@ def test_what_was_staged_is_gone(tmp_path: Path) -> None:
         steps(name)
 
     again = [hours(0, 24, as_of=LATER)]
-    with pytest.raises(DestinationError, match="is gone, and was to become"):
+    with pytest.raises(DestinationError, match="is gone, or a part of it, and was to become"):
         write(KIND, tmp_path, again, [[record(2)]], disk=Disk(removing), shredder=FEW)
     with pytest.raises(DestinationError, match=r"remove s3://.*/_lastpage/lock") as refused:
         write(KIND, tmp_path, again, [[record(2)]], shredder=FEW)
@@ -599,7 +720,7 @@ def test_all_is_removed_meanwhile(tmp_path: Path) -> None:
         assert isinstance(sink, TableSink)
         sink.claim(US, FEW)
         client.delete_object(Bucket=objects.BUCKET, Key="wire/removed/_lastpage/lock")
-        with pytest.raises(DestinationError, match="was removed, replaced or cut"):
+        with pytest.raises(DestinationError, match=r"/_lastpage/lock was removed .* --refresh"):
             sink.replace(DAY, [hours(0, 24)], [[record(1, "old")]])
     assert tags(mine) == {}
     replace(mine, "old", AS_OF, 1, 2)

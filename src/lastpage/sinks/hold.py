@@ -30,9 +30,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from lastpage.errors import DamagedError, DestinationError, InUseError
+from lastpage.errors import DestinationError, InUseError
 from lastpage.sinks.recorded import KEPT
-from lastpage.sinks.sink import refuse_newer, taken_away
+from lastpage.sinks.sink import refuse_newer
 from lastpage.sinks.store import Condition, ConditionError, Small, Store
 
 #: The version of what stands in it.
@@ -41,6 +41,8 @@ LOCK = f"{KEPT}/lock"
 #: How long a place stays held by a run of which nothing is heard. Longer than most days take to be
 #: fetched; short enough for a machine that comes back without its state.
 LEASE = timedelta(hours=1)
+#: What helps where a lock is lost: whether a change was half in place stood in it alone.
+REFRESH = "fetch the last days again with --refresh: a change of one may be half in place"
 #: What a change is called, and the names that may be copied to.
 NAMES = re.compile(r"names|day=\d{4}-(0[1-9]|1[0-2])-\d\d")
 OURS = re.compile(r"[a-z_]+/(day=\d{4}-\d\d-\d\d/)?part\.parquet")
@@ -125,7 +127,10 @@ class Hold:
     def _write(self, record: Record) -> None:
         if not self._swapped(record):
             if self._store.small(LOCK) is None:
-                raise taken_away(self._store.bucket)
+                raise DestinationError(
+                    f"{self._store.bucket / LOCK} was removed while this run was writing; run the "
+                    f"same command again, and {REFRESH}"
+                )
             raise InUseError(
                 f"another run has taken {self._store.bucket} over, since nothing was heard of this "
                 f"one for {_hours(LEASE)}, or it was told to; what this one has written is there, "
@@ -140,14 +145,19 @@ class Hold:
 
     def _check_conditions(self, before: Condition | None) -> None:
         """Raise `DestinationError` for a store that takes what it has to turn down."""
-        data = msgspec.json.encode(Record(self._writer, _who(), self.change))
-        with suppress(ConditionError):
-            self._there = self._store.written_if(LOCK, data, before)
-            raise DestinationError(
-                f"{self._store.bucket} cannot be written to safely: its store writes an object "
-                "whatever condition it is given (If-Match, If-None-Match), so two runs could not "
-                "be kept apart; give a store that keeps them, or a folder"
-            )
+        stale, record = [before], Record(self._writer, _who(), self.change)
+        data = msgspec.json.encode(record)
+        if before is None:  # that tries If-None-Match alone, and all later runs rely on If-Match
+            stale.append(self._there)
+            self._write(record)
+        for condition in stale:
+            with suppress(ConditionError):
+                self._there = self._store.written_if(LOCK, data, condition)
+                raise DestinationError(
+                    f"{self._store.bucket} cannot be written to safely: its store writes an object "
+                    "whatever condition it is given (If-Match, If-None-Match), so two runs could "
+                    "not be kept apart; give a store that keeps them, or a folder"
+                )
 
     def _held(self, who: str, since: datetime) -> str:
         ends = since + LEASE
@@ -170,7 +180,10 @@ def read(store: Store, found: Small | None) -> Record:
         return msgspec.json.decode(found.data, type=Record)
     except msgspec.MsgspecError:
         place = store.bucket / LOCK
-        raise DamagedError(place, "it is not as it was written", place) from None
+        raise DestinationError(
+            f"{place} cannot be read: it is damaged, or lastpage did not make it; where no other "
+            f"run is there, remove it, run the same command again, and {REFRESH}"
+        ) from None
 
 
 def staged(token: str = "", number: int | None = None) -> str:

@@ -37,7 +37,7 @@ from lastpage.sinks.recorded import (
 )
 from lastpage.sinks.sink import explained
 from lastpage.sinks.staging import SLASH, in_order
-from lastpage.sinks.store import ConditionError, Seen, Store
+from lastpage.sinks.store import COPY_MAX, ConditionError, Seen, Store
 from lastpage.tables.schema import CONVERSATIONS
 
 if TYPE_CHECKING:  # what is recorded is read without Arrow
@@ -144,10 +144,15 @@ class Staged:
         self._disk = disk
 
     def recover(self) -> None:
-        """Finish what a crash left, and remove what it staged and did not make."""
+        """Finish what a crash left, and remove what it staged and did not make.
+
+        What is listed is nobody's only if the place is held after that: who has taken it over
+        since may have staged a part of it, and who has not can make nothing of it any more.
+        """
         if self._hold.change:
             self._finish(self._hold.change)
         if left := list(self._store.list(staged())):
+            self._hold.mark(None)
             self._store.remove(left)
         self._disk.remove(self._beside)
 
@@ -175,6 +180,7 @@ class Staged:
         names = in_order(path.name for path in waiting.iterdir())
         if not names:
             return
+        self._refuse_large(waiting, names)
         files = [name.replace(SLASH, "/") for name in names]
         change = Change(name, secrets.token_hex(16), files)
         written = zip(change.staged(), names, strict=True)
@@ -186,20 +192,28 @@ class Staged:
     def _finish(self, change: Change) -> None:
         """Copy what is staged into place: what was copied before is the same again."""
         *others, last = zip(change.staged(), change.files, strict=True)
-        at_once(self._copy, others)
-        self._copy(last)
+        if not (all(at_once(self._copied, others)) and self._copied(last)):
+            self._hold.mark(change)  # raises where another run has finished it
+            raise DestinationError(
+                f"{self._store.bucket / staged(change.token)} is gone, or a part of it, and was to "
+                f"become {change.name}: somebody removed it, perhaps a rule of the bucket; remove "
+                f"{self._store.bucket / hold.LOCK}, and fetch that day again with --refresh"
+            )
         self._hold.mark(None)
         self._store.remove(change.staged())
 
-    def _copy(self, names: tuple[str, str]) -> None:
-        source, target = names
-        if not self._store.copy(source, target):
-            raise DestinationError(
-                f"{self._store.bucket / source} is gone, and was to become {target}: another run "
-                "has taken over, or somebody removed it, perhaps a rule of the bucket. If no other "
-                f"run is there, remove {self._store.bucket / hold.LOCK}, and fetch that day again "
-                "with --refresh"
-            )
+    def _copied(self, names: tuple[str, str]) -> bool:
+        return self._store.copy(*names)
+
+    def _refuse_large(self, waiting: Path, names: Iterable[str]) -> None:
+        """Raise `DestinationError` for a file that could be put, and never copied into place."""
+        for name in names:
+            if (waiting / name).stat().st_size > COPY_MAX:
+                raise DestinationError(
+                    f"{self._store.bucket / name.replace(SLASH, '/')} would have more than "
+                    f"{COPY_MAX // 1024**3} GiB, and stores copy no more at once; give a folder, "
+                    "or another prefix with fewer tables or columns (--tables, --drop)"
+                )
 
 
 class ObjectStore:

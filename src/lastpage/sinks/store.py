@@ -45,6 +45,8 @@ TIMES = {"connect_timeout": "5s", "read_timeout": "60s", "timeout": "15m"}
 RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(minutes=1)}
 #: What is held in memory of a file that is written: a part for each that is on its way.
 PART_BYTES, PARTS_AT_ONCE = 8 * 1024**2, 3
+#: The largest object that S3 copies in one request; it takes larger ones.
+COPY_MAX = 5 * 1024**3
 #: What is read at once of an object.
 BLOCK_BYTES = 4 * 1024**2
 #: How often a write is tried that a store turns down though nobody wrote.
@@ -67,6 +69,7 @@ CODES = {
     "InvalidToken": ("the session token is not that of the access key", RIGHT),
     "AuthenticationFailed": ("the store does not take these credentials", RIGHT),
     "RequestTimeTooSkewed": ("the clock of this machine is wrong", f"set it, {AGAIN}"),
+    "PendingCopyOperation": ("it has not yet copied all into place", f"wait a little, {AGAIN}"),
     "PermanentRedirect": ("the bucket is in another region", f"set AWS_REGION to it, {AGAIN}"),
     "AuthorizationHeaderMalformed": (
         "the bucket is in another region",
@@ -86,6 +89,9 @@ NONE_FOUND = (
     "there are no credentials",
     "give those that docs/object-stores.md names; a profile of ~/.aws is not read",
 )
+#: The requests that have a condition, and how a store says no to it; others say so of other things.
+CONDITIONAL = ("swap", "read")
+TURNED_DOWN = (AlreadyExistsError, PreconditionError)
 #: What makes one version of an object another than the next.
 Condition = dict[str, str]
 
@@ -232,14 +238,27 @@ class Store:
         with self._asked("copy"):
             try:
                 obstore.copy(self._client, self.bucket.key(name), self.bucket.key(to))
+                if self.bucket.scheme != "s3":
+                    self._refuse_pending(name, to)
             except FileNotFoundError:
                 return False
             return True
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove objects."""
-        with self._asked("remove"), suppress(FileNotFoundError):
-            obstore.delete(self._client, [self.bucket.key(name) for name in names])
+        keys = [self.bucket.key(name) for name in names]
+        with self._asked("remove"):
+            try:
+                obstore.delete(self._client, keys)
+            except FileNotFoundError:  # those after it may not have been asked for
+                for key in keys:
+                    with suppress(FileNotFoundError):
+                        obstore.delete(self._client, key)
+
+    def _refuse_pending(self, *names: str) -> None:
+        """Azure may answer that it will copy; until it has, what is there is empty (a guess)."""
+        if len({obstore.head(self._client, self.bucket.key(name))["size"] for name in names}) > 1:
+            raise ValueError("<Code>PendingCopyOperation</Code>")
 
     def _name(self, key: str) -> str:
         return key.removeprefix(self.bucket.prefix).lstrip("/")
@@ -250,9 +269,9 @@ class Store:
         try:
             self._seam(f"store {step}")
             yield
-        except (AlreadyExistsError, PreconditionError):
-            raise ConditionError from None
         except (BaseError, OSError, ValueError, NotImplementedError) as problem:
+            if step in CONDITIONAL and isinstance(problem, TURNED_DOWN):
+                raise ConditionError from None
             what, advice = _told(problem, self.bucket)
             raise DestinationError(f"cannot use {self.bucket}: {what}; {advice}") from None
 
