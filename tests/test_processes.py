@@ -114,6 +114,19 @@ def test_credentials_go_by_name(
             heir.submit(cloud_of, credentials).result()
 
 
+@pytest.mark.invariant("Several processes")
+def test_credentials_of_two_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials of different clients are different after a pickle, too: what is kept for one is not taken for the other."""
+    given(monkeypatch)
+    monkeypatch.setenv("OTHER_ID", ID.replace("1", "9"))
+    monkeypatch.setenv("OTHER_SECRET", SECRET)
+    sales, other = Credentials.from_env(*NAMES), Credentials.from_env("OTHER_ID", "OTHER_SECRET")
+    kept = {pickle.loads(pickle.dumps(each)): each.client_id for each in (sales, other, sales)}
+    assert {each.here().client_id: name for each, name in kept.items()} == {
+        each.client_id: each.client_id for each in (sales, other)
+    }
+
+
 def test_credentials_of_a_file(
     tmp_path: Path, elsewhere: ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import pickle
 from datetime import UTC, datetime, timedelta
@@ -116,6 +117,61 @@ def test_the_same_filters_may_be_given_again() -> None:
     )
 
 
+@pytest.mark.invariant("Several processes")
+def test_another_hash_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice is not read with another hash key than its plan's, since hashes of two keys do not join: nothing is asked."""
+    made, hashed = world(per_day=20), "participants.user_id"
+    monkeypatch.delenv("LASTPAGE_HASH_KEY", raising=False)
+    with pytest.raises(UsageError, match="needs a key"):
+        made.cloud().plan("2023-10-10", queue="Sales", hash=hashed)
+    assert sent(made) == []
+    monkeypatch.setenv("LASTPAGE_HASH_KEY", "one key of twenty...")
+    (piece,) = made.cloud().plan("2023-10-10", hash=hashed)
+    assert rows(made.cloud(), [piece], "participants")
+    sent(made)
+    monkeypatch.setenv("LASTPAGE_HASH_KEY", "and another one.....")
+    with pytest.raises(UsageError, match="planned with another LASTPAGE_HASH_KEY"):
+        made.cloud().read(piece, "participants")
+    assert sent(made) == []
+    assert b"one key" not in pickle.dumps(piece)
+
+
+@pytest.mark.invariant("Several processes")
+def test_another_organisation() -> None:
+    """A slice is not read from another organisation than it was planned for: no row comes. Other clients of the same one can read it."""
+    ours, theirs = world(per_day=20), world(per_day=20, seed=8)
+    slices = ours.cloud().plan("2023-10-10", slices=2)
+    cloud = theirs.cloud()
+    for each in slices:
+        with pytest.raises(UsageError, match=r"planned for another organisation \("):
+            next(cloud.read(each))
+    assert sent(theirs) == ["token", "organization"]
+    sent(ours)
+    colleague = world(per_day=20)
+    object.__setattr__(colleague.sandbox.settings, "client_id", "a colleague's")
+    cloud = colleague.cloud()
+    assert rows(cloud, slices, "segments") == rows(ours.cloud(), slices, "segments")
+    assert sent(colleague).count("organization") == 1
+
+
+@pytest.mark.invariant("Several processes")
+def test_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice of another version is refused where it is used, whatever that version holds in it; to unpickle it is no error yet."""
+    made = world(per_day=20)
+    slices = made.cloud().plan("2023-10-10", slices=2)
+    sent(made)
+    with monkeypatch.context() as then:
+        then.setattr("lastpage.planning.packed.__version__", "7.0.0")
+        pickled = pickle.dumps(slices)
+    found, _ = pickle.loads(pickle.dumps(pickle.loads(pickled)))
+    for use in (made.cloud().read, lambda each: each.interval):
+        with pytest.raises(UsageError, match=r"planned by lastpage 7\.0\.0.*plan again"):
+            use(found)
+    assert sent(made) == []
+    assert not hasattr(found, "_repr_html_")
+    assert copy.deepcopy(slices) == pickle.loads(pickle.dumps(slices)) == slices
+
+
 def test_a_slice_of_no_plan() -> None:
     """One that a page of a run tells of has no filters with it, so it cannot be read."""
     made = world(per_day=5)
@@ -134,6 +190,7 @@ def test_one_walk_for_all_tables(route: Any) -> None:
     made = world(per_day=60)
     (piece,) = made.cloud().plan("2023-10-10", paginate=route)
     cloud, walks = made.cloud(), []
+    cloud.organization()
     for tables in ("conversations", FIVE, SIX):
         sent(made)
         found = list(cloud.read(piece, tables))

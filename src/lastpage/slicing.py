@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 from lastpage.api.names import Directory
@@ -40,9 +39,12 @@ from lastpage.planning.slices import Slice
 from lastpage.planning.terms import Terms
 from lastpage.progress import Meter
 from lastpage.query.interval import Relative, from_unix
+from lastpage.tables.selection import HASH_KEY, Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from lastpage.extraction.run import Fetching
 
 
 class Slicing(Connection):
@@ -65,9 +67,9 @@ class Slicing(Connection):
         `longest` how long each may be, such as "6h", a `timedelta`, or seconds; a minute is cut no
         further. `processes` is how many read at once: each keeps to that part of the allowance.
 
-        Sends only the token request, the watermark and the counts, about one more for each slice
-        that was asked for. Notes are in `meter`, or are warnings in the log. Raises `UsageError`
-        and `ApiError`.
+        Sends only the token request, the organisation's, the watermark and the counts, about one
+        more for each slice that was asked for. Notes are in `meter`, or are warnings in the log.
+        Raises `UsageError` and `ApiError`.
 
         Example::
 
@@ -82,6 +84,7 @@ class Slicing(Connection):
         finer.check(asked.until(roughly) if isinstance(asked, Relative) else asked)
         given, kept = as_given(keywords), kept_from(keywords)
         shared = at_least_one("a number of processes", processes) or 1
+        key_print = _key_print(kept)
         query = self._query(interval, keywords, Directory(self.client), meter)
         how, mark = keywords.get("paginate", "auto"), JobWatermark(self.client)
         planner = Planner(query, self.client, mark, meter or Meter(), how, need_from(keywords))
@@ -89,10 +92,12 @@ class Slicing(Connection):
         terms = Terms(
             replace(query, interval=resolved),
             horizon,
+            self.organization(),
             how,
             keywords.get("page_size"),
             kept.dump(),
             given,
+            key_print,
             shared,
             self.requests_per_minute,
         )
@@ -116,8 +121,9 @@ class Slicing(Connection):
 
         A slice is read with the filters and columns that it was planned with. They need not be
         given again, and others are refused: `UsageError` at the call, as for a table that there is
-        not, or that needs a job where none was planned. Later raises as `conversations` does;
-        `ShortError` is about this slice.
+        not, or that needs a job where none was planned; for another LASTPAGE_HASH_KEY, and for a
+        slice of another version. A slice of another organisation is a `UsageError` before the first
+        row. Later raises as `conversations` does; `ShortError` is about this slice.
 
         Example::
 
@@ -137,12 +143,34 @@ class Slicing(Connection):
         named = several(tables or ())
         shredder = Shredder.from_env(kept_of(slice_, named))
         columns = shredder.selection.schemas
+        if shredder.key_print not in ("", terms.key_print):
+            raise UsageError(
+                f"{slice_} was planned with another {HASH_KEY}, whose hashes these would not join; "
+                "set the one that the plan was made with"
+            )
         schemas = {name: arrow_schema(columns[name], unit_from(unit)) for name in named or columns}
         client = self.client.apart()
         planner = Planner(terms.query, client, JobWatermark(client), Meter(), terms.paginate)
         options = Options(terms.paginate, terms.page_size, self.threads)
-        found = partial(batches_as, shredder=shredder, schemas=schemas)
+
+        def found(run: Fetching) -> Iterator[tuple[str, pa.RecordBatch]]:
+            if terms.organization != self.organization():
+                raise UsageError(
+                    f"{slice_} was planned for another organisation ({terms.organization}) than "
+                    f"these credentials are for ({self.organization()}); read it with its own"
+                )
+            yield from batches_as(run, shredder, schemas)
+
         return handed(reading(planner, options, slice_), found)
+
+
+def _key_print(kept: Selection) -> str:
+    """What tells the key of these hashes from another one; raises `UsageError` without a key."""
+    if not kept.hash:
+        return ""  # and Arrow is not loaded
+    from lastpage.tables.build import Shredder
+
+    return Shredder.from_env(kept).key_print
 
 
 def schema(table: str, *, unit: Unit = "ms", **keywords: Unpack[SelectionKeywords]) -> pa.Schema:

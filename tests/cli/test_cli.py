@@ -217,13 +217,13 @@ def test_help_names_no_empty_default(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_plan(box: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """`lastpage plan` prints slices, routes, reasons, requests and minutes, and sends nothing but the probes."""
+    """`lastpage plan` prints slices, routes, reasons, requests and minutes; it asks who the organisation is, and reads no conversation."""
     assert run(["plan", "2023-10-18/2023-10-20T15:00Z", "--json"]) == 0
     planned = json.loads(capsys.readouterr().out)
     assert [piece["route"] for piece in planned["slices"]] == ["cursor", "pages"]
     assert all(piece["reason"] and piece["requests"] for piece in planned["slices"])
     assert planned["minutes"] > 0
-    assert set(box.counters) == {"token", "jobs.availability", "details.query"}
+    assert set(box.counters) == {"token", "organization", "jobs.availability", "details.query"}
     assert run(["plan", "2023-10-18/2023-10-20T15:00Z"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "before the watermark" in printed

@@ -28,9 +28,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lastpage.errors import UsageError
+from lastpage.planning.packed import packed
 from lastpage.planning.small import REASON, WHOLE, Need, is_small
 from lastpage.query.interval import (
     DAY,
@@ -98,6 +99,9 @@ class Slice:
 
     def __str__(self) -> str:
         return f"slice {self.number} {self.interval} by {self.route}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return packed(self)
 
 
 @dataclass(frozen=True, slots=True)

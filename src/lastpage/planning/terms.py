@@ -22,12 +22,16 @@ class Terms:
     query: Query
     #: How far each route reached.
     horizon: Horizon
+    #: Whose data it is: the organisation's id, as a destination has it.
+    organization: str
     paginate: Paginate = "auto"
     page_size: int | None = None
     #: The tables and columns that were chosen (`Selection.dump`).
     kept: str = "{}"
     #: The keywords that it was planned with, in one spelling (`keywords.as_given`).
     given: Mapping[str, Any] = field(default_factory=dict)
+    #: What tells the key of its hashes from another one; empty where nothing is hashed.
+    key_print: str = ""
     #: How many processes read slices at once; the allowance is divided among them.
     processes: int = 1
     #: What they may take of it together; None where that is all.

@@ -68,8 +68,9 @@ class Credentials:
     client_secret: str = field(repr=False)
     #: A sentence about what looks wrong and need not be; empty mostly.
     doubt: str = field(default="", compare=False)
-    #: Where they were read; None where the program had them.
-    place: Place | None = field(default=None, compare=False)
+    #: Where they were read; None where the program had them. After a pickle, it is all that tells
+    #: those of one client from those of another.
+    place: Place | None = None
 
     @classmethod
     def from_env(cls, client_id: str = ID, client_secret: str = SECRET) -> Credentials:
