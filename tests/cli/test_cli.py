@@ -358,6 +358,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["sandbox", "--help"],
         ["demo", "--help"],
         ["--version"],
+        ["-V"],
     ):
         assert run(arguments) == 0
         assert capsys.readouterr().out.strip()

@@ -76,7 +76,7 @@ app = App(
         show_default=lambda value: None if value in ([], (), False) else value
     ),
     version=__version__,
-    version_flags=["--version"],
+    version_flags=["--version", "-V"],
     suppress_keyboard_interrupt=False,  # we say what was kept, and do not wait for threads
 )
 for _path, _help in VERBS.items():
