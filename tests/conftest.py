@@ -15,6 +15,7 @@ from lastpage.clock import RealClock
 from lastpage.sinks.bucket import Bucket
 from lastpage.sinks.server import Server
 from tests import elsewhere, objects, postgres
+from tests.contract.kinds import SINKS, Kind
 
 # A busy machine is not a fault: an example may take as long as it takes.
 settings.register_profile(
@@ -49,17 +50,22 @@ def nobody_waits() -> Iterator[None]:
         yield
 
 
-#: What is asked of an object store in the short lane: what its sink says by itself. It is the folder's sink with other files, so what
-#: runs make of it is asked of Parquet there, and of both in the long lane.
-OF_OBJECTS = ("tests/contract/test_sinks.py", "tests/contract/test_look.py")
+#: The kinds of destinations of which the short lane asks what runs make of them, each of which keeps a day in another way. CSV, Delta and
+#: object stores have the folder's rules with other files, compressed lines those of lines: of them it asks what their sinks say.
+IN_SHORT = {SINKS[name] for name in ("parquet", "lines", "duckdb", "postgres", "jsonl")}
+OF_SINKS = ("tests/contract/test_sinks.py", "tests/contract/test_look.py")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is asked of object stores beyond that waits for the long lane."""
+    """What runs make of the other kinds waits for the long lane."""
     for item in items:
         file = item.nodeid.partition("::")[0]
-        if "[objects" in item.nodeid and "/contract/" in file and file not in OF_OBJECTS:
+        if file in OF_SINKS or not ("/contract/" in file or file.endswith("test_sync.py")):
+            continue
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        named = (SINKS.get(each) if isinstance(each, str) else each for each in values)
+        if any(isinstance(each, Kind) and each not in IN_SHORT for each in named):
             item.add_marker("long")
 
 
