@@ -153,10 +153,10 @@ def test_a_start_that_moves_during_a_run(
         (SINKS["parquet"], 5),
         (SINKS["duckdb"], 5),
         (SINKS["postgres"], 9),
-        *(pytest.param(SINKS[name], 1, marks=pytest.mark.long) for name in ("parquet", "duckdb")),
+        *(pytest.param(SINKS[name], 2, marks=pytest.mark.long) for name in ("parquet", "duckdb")),
         # A folder's steps are Parquet's; of a server's, each takes its time.
         *(
-            pytest.param(SINKS[name], 3, marks=pytest.mark.long)
+            pytest.param(SINKS[name], 5, marks=pytest.mark.long)
             for name in ("csv", "delta", "postgres")
         ),
     ],

@@ -35,7 +35,7 @@ PLACES: dict[str, dict[str, Any]] = {
 ON_DISK = [name for name in PLACES if name not in elsewhere.KINDS]
 #: Reading is the same whatever the destination. So it is stopped at every step, by both routes, on the way to the cheapest one;
 #: each of the others is stopped at every step of its own, and at one in so many before that.
-EVERY, EVERY_LONG = 15, 5
+EVERY, EVERY_LONG = 15, 7
 LANES: list[tuple[str, str, int]] = [
     ("out.jsonl", "pages", 1),
     ("out.jsonl", "cursor", 1),

@@ -29,12 +29,12 @@ PLACES: dict[str, dict[str, Any]] = {
 #: One step in so many. Reading is the same whatever the destination, so the long lane is close where that is cheap.
 EVERY = {name: 89 if name == objects.NAME else 23 for name in PLACES}
 EVERY_LONG = {
-    "out": 2,
-    "csv": 5,
-    "delta": 5,
-    "out.duckdb": 5,
-    postgres.NAME: 7,
-    objects.NAME: 13,
+    "out": 3,
+    "csv": 9,
+    "delta": 9,
+    "out.duckdb": 9,
+    postgres.NAME: 9,
+    objects.NAME: 19,
 }
 
 
