@@ -67,8 +67,10 @@ class Page:
             self._hear()
 
     def run(self, script: str) -> Any:
-        """The value of an expression in the page."""
-        found = self._send("Runtime.evaluate", expression=script, returnByValue=True)
+        """The value of an expression in the page; of a promise, what it comes to."""
+        found = self._send(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 

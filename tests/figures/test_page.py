@@ -159,6 +159,15 @@ def test_completeness_comes_first(page: Page) -> None:
     assert first_section
 
 
+#: Opens all that is folded. What is in it is made when that is told, which is later.
+UNFOLDED = """
+Promise.all([...document.querySelectorAll("details:not([open])")].map((each) => new Promise((done) => {
+  each.addEventListener("toggle", () => setTimeout(done, 0), { once: true });
+  each.open = true;
+}))).then(() => true)
+"""
+
+
 @needs_chromium
 def test_every_control(page: Page) -> None:
     """Measures, queues, names of figures, charts by pointer and by key, numbers, the theme and the explorer do what they say."""
@@ -186,6 +195,8 @@ def test_every_control(page: Page) -> None:
     page.press("ArrowRight")
     page.press("ArrowDown")
     assert texts(page, "#week .readout")[0].startswith("Tuesday 00:00: offered")
+    assert page.run(UNFOLDED)
+    assert "2023-10-10" in texts(page, "#periods tbody th")
     before = page.run("getComputedStyle(document.body).backgroundColor")
     click(page, "#theme")
     assert page.run("getComputedStyle(document.body).backgroundColor") != before

@@ -125,7 +125,7 @@ class FilterOptions:
     def keywords(self) -> Asked:
         """As the Python verbs take them; raises `UsageError` for a body that cannot be read."""
         keywords: Asked = {
-            "media": [word.strip() for text in self.media for word in text.split(",")],
+            "media": _split(self.media),
             "direction": self.direction,
             "queue": self.queue,
             "user": self.user,
@@ -213,7 +213,7 @@ NO_FILE = FileOptions()
 
 
 def _split(values: Iterable[str]) -> list[str]:
-    return [name for text in values for name in text.split(",") if name]
+    return [name.strip() for text in values for name in text.split(",")]
 
 
 def _read_text(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from lastpage.cli.commands import Flag
 from lastpage.cli.options import State
 from lastpage.cli.output import DEFAULT_OUTPUT, OutputOptions
 from lastpage.errors import DestinationError
+from lastpage.files import Disk
 
 
 def report(
@@ -85,11 +86,13 @@ def _write(write: Callable[[IO[bytes]], object], place: str) -> None:
     if place == "-":
         write(sys.stdout.buffer)
         return
-    beside = Path(f"{place}.new")
+    target, disk = Path(place), Disk()
+    beside = target.with_name(f"{target.name}.new")
     try:
         with beside.open("wb") as file:
             write(file)
-        beside.replace(place)
+        disk.sync(beside)
+        disk.replace((beside, target))
     except OSError as problem:
         raise DestinationError(
             f"cannot write to {place}: {problem.strerror}; give --to a file that can be written"

@@ -26,7 +26,7 @@ from lastpage.planning.due import AT_ONCE, due
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Horizon, Paginate, jobs_reach
 from lastpage.progress import Meter
-from lastpage.query.interval import Interval, Relative, minus
+from lastpage.query.interval import Interval, Relative, joined, minus
 from lastpage.sinks.sink import TableReader
 
 
@@ -155,14 +155,3 @@ def _days_due(
     found = due(held, interval, until=horizon.until, jobs=jobs, policy=AT_ONCE).due
     touched = {day for each in found for day, _ in each.interval.days()}
     return [part for day, part in interval.days() if day in touched]
-
-
-def joined(parts: Iterable[Interval]) -> list[Interval]:
-    """Intervals in order, as one where they touch."""
-    found: list[Interval] = []
-    for part in sorted(parts):
-        if found and found[-1].end == part.start:
-            found[-1] = Interval(found[-1].start, part.end)
-        else:
-            found.append(part)
-    return found

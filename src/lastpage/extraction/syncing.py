@@ -20,12 +20,12 @@ from datetime import datetime
 from lastpage.coverage.ranges import Range
 from lastpage.errors import UsageError
 from lastpage.extraction.asking import Asking
-from lastpage.extraction.choosing import Choice, There, joined
+from lastpage.extraction.choosing import Choice, There
 from lastpage.ledger.memory import KEPT_SINCE
 from lastpage.planning.due import Policy, due, told
 from lastpage.planning.planner import Planner
 from lastpage.planning.slices import Horizon, jobs_reach
-from lastpage.query.interval import Interval, Relative, floor_day, floor_minute, iso
+from lastpage.query.interval import Interval, Relative, floor_day, floor_minute, iso, joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 
 from lastpage.coverage.ranges import Range
 from lastpage.coverage.weighing import WORST
-from lastpage.query.interval import DAY, Interval
+from lastpage.query.interval import Interval, minus
 
 #: Days at the beginning whose figures lack more than a little of what had begun before: a guess.
 LOOK_BACK = 7
@@ -55,16 +55,11 @@ def span(held: Mapping[date, Sequence[Range]]) -> Interval:
 
 def days_of(held: Mapping[date, Sequence[Range]]) -> list[HeldDay]:
     """Every day from the first that is held to the last."""
-    whole = span(held)
-    first, last = whole.start.date(), (whole.end - timedelta(milliseconds=1)).date()
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    return [_day(day, held.get(day, ()), whole) for day in days]
+    return [_day(day, part, held.get(day, ())) for day, part in span(held).days()]
 
 
-def _day(day: date, ranges: Sequence[Range], whole: Interval) -> HeldDay:
-    midnight = datetime.combine(day, time(), UTC)
-    wanted = Interval(max(midnight, whole.start), min(midnight + DAY, whole.end))
-    missing = _gaps(wanted, ranges)
+def _day(day: date, wanted: Interval, ranges: Sequence[Range]) -> HeldDay:
+    missing = tuple(minus(wanted, [each.interval for each in ranges]))
     open_ = [each.open for each in ranges]
     if not ranges:
         verdict = "hole"
@@ -81,15 +76,3 @@ def _day(day: date, ranges: Sequence[Range], whole: Interval) -> HeldDay:
         min((each.as_of for each in ranges), default=None),
         missing,
     )
-
-
-def _gaps(wanted: Interval, ranges: Sequence[Range]) -> tuple[Interval, ...]:
-    """What of an interval is in no range."""
-    gaps, reached = [], wanted.start
-    for each in sorted(ranges, key=lambda each: each.interval.start):
-        if each.interval.start > reached:
-            gaps.append(Interval(reached, each.interval.start))
-        reached = max(reached, each.interval.end)
-    if reached < wanted.end:
-        gaps.append(Interval(reached, wanted.end))
-    return tuple(gaps)

@@ -31,7 +31,7 @@ import duckdb
 
 from lastpage.figures.days import CHANGING, LOOK_BACK
 from lastpage.outside import shown
-from lastpage.query.interval import DAY, Interval, iso
+from lastpage.query.interval import DAY, iso, joined
 from lastpage.tables.figures import RATIOS, SUMS
 
 if TYPE_CHECKING:
@@ -275,13 +275,7 @@ def _thin(found: Report) -> list[str]:
 
 def _holes(found: Report) -> Iterator[str]:
     """What is missing, each stretch as what can be typed; and the days that are in doubt."""
-    gaps: list[Interval] = []
-    for one in (one for each in found.days for one in each.missing):
-        if gaps and gaps[-1].end == one.start:
-            gaps[-1] = Interval(gaps[-1].start, one.end)
-        else:
-            gaps.append(one)
-    for gap in gaps:
+    for gap in joined(one for each in found.days for one in each.missing):
         typed = f"{_short(gap.start)}/{_short(gap.end)}"
         yield f"<li>Nothing is held of <code>{typed}</code></li>"
     for each in found.days:

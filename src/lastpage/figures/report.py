@@ -26,7 +26,6 @@ from lastpage.figures.sample import Longest, sample
 from lastpage.query.interval import Interval, iso
 from lastpage.query.written import zone
 from lastpage.sinks.destination import Destination
-from lastpage.sinks.server import Server
 from lastpage.tables.counting import divided
 from lastpage.tables.figures import NAMES, RATIOS
 from lastpage.tables.values import array
@@ -124,7 +123,7 @@ def report(
         with counted(reader, sorted(held), level, longest) as db:
             table = _table(db, whole, where, level)
         return Report(
-            str(destination.path) if isinstance(destination.path, Server) else destination.text,
+            destination.text,
             where,
             level,
             whole,

@@ -7,7 +7,7 @@ An `Interval` has fixed ends. Of a `Relative` one, at least one end is told by a
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from typing import Self
@@ -169,6 +169,17 @@ def minus(whole: Interval, others: Sequence[Interval]) -> list[Interval]:
     for other in others:
         left = [part for each in left for part in _without(each, other)]
     return left
+
+
+def joined(parts: Iterable[Interval]) -> list[Interval]:
+    """Intervals in order, as one where they touch."""
+    found: list[Interval] = []
+    for part in sorted(parts):
+        if found and found[-1].end == part.start:
+            found[-1] = Interval(found[-1].start, part.end)
+        else:
+            found.append(part)
+    return found
 
 
 def _without(whole: Interval, other: Interval) -> list[Interval]:
